@@ -1,0 +1,106 @@
+//! From history to forecast. Pure: same values in, same values out; no clock, no await, no globals.
+//! STUB: to be written by the analyze room; these signatures are what `control/` relies on.
+
+pub mod models;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Fit, Forecast, HumanDuration, Quantile, Series, Timestamp};
+
+/// Settings of the analyze room.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Config {
+    /// Folders searched for `NAME.onnx`, in this order.
+    pub model_dirs: Vec<PathBuf>,
+    /// Which engine runs ONNX models.
+    pub onnx_engine: OnnxEngine,
+    /// ONNX Runtime's shared library; searched in the usual places when unset.
+    pub onnx_library: Option<PathBuf>,
+    /// How often profiles and bands are fitted anew.
+    pub refit_every: HumanDuration,
+    /// A model that takes longer than this for one batch is replaced by a stand-in.
+    pub model_timeout: HumanDuration,
+}
+
+/// Which engine runs ONNX models.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnnxEngine {
+    /// ONNX Runtime when its library is found, otherwise the pure-Rust engine.
+    #[default]
+    Auto,
+    /// ONNX Runtime; a missing library is fatal at start.
+    OnnxRuntime,
+    /// The pure-Rust engine.
+    Rten,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            model_dirs: vec![PathBuf::from("models")],
+            onnx_engine: OnnxEngine::Auto,
+            onnx_library: None,
+            refit_every: HumanDuration::from_secs(1800),
+            model_timeout: HumanDuration::from_secs(10),
+        }
+    }
+}
+
+/// One workload's input to a model.
+#[derive(Clone, Debug)]
+pub struct ForecastInput {
+    /// Prepared history ([`prepare`]); its last step is the forecast's origin.
+    pub history: Arc<Prepared>,
+    /// What fitting has learned, if it has been fitted.
+    pub fit: Option<Arc<Fit>>,
+    /// Steps to forecast.
+    pub horizon_steps: usize,
+    /// IANA time zone in which days begin.
+    pub timezone: Arc<str>,
+    /// Levels wanted.
+    pub levels: Arc<[Quantile]>,
+}
+
+/// History made fit for models.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// Short gaps filled, isolated outliers replaced (never the newest), long gaps and outages missing.
+    pub series: Series,
+}
+
+/// A model that could not forecast for one workload.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct ModelError(pub String);
+
+/// Prepares raw history.
+pub fn prepare(raw: &Series) -> Prepared {
+    Prepared {
+        series: raw.clone(),
+    }
+}
+
+/// Fits profiles, bands and scores on prepared history.
+pub fn fit(history: &Prepared, horizon_steps: usize, timezone: &str, now: Timestamp) -> Fit {
+    let _ = (history, horizon_steps, timezone);
+    Fit {
+        at: now,
+        profile: None,
+        bands: vec![],
+        scores: vec![],
+    }
+}
+
+/// A family of forecasts: the seam behind which every model stands.
+pub trait Forecaster: Send + Sync + std::fmt::Debug {
+    /// Its name, as in `model:`.
+    fn name(&self) -> &str;
+
+    /// Forecasts each input; the answer has the same length and order.
+    fn forecast(&self, batch: &[ForecastInput]) -> Vec<Result<Forecast, ModelError>>;
+}

@@ -1,0 +1,21 @@
+//! The field's words as types. No I/O, no async, no logging: every room may use them, they use no room.
+
+mod duration;
+mod fit;
+mod forecast;
+mod plan;
+mod quantile;
+mod series;
+mod time;
+mod trigger;
+mod workload;
+
+pub use duration::{HumanDuration, HumanDurationError};
+pub use fit::{BandSet, Fit, ModelScore, Profile};
+pub use forecast::{Forecast, ForecastError, Peak, StandIn};
+pub use plan::{Basis, GoodPlan, Limit, PastPlan, Plan, PlanMemory, Reason, Served};
+pub use quantile::{DEFAULT_LEVELS, Quantile, QuantileError};
+pub use series::{Sample, Series};
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use trigger::{LeadTime, Mode, ModelChoice, Ramp, RampStep, SourceRef, TriggerSpec};
+pub use workload::{Metadata, WorkloadId, WorkloadKey};

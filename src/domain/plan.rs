@@ -1,0 +1,183 @@
+//! A plan: how many replicas, what KEDA is told, and why.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{HumanDuration, Mode, Peak, Quantile, Sample, Timestamp};
+
+/// One decision, from its inputs to the number that KEDA gets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// When it was made.
+    pub at: Timestamp,
+    /// Who decided.
+    pub mode: Mode,
+    /// What the served number rests on.
+    pub basis: Basis,
+    /// Replicas that KEDA is told.
+    pub replicas: u32,
+    /// Replicas that the forecast asks for; the same as `replicas` in predictive mode.
+    pub planned: u32,
+    /// Replicas that the measured load asks for; `None` before the first sample.
+    pub reactive: Option<u32>,
+    /// Whether the workload should run at all.
+    pub active: bool,
+    /// The numbers on the wire.
+    pub served: Served,
+    /// The newest measured load.
+    pub observed: Option<Sample>,
+    /// The worst moment of the lead time at `quantile`, before headroom.
+    pub peak: Option<Peak>,
+    /// Level of the forecast that was used.
+    pub quantile: Quantile,
+    /// How far ahead the plan looked.
+    pub lead_time: HumanDuration,
+    /// Who forecast.
+    pub model: Option<Arc<str>>,
+    /// From load to number, one line a step; each limit that bit is named.
+    pub reasons: Vec<Reason>,
+}
+
+/// What the served number rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// A forecast made from fresh data.
+    Forecast,
+    /// The measured load alone: no forecast was asked for, or none can be had.
+    Reactive,
+    /// The last good plan, held or raised, because there is no fresh data.
+    Held,
+    /// The last good plan from the snapshot, after a restart, before the first fresh sample.
+    Restored,
+}
+
+/// The numbers on the wire. KEDA takes the floats when they are above zero; the integers are a consistent pair of
+/// their own for a KEDA that does not know the floats.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Served {
+    /// `replicas x threshold`, chosen so that KEDA's and the HPA's arithmetic land on exactly `replicas`.
+    pub value: f64,
+    /// The threshold.
+    pub target: f64,
+    /// The value in units of `target_int`.
+    pub value_int: i64,
+    /// The threshold as a whole number, at least 1.
+    pub target_int: i64,
+}
+
+/// One step from the load to the number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reason {
+    /// What acted.
+    pub limit: Limit,
+    /// Replicas before it.
+    pub from: u32,
+    /// Replicas after it.
+    pub to: u32,
+    /// In words, for a person on call.
+    pub text: String,
+}
+
+/// What can move a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limit {
+    /// The forecast's worst moment: where a plan starts.
+    Forecast,
+    /// The measured load: where a plan starts without a forecast.
+    Observed,
+    /// The extra share.
+    Headroom,
+    /// The measured load is above the forecast's need.
+    ObservedFloor,
+    /// `rampUp`.
+    RampUp,
+    /// `rampDown`.
+    RampDown,
+    /// `scaleDownWindow`: what was planned within it, or is expected within it.
+    ScaleDownWindow,
+    /// `minReplicas`.
+    MinReplicas,
+    /// `maxReplicas`, or the server's own bound.
+    MaxReplicas,
+    /// At least one replica for a workload that should be active.
+    Activation,
+    /// The last good plan, while there is no fresh data.
+    Hold,
+    /// Shadow or reactive mode: KEDA gets the measured load's number.
+    Mode,
+}
+
+/// What the planner remembers between two plans: enough for ramps, the scale-down window and holding.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlanMemory {
+    /// Plans of the recent past, oldest first: when, and how many replicas were planned before smoothing (`raw`) and
+    /// after it (`planned`).
+    pub recent: VecDeque<PastPlan>,
+    /// The last plan that rested on fresh data.
+    pub last_good: Option<GoodPlan>,
+}
+
+/// One entry of [`PlanMemory`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastPlan {
+    /// When it was made.
+    pub at: Timestamp,
+    /// Replicas before the scale-down window and ramps.
+    pub raw: u32,
+    /// Replicas planned in the end.
+    pub planned: u32,
+}
+
+/// The last plan that rested on fresh data.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GoodPlan {
+    /// When it was made.
+    pub at: Timestamp,
+    /// Replicas planned.
+    pub planned: u32,
+    /// Replicas that KEDA was told (differs from `planned` in shadow mode).
+    pub served: u32,
+    /// Whether the workload was active.
+    pub active: bool,
+    /// The measured load it rested on.
+    pub observed: Option<Sample>,
+}
+
+impl fmt::Display for Basis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Forecast => "forecast",
+            Self::Reactive => "reactive",
+            Self::Held => "held",
+            Self::Restored => "restored",
+        })
+    }
+}
+
+impl Limit {
+    /// Its name in metrics, the API and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Forecast => "forecast",
+            Self::Observed => "observed",
+            Self::Headroom => "headroom",
+            Self::ObservedFloor => "observed-floor",
+            Self::RampUp => "ramp-up",
+            Self::RampDown => "ramp-down",
+            Self::ScaleDownWindow => "scale-down-window",
+            Self::MinReplicas => "min-replicas",
+            Self::MaxReplicas => "max-replicas",
+            Self::Activation => "activation",
+            Self::Hold => "hold",
+            Self::Mode => "mode",
+        }
+    }
+}

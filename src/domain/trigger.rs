@@ -1,0 +1,209 @@
+//! A trigger's metadata, typed: what a ScaledObject asks of Forescale. Parsed and validated in `execute/keda/`.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{HumanDuration, Quantile};
+
+/// Everything that one trigger asks for, validated, defaults filled in.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TriggerSpec {
+    /// The PromQL expression; it must return one series (or a scalar).
+    pub query: String,
+    /// Which Prometheus answers it.
+    pub source: SourceRef,
+    /// Load that one replica carries, in the metric's unit; at least 0.001.
+    pub threshold: f64,
+    /// Active when the load, measured or expected within the lead time, is above this.
+    pub activation_threshold: f64,
+    /// Extra URL parameters for the query.
+    pub query_parameters: Vec<(String, String)>,
+    /// Extra HTTP headers for the query (never credentials: those live in named sources).
+    pub custom_headers: Vec<(String, String)>,
+    /// Sent as the `namespace` URL parameter, as KEDA does for tenancy proxies.
+    pub namespace: Option<String>,
+    /// KEDA's key: `true` makes an empty result no error. Either way it never counts as zero here.
+    pub ignore_null_values: bool,
+    /// Skip certificate checks (only for an allow-listed `serverAddress`).
+    pub unsafe_ssl: bool,
+    /// Time-out of one query; the source's own when unset.
+    pub timeout: Option<HumanDuration>,
+    /// Who decides.
+    pub mode: Mode,
+    /// Who forecasts.
+    pub model: ModelChoice,
+    /// How far ahead the forecast looks.
+    pub horizon: HumanDuration,
+    /// Grid of the history and the forecast.
+    pub step: HumanDuration,
+    /// How much history is kept and learned from.
+    pub history: HumanDuration,
+    /// How often the metric is read and the plan renewed.
+    pub interval: HumanDuration,
+    /// From scale decision to Ready.
+    pub lead_time: LeadTime,
+    /// Extra share of the planned load: 0.1 plans for 110 %.
+    pub headroom: f64,
+    /// Level of the forecast that the plan covers.
+    pub quantile: Quantile,
+    /// What the level was derived from, if not given directly.
+    pub shortage_cost: Option<f64>,
+    /// Lower bound of the plan.
+    pub min_replicas: Option<u32>,
+    /// Upper bound of the plan.
+    pub max_replicas: Option<u32>,
+    /// Fastest growth of the forecast part of the plan.
+    pub ramp_up: Option<Ramp>,
+    /// Fastest shrinking of the plan.
+    pub ramp_down: Option<Ramp>,
+    /// Before scaling down, the plan must have asked for no more during this window and must expect no more within it.
+    pub scale_down_window: HumanDuration,
+    /// IANA time zone in which days and weeks begin.
+    pub timezone: String,
+    /// Budget for later versions.
+    pub max_replica_hours_per_day: Option<f64>,
+    /// Latency in seconds, for a learned capacity.
+    pub latency_query: Option<String>,
+    /// Latency objective for `latency_query`.
+    pub latency_slo: Option<HumanDuration>,
+    /// Ready replicas, for a learned lead time.
+    pub replicas_query: Option<String>,
+    /// CPU use, for vertical advice.
+    pub cpu_query: Option<String>,
+    /// Memory use, for vertical advice.
+    pub memory_query: Option<String>,
+    /// Known coming events.
+    pub events: Option<String>,
+}
+
+/// Where a query goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SourceRef {
+    /// The server's default source.
+    Default,
+    /// A source named in the server's settings.
+    Named(String),
+    /// `serverAddress` from the metadata: only if the allow-list has it.
+    Address(String),
+}
+
+/// Who decides how many replicas KEDA is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// The plan.
+    Predictive,
+    /// The measured load; the plan is only published.
+    Shadow,
+    /// The measured load; nothing is forecast.
+    Reactive,
+}
+
+/// Who forecasts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(into = "String")]
+pub enum ModelChoice {
+    /// The best of the built-in models on the workload's own history.
+    Auto,
+    /// A model by its name, such as `naive` or `seasonal-naive`.
+    Named(String),
+    /// A network from `models/NAME.onnx` or the operator's folder.
+    Onnx(String),
+}
+
+/// From the decision to scale until the new pods are Ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LeadTime {
+    /// Learned, or the server's default before anything is known.
+    Auto,
+    /// Given.
+    Fixed(HumanDuration),
+}
+
+/// A bound on how fast the plan moves, written `100%/1m` or `4/1m`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Ramp {
+    /// How much.
+    pub by: RampStep,
+    /// Per how long.
+    pub per: HumanDuration,
+}
+
+/// The amount of a [`Ramp`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RampStep {
+    /// Percent of the replicas at the start of the period.
+    Percent(f64),
+    /// Whole replicas.
+    Replicas(u32),
+}
+
+// === impl TriggerSpec ===
+
+impl TriggerSpec {
+    /// Length of a grid step; never zero.
+    pub fn step(&self) -> Duration {
+        self.step.get().max(Duration::from_secs(1))
+    }
+
+    /// Number of steps that the forecast covers.
+    pub fn horizon_steps(&self) -> usize {
+        (self.horizon.get().as_secs().div_ceil(self.step().as_secs())).max(1) as usize
+    }
+
+    /// Number of steps of history that are kept.
+    pub fn history_steps(&self) -> usize {
+        (self.history.get().as_secs().div_ceil(self.step().as_secs())).max(1) as usize
+    }
+
+    /// The grid on which the newest samples are read: the largest divisor of `step` that is not above `interval`, so
+    /// that the live value is never older than one refresh while every history step stays on the same grid.
+    pub fn live_step(&self) -> Duration {
+        let (step, interval) = (self.step().as_secs(), self.interval.get().as_secs().max(1));
+        let parts = (1..=step).find(|parts| step % parts == 0 && step / parts <= interval);
+        Duration::from_secs(step / parts.unwrap_or(step))
+    }
+}
+
+// === impl ModelChoice ===
+
+impl From<ModelChoice> for String {
+    fn from(choice: ModelChoice) -> Self {
+        choice.to_string()
+    }
+}
+
+impl fmt::Display for ModelChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Named(name) => f.write_str(name),
+            Self::Onnx(name) => write!(f, "onnx:{name}"),
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Predictive => "predictive",
+            Self::Shadow => "shadow",
+            Self::Reactive => "reactive",
+        })
+    }
+}
+
+impl fmt::Display for Ramp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.by {
+            RampStep::Percent(percent) => write!(f, "{percent}%/{}", self.per),
+            RampStep::Replicas(replicas) => write!(f, "{replicas}/{}", self.per),
+        }
+    }
+}

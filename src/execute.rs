@@ -1,0 +1,3 @@
+//! Answers KEDA.
+
+pub mod keda;

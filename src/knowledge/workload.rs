@@ -1,0 +1,187 @@
+//! What is known about one workload.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwapOption;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::History;
+use crate::domain::{Fit, Forecast, Plan, PlanMemory, Sample, Timestamp, TriggerSpec, WorkloadKey};
+
+/// One workload on the board.
+#[derive(Debug)]
+pub struct Workload {
+    /// KEDA's three words.
+    pub key: WorkloadKey,
+    /// Its metadata, typed.
+    pub spec: TriggerSpec,
+    /// Things in the metadata that a person should know of, though they are no mistakes.
+    pub warnings: Vec<String>,
+    /// When KEDA first asked about it.
+    pub registered_at: Timestamp,
+    last_asked: AtomicI64,
+    published: ArcSwapOption<Published>,
+    signal: watch::Sender<Signal>,
+    learned: Mutex<Learned>,
+}
+
+/// What readers see: replaced whole, so that a reader never sees half a refresh.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Published {
+    /// The plan, with the numbers KEDA is told.
+    pub plan: Arc<Plan>,
+    /// The forecast behind it.
+    pub forecast: Option<Arc<Forecast>>,
+    /// How the workload's data is doing.
+    pub health: Health,
+}
+
+/// How the workload's data is doing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// When Prometheus last answered the query with at least one usable sample.
+    pub last_success: Option<Timestamp>,
+    /// What was wrong with the last refresh, if anything.
+    pub fault: Option<Fault>,
+    /// Refreshes in a row that ended with a fault.
+    pub faults_in_a_row: u32,
+    /// Warnings that Prometheus sent with its last answer.
+    pub warnings: Vec<String>,
+    /// Whether the history has been read back as far as it goes.
+    pub backfilled: bool,
+}
+
+/// A refresh that went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fault {
+    /// When it was seen.
+    pub at: Timestamp,
+    /// What kind, for metrics.
+    pub kind: FaultKind,
+    /// In words, for a person on call.
+    pub text: String,
+}
+
+/// Kinds of faults, as they are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// No connection.
+    Unreachable,
+    /// No answer in time.
+    Timeout,
+    /// An HTTP status that is no success.
+    Status,
+    /// 429.
+    RateLimited,
+    /// A body that was cut off, too large or not what Prometheus writes.
+    Body,
+    /// Prometheus refused the query itself.
+    Query,
+    /// More than one series.
+    ManySeries,
+    /// No series, or no sample in the window.
+    Empty,
+    /// Only `NaN` or infinite samples.
+    NotFinite,
+    /// The source's circuit is open after many failures.
+    CircuitOpen,
+    /// The source is not configured, or the address is not allowed.
+    Config,
+    /// The newest sample is old though Prometheus answers.
+    Stale,
+    /// The model failed and another one stood in.
+    Model,
+}
+
+/// What streams to KEDA carry, and on whose change they send.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Signal {
+    /// Whether the workload should run; `None` before anything is known.
+    pub active: Option<bool>,
+}
+
+/// What the refresh loop has learned and keeps between refreshes. Only the loop writes it.
+#[derive(Debug)]
+pub struct Learned {
+    /// The metric's history on the grid.
+    pub history: History,
+    /// The newest sample, which may lie between two grid points.
+    pub live: Option<Sample>,
+    /// What fitting has learned.
+    pub fit: Option<Arc<Fit>>,
+    /// What the planner remembers.
+    pub memory: PlanMemory,
+}
+
+// === impl Workload ===
+
+impl Workload {
+    /// A workload of which nothing is known yet.
+    pub fn new(key: WorkloadKey, spec: TriggerSpec, warnings: Vec<String>, now: Timestamp) -> Self {
+        let history = History::new(spec.step(), spec.history_steps());
+        Self {
+            key,
+            spec,
+            warnings,
+            registered_at: now,
+            last_asked: AtomicI64::new(now.as_millis()),
+            published: ArcSwapOption::empty(),
+            signal: watch::Sender::new(Signal::default()),
+            learned: Mutex::new(Learned {
+                history,
+                live: None,
+                fit: None,
+                memory: PlanMemory::default(),
+            }),
+        }
+    }
+
+    /// What readers see; `None` before the first plan.
+    pub fn published(&self) -> Option<Arc<Published>> {
+        self.published.load_full()
+    }
+
+    /// Replaces what readers see, and wakes the streams when the state has changed.
+    pub fn publish(&self, published: Published) {
+        let signal = Signal {
+            active: Some(published.plan.active),
+        };
+        self.published.store(Some(Arc::new(published)));
+        self.signal.send_if_modified(|old| {
+            let changed = *old != signal;
+            *old = signal;
+            changed
+        });
+    }
+
+    /// Follows the state; the present one is marked as seen.
+    pub fn follow(&self) -> watch::Receiver<Signal> {
+        self.signal.subscribe()
+    }
+
+    /// Notes that KEDA has asked.
+    pub fn touch(&self, now: Timestamp) {
+        self.last_asked
+            .fetch_max(now.as_millis(), Ordering::Relaxed);
+    }
+
+    /// When KEDA last asked.
+    pub fn last_asked(&self) -> Timestamp {
+        Timestamp::from_millis(self.last_asked.load(Ordering::Relaxed))
+    }
+
+    /// Whether a stream to KEDA is open.
+    pub fn followed(&self) -> bool {
+        self.signal.receiver_count() > 0
+    }
+
+    /// What the loop has learned; held only for the moment of a read or a write, never across a query or a model.
+    pub fn learned(&self) -> MutexGuard<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

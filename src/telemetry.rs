@@ -1,0 +1,13 @@
+//! Logging, the metric registry and build information: usable from every room, knows none of them.
+
+mod log;
+mod metrics;
+
+pub use log::{Format, LogHandle, init};
+pub use metrics::{Registry, register_build_info};
+
+/// Version of this build.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Commit of this build, or `unknown`.
+pub const COMMIT: &str = env!("FORESCALE_COMMIT");

@@ -1,0 +1,15 @@
+//! The metric registry. Each room has a struct of its own metrics with a `register` function; the names carry the
+//! prefix `forescale_` and are listed in `docs/metrics.md`.
+
+use prometheus_client::metrics::info::Info;
+pub use prometheus_client::registry::Registry;
+
+/// A gauge that names this build.
+pub fn register_build_info(registry: &mut Registry) {
+    let labels = vec![("version", super::VERSION), ("commit", super::COMMIT)];
+    registry.register(
+        "forescale_build",
+        "Version and commit of this build",
+        Info::new(labels),
+    );
+}
