@@ -1,0 +1,81 @@
+//! What the forecast says about a window ahead, if it still says anything.
+
+use std::time::Duration;
+
+use super::case::Case;
+use super::ledger::{ago, amount, span};
+use crate::domain::{Forecast, Peak};
+
+/// A forecast whose last sample is older than this many of its steps means that the model has been failing.
+const STEPS_UNTIL_OLD: u32 = 4;
+
+/// What the forecast says about the lead time.
+pub(super) enum Outlook<'a> {
+    /// Its worst moment.
+    Seen(Seen<'a>),
+    /// Nothing, and why.
+    Blind(String),
+}
+
+/// The worst moment of the lead time.
+pub(super) struct Seen<'a> {
+    pub(super) peak: Peak,
+    pub(super) forecast: &'a Forecast,
+}
+
+/// Looks over the lead time.
+pub(super) fn over_lead_time<'a>(case: &Case<'a>) -> Outlook<'a> {
+    let Some(forecast) = case.forecast else {
+        return Outlook::Blind("there is no forecast yet".into());
+    };
+    if let Some(peak) = worst(case, case.lead) {
+        return Outlook::Seen(Seen { peak, forecast });
+    }
+    let model = &forecast.model;
+    Outlook::Blind(if forecast.until() <= case.now {
+        let ended = ago(forecast.until(), case.now);
+        format!("the last forecast, by `{model}`, ended {ended}")
+    } else {
+        let lead = span(case.lead);
+        format!("the forecast by `{model}` says nothing usable about the next {lead}")
+    })
+}
+
+/// The worst moment from now on within `ahead`, at the trigger's quantile; `None` where the forecast says nothing.
+pub(super) fn worst(case: &Case<'_>, ahead: Duration) -> Option<Peak> {
+    let forecast = case.forecast?;
+    let peak = forecast.worst(case.spec.quantile, case.now, case.now + ahead)?;
+    peak.value.is_finite().then_some(peak)
+}
+
+impl Seen<'_> {
+    /// The expectation in words, with what limits it.
+    pub(super) fn text(&self, case: &Case<'_>) -> String {
+        let Peak { value, at } = self.peak;
+        let mut text = format!(
+            "`{}` expects a peak of {} in {} ({} quantile of the next {})",
+            self.forecast.model,
+            amount(value),
+            span(at.since(case.now)),
+            case.spec.quantile,
+            span(case.lead),
+        );
+        self.caveats(case, &mut text);
+        text
+    }
+
+    fn caveats(&self, case: &Case<'_>, text: &mut String) {
+        let (now, forecast) = (case.now, self.forecast);
+        if let Some(stand_in) = &forecast.stand_in {
+            text.push_str(&format!(", standing in for `{}`", stand_in.wanted));
+        }
+        if now.since(forecast.origin()) > forecast.step() * STEPS_UNTIL_OLD {
+            let age = ago(forecast.origin(), now);
+            text.push_str(&format!(", from data that ended {age}"));
+        }
+        if forecast.until() < now + case.lead {
+            let rest = span(forecast.until().since(now));
+            text.push_str(&format!(", seeing only {rest} ahead"));
+        }
+    }
+}
