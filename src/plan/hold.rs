@@ -26,8 +26,9 @@ pub(super) fn hold(case: &Case<'_>, absent: &Absent) -> Option<Decision> {
     })
 }
 
-/// The last good plan; before there was one, the newest sample however old. Without a good plan nobody knows whether
-/// the workload runs, and stopping it by mistake costs more than a replica: it counts as active.
+/// The last good plan; before there was one, the newest sample however old, or what has been held for it. Without a
+/// good plan nobody knows whether the workload runs, and stopping it by mistake costs more than a replica: it counts
+/// as active.
 fn standing(case: &Case<'_>, absent: &Absent) -> Option<Standing> {
     let why = &absent.why;
     if let Some(good) = case.past.last_good() {
@@ -39,13 +40,14 @@ fn standing(case: &Case<'_>, absent: &Absent) -> Option<Standing> {
             text: format!("{why}: holding the last good plan, made {made}"),
         });
     }
-    let need = case.measured_need(absent.last?.value).max(1);
+    let measured = absent.last.map(|sample| case.measured_need(sample.value));
+    let need = measured.max(case.past.previous())?.max(1);
     Some(Standing {
         planned: need,
         served: need,
         active: true,
         text: format!(
-            "{why}, and no plan was made before: holding {} for it",
+            "{why}, and no plan was ever made from fresh data: holding {}",
             replicas(need)
         ),
     })

@@ -44,7 +44,9 @@ pub(super) fn over_lead_time<'a>(case: &Case<'a>) -> Outlook<'a> {
 /// The worst moment from now on within `ahead`, at the trigger's quantile; `None` where the forecast says nothing.
 pub(super) fn worst(case: &Case<'_>, ahead: Duration) -> Option<Peak> {
     let forecast = case.forecast?;
-    let peak = forecast.worst(case.spec.quantile, case.now, case.now + ahead)?;
+    // The end is rounded up to the grid, so that the shortest look ahead still sees the next step.
+    let until = case.now + ahead.max(Duration::from_millis(1));
+    let peak = forecast.worst(case.spec.quantile, case.now, until)?;
     peak.value.is_finite().then_some(peak)
 }
 
