@@ -27,8 +27,10 @@ fn truncating(value: f64) -> i64 {
 
 fn rounding(value: f64) -> i64 {
     let text = format!("{value:.3}");
-    let (whole, thousandths) = text.split_once('.').unwrap();
-    whole.parse::<i64>().unwrap() * 1000 + thousandths.parse::<i64>().unwrap()
+    let digits: String = text.chars().filter(|c| *c != '.').collect();
+    digits
+        .parse()
+        .expect("three decimals of a finite number are digits")
 }
 
 /// Target and value in milli-units, as a KEDA that knows the float fields sets up the HPA.
@@ -52,8 +54,12 @@ fn through_integers(served: &Served, to_milli: ToMilli) -> (i64, i64) {
 }
 
 /// `GetExternalPerPodMetricReplicas` outside the tolerance.
-fn hpa((value, target): (i64, i64)) -> f64 {
-    (value as f64 / target as f64).ceil()
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the HPA converts to a whole count as well"
+)]
+fn hpa((value, target): (i64, i64)) -> i64 {
+    (value as f64 / target as f64).ceil() as i64
 }
 
 /// The usage ratio that decides about the tolerance.
@@ -61,18 +67,29 @@ fn ratio((value, target): (i64, i64), status_replicas: u32) -> f64 {
     value as f64 / (target as f64 * f64::from(status_replicas))
 }
 
+/// The float as it comes out of a protobuf message on the other side.
+fn over_the_wire(value: f64) -> f64 {
+    let bytes = prost::Message::encode_to_vec(&value);
+    prost::Message::decode(bytes.as_slice()).expect("it was just encoded")
+}
+
 fn check(replicas: u32, threshold: f64) {
-    let served = serve(replicas, threshold);
+    let sent = serve(replicas, threshold);
+    let served = Served {
+        value: over_the_wire(sent.value),
+        target: over_the_wire(sent.target),
+        ..sent
+    };
     for (name, to_milli) in KEDAS {
         let floats = through_floats(&served, to_milli);
         assert!(
-            hpa(floats) == f64::from(replicas),
+            hpa(floats) == i64::from(replicas),
             "{name} KEDA: {replicas} x {threshold} became {floats:?}, sent as {served:?}"
         );
         assert!(floats.1 >= 1, "{name} KEDA lost the target of {threshold}");
         let integers = through_integers(&served, to_milli);
         assert!(
-            hpa(integers) == f64::from(replicas),
+            hpa(integers) == i64::from(replicas),
             "old {name} KEDA: {replicas} x {threshold} became {integers:?}, sent as {served:?}"
         );
         if replicas > 0 {

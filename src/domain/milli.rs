@@ -32,7 +32,10 @@ pub fn milli_rounded(value: f64) -> i64 {
 /// `GetMetricSpec` and the plan's numbers must use the same target, or the HPA divides by another number than the one
 /// the value was made for. Taking the target of a target changes nothing.
 pub fn wire_target(threshold: f64) -> f64 {
-    let threshold = threshold.max(SMALLEST_TARGET).min(LARGEST_TARGET);
+    if threshold.is_nan() {
+        return SMALLEST_TARGET;
+    }
+    let threshold = threshold.clamp(SMALLEST_TARGET, LARGEST_TARGET);
     if milli_truncated(threshold) == milli_rounded(threshold) {
         return threshold;
     }

@@ -35,7 +35,7 @@ fn value(replicas: u32, target_milli: i64) -> f64 {
     let lands = |value: f64| {
         both(value)
             .iter()
-            .all(|milli| hpa_replicas(*milli, target_milli) == f64::from(replicas))
+            .all(|milli| hpa_replicas(*milli, target_milli) == i64::from(replicas))
     };
     // Above 2^53 thousandths a float no longer reaches every whole number, so landing has to do.
     around(near)
@@ -50,8 +50,8 @@ fn both(value: f64) -> [i64; 2] {
 }
 
 /// `ceil(usage / target)` of the HPA's `GetExternalPerPodMetricReplicas` (`replica_calculator.go`).
-fn hpa_replicas(usage_milli: i64, target_milli: i64) -> f64 {
-    (usage_milli as f64 / target_milli as f64).ceil()
+fn hpa_replicas(usage_milli: i64, target_milli: i64) -> i64 {
+    (usage_milli as f64 / target_milli as f64).ceil() as i64
 }
 
 /// `near` and the floats around it, nearest first.

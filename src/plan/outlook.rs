@@ -1,5 +1,6 @@
 //! What the forecast says about a window ahead, if it still says anything.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::case::Case;
@@ -67,17 +68,18 @@ impl Seen<'_> {
     }
 
     fn caveats(&self, case: &Case<'_>, text: &mut String) {
+        // Writing to a string can't fail.
         let (now, forecast) = (case.now, self.forecast);
         if let Some(stand_in) = &forecast.stand_in {
-            text.push_str(&format!(", standing in for `{}`", stand_in.wanted));
+            let _ = write!(text, ", standing in for `{}`", stand_in.wanted);
         }
         if now.since(forecast.origin()) > forecast.step() * STEPS_UNTIL_OLD {
             let age = ago(forecast.origin(), now);
-            text.push_str(&format!(", from data that ended {age}"));
+            let _ = write!(text, ", from data that ended {age}");
         }
         if forecast.until() < now + case.lead {
             let rest = span(forecast.until().since(now));
-            text.push_str(&format!(", seeing only {rest} ahead"));
+            let _ = write!(text, ", seeing only {rest} ahead");
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::domain::{
     RampStep, Reason, Sample, SourceRef, Timestamp, TriggerSpec,
 };
 
-const STEP: Duration = Duration::from_secs(60);
+const STEP: Duration = Duration::from_mins(1);
 
 /// One workload at 100 per replica with a lead time of 3 minutes, no headroom, no limits.
 struct Scenario {
@@ -134,6 +134,7 @@ fn spec() -> TriggerSpec {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a ramp as a trigger holds it")]
 fn percent(percent: f64, secs: u64) -> Option<Ramp> {
     Some(Ramp {
         by: RampStep::Percent(percent),
@@ -141,6 +142,7 @@ fn percent(percent: f64, secs: u64) -> Option<Ramp> {
     })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a ramp as a trigger holds it")]
 fn by(replicas: u32, secs: u64) -> Option<Ramp> {
     Some(Ramp {
         by: RampStep::Replicas(replicas),

@@ -169,7 +169,7 @@ fn ratio(part: f64, whole: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     fn minute(figures: &mut Figures, number: i64, demand: f64, ready: u32, total: u32) {
         let now = Timestamp::from_secs(number * 60);

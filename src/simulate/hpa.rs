@@ -18,6 +18,7 @@ mod past;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 pub use behavior::{Behavior, Change, Policy, Rules, Select};
@@ -30,7 +31,7 @@ pub const SYNC_PERIOD: Duration = Duration::from_secs(15);
 /// The controller's own tolerance (`--horizontal-pod-autoscaler-tolerance`).
 pub const TOLERANCE: f64 = 0.1;
 /// The controller's own scale-down window (`--horizontal-pod-autoscaler-downscale-stabilization`).
-pub const DOWNSCALE_STABILIZATION: Duration = Duration::from_secs(300);
+pub const DOWNSCALE_STABILIZATION: Duration = Duration::from_mins(5);
 
 /// Without a `behavior`: at most this many times the replicas in one sync …
 const SCALE_UP_LIMIT_FACTOR: u32 = 2;
@@ -46,7 +47,7 @@ pub struct Metric {
     pub target_milli: i64,
 }
 
-/// One HorizontalPodAutoscaler.
+/// One `HorizontalPodAutoscaler`.
 #[derive(Clone, Debug)]
 pub struct Hpa {
     min: u32,
@@ -167,14 +168,16 @@ impl Hpa {
             return self.normalize_by_rules(now, current, wanted);
         };
         let stable = self.past.stabilize(now, current, wanted, behavior);
-        if stable > current {
-            let limit = behavior.scale_up.highest(now, current, &self.past);
-            stable.min(limit.max(current)).min(self.max)
-        } else if stable < current {
-            let limit = behavior.scale_down.lowest(now, current, &self.past);
-            stable.max(limit.min(current)).max(self.min)
-        } else {
-            stable
+        match stable.cmp(&current) {
+            Ordering::Greater => {
+                let limit = behavior.scale_up.highest(now, current, &self.past);
+                stable.min(limit.max(current)).min(self.max)
+            }
+            Ordering::Less => {
+                let limit = behavior.scale_down.lowest(now, current, &self.past);
+                stable.max(limit.min(current)).max(self.min)
+            }
+            Ordering::Equal => stable,
         }
     }
 

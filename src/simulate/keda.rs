@@ -86,7 +86,7 @@ impl Default for ScaledObject {
     fn default() -> Self {
         Self {
             polling_interval: Duration::from_secs(30),
-            cooldown_period: Duration::from_secs(300),
+            cooldown_period: Duration::from_mins(5),
             initial_cooldown_period: Duration::ZERO,
             min_replicas: 0,
             max_replicas: 100,

@@ -1,7 +1,7 @@
 //! Pods that take time to start: what a Deployment with slow pods makes of a replica count.
 //!
 //! Rules and where they were read: a pod counts for the HPA from its creation and serves only when Ready; which pod goes
-//! first is ReplicaSet's order (`pkg/controller/controller_utils.go`, `ActivePodsWithRanks`): not ready before ready,
+//! first is `ReplicaSet`'s order (`pkg/controller/controller_utils.go`, `ActivePodsWithRanks`): not ready before ready,
 //! ready for a short time before ready for long, younger before older. A deleted pod leaves the replica count and the
 //! endpoints at once, and its node when its grace period ends.
 
@@ -14,7 +14,7 @@ use rand_distr::{Distribution, LogNormal};
 use crate::domain::Timestamp;
 
 /// No pod takes longer than this to start, however long the tail of its distribution.
-const LONGEST_START: Duration = Duration::from_secs(3600);
+const LONGEST_START: Duration = Duration::from_hours(1);
 
 /// How long a pod takes from creation to Ready: a fixed part plus a lognormal one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,7 +34,7 @@ pub struct Pods {
     chance: ChaCha8Rng,
     grace: Duration,
     /// In order of creation.
-    pods: Vec<Pod>,
+    alive: Vec<Pod>,
     /// When each deleted pod is gone.
     leaving: Vec<Timestamp>,
 }
@@ -87,7 +87,7 @@ impl Pods {
             start_up,
             chance: ChaCha8Rng::seed_from_u64(seed),
             grace: Duration::ZERO,
-            pods: Vec::new(),
+            alive: Vec::new(),
             leaving: Vec::new(),
         }
     }
@@ -103,7 +103,7 @@ impl Pods {
     #[must_use]
     pub fn with_ready(mut self, count: u32, now: Timestamp) -> Self {
         let warm = std::iter::repeat_n(Pod { ready_at: now }, count as usize);
-        self.pods.extend(warm);
+        self.alive.extend(warm);
         self
     }
 
@@ -111,16 +111,16 @@ impl Pods {
     pub fn scale_to(&mut self, count: u32, now: Timestamp) {
         let count = count as usize;
         self.leaving.retain(|gone| *gone > now);
-        while self.pods.len() < count {
+        while self.alive.len() < count {
             let ready_at = now + self.start_up.draw(&mut self.chance);
-            self.pods.push(Pod { ready_at });
+            self.alive.push(Pod { ready_at });
         }
-        while self.pods.len() > count {
+        while self.alive.len() > count {
             // Not ready before ready, then the latest to become ready, then the youngest: a pod that is not ready has
             // a later moment of readiness than every ready one, so one comparison says it all but the age of the
             // starting ones.
             let victim = self.victim(now);
-            self.pods.remove(victim);
+            self.alive.remove(victim);
             if !self.grace.is_zero() {
                 self.leaving.push(now + self.grace);
             }
@@ -129,12 +129,12 @@ impl Pods {
 
     /// Pods that serve.
     pub fn ready(&self, now: Timestamp) -> u32 {
-        self.pods.iter().filter(|pod| pod.ready_at <= now).count() as u32
+        self.alive.iter().filter(|pod| pod.ready_at <= now).count() as u32
     }
 
     /// Pods that exist and are not being deleted: `status.replicas`.
     pub fn total(&self) -> u32 {
-        self.pods.len() as u32
+        self.alive.len() as u32
     }
 
     /// Pods that have been deleted and still occupy their node.
@@ -143,10 +143,10 @@ impl Pods {
     }
 
     fn victim(&self, now: Timestamp) -> usize {
-        let starting = self.pods.iter().rposition(|pod| pod.ready_at > now);
+        let starting = self.alive.iter().rposition(|pod| pod.ready_at > now);
         // `max_by_key` takes the last of equals, which is the youngest.
         let latest = || {
-            self.pods
+            self.alive
                 .iter()
                 .enumerate()
                 .max_by_key(|(_, pod)| pod.ready_at)
@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn slow() -> StartUp {
-        StartUp::exactly(Duration::from_secs(60))
+        StartUp::exactly(Duration::from_mins(1))
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
         pods.scale_to(5, at(120));
         pods.scale_to(4, at(200));
         assert!(
-            pods.pods.iter().all(|pod| pod.ready_at == at(0)),
+            pods.alive.iter().all(|pod| pod.ready_at == at(0)),
             "the youngest is gone"
         );
     }

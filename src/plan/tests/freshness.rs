@@ -146,7 +146,7 @@ fn a_sample_from_far_ahead_means_that_the_clock_jumped_back_and_is_no_present_lo
         at: scenario.now,
         value: 100.0,
     };
-    scenario.now = scenario.now - Duration::from_secs(3600);
+    scenario.now = scenario.now - Duration::from_hours(1);
     let plan = scenario.decide(Some(ahead)).unwrap();
     assert_eq!((plan.replicas, plan.basis), (10, Basis::Held));
     assert!(

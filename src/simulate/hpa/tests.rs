@@ -119,7 +119,7 @@ fn a_controller_that_has_just_started_does_not_shrink_the_fleet_at_once() {
 #[test]
 fn an_up_window_takes_the_lowest_recommendation_in_it() {
     let mut behavior = instant();
-    behavior.scale_up.stabilization = Duration::from_secs(60);
+    behavior.scale_up.stabilization = Duration::from_mins(1);
     let mut hpa = Hpa::new(1, 100, behavior);
     // The first look, at 4, stays in the window for 60 s.
     assert_eq!(

@@ -1,5 +1,6 @@
 use super::*;
 use crate::plan::serve;
+use crate::simulate::hpa::{Behavior, Hpa, Policy};
 
 fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(1_700_000_000 + secs)
@@ -56,7 +57,7 @@ fn an_inactive_target_goes_to_zero_when_its_cooldown_is_over() {
 #[test]
 fn a_target_that_never_was_active_waits_for_the_initial_cooldown() {
     let mut keda = keda(ScaledObject {
-        initial_cooldown_period: Duration::from_secs(120),
+        initial_cooldown_period: Duration::from_mins(2),
         ..ScaledObject::default()
     });
     assert_eq!(keda.poll(at(120), 3, says(0, false)), 3);
@@ -173,4 +174,21 @@ fn a_float_of_zero_is_read_from_the_integer_and_negatives_count_as_zero() {
 fn the_hpa_keda_makes_never_goes_to_zero() {
     let keda = keda(ScaledObject::default());
     assert_eq!((keda.hpa_min(), keda.hpa_max()), (1, 100));
+}
+
+#[test]
+fn the_plans_number_lands_on_the_plan_through_keda_and_an_hpa_without_tolerance() {
+    let mut behavior = Behavior::default().with_tolerance(0.0);
+    behavior.scale_up.policies = vec![Policy::pods(1000, 15)];
+    behavior.scale_down.stabilization = Duration::ZERO;
+    for threshold in [0.001, 0.3, 1.001, 33.3, 1e9] {
+        for (from, to) in [(1, 2), (20, 21), (21, 20), (499, 500), (500, 3), (3, 1)] {
+            let target = serve(0, threshold).target;
+            let mut keda = Keda::new(ScaledObject::default(), target, at(0));
+            let mut hpa = Hpa::new(1, 1000, behavior.clone());
+            let metric = keda.read(from, || Some((serve(to, threshold), true)));
+            let landed = hpa.sync(at(0), from, &[metric]);
+            assert_eq!(landed, to, "{from} to {to} at {threshold}");
+        }
+    }
 }
