@@ -23,6 +23,7 @@ pub struct Workload {
     pub registered_at: Timestamp,
     last_asked: AtomicI64,
     published: ArcSwapOption<Published>,
+    first_fault: ArcSwapOption<Fault>,
     signal: watch::Sender<Signal>,
     learned: Mutex<Learned>,
 }
@@ -131,6 +132,7 @@ impl Workload {
             registered_at: now,
             last_asked: AtomicI64::new(now.as_millis()),
             published: ArcSwapOption::empty(),
+            first_fault: ArcSwapOption::empty(),
             signal: watch::Sender::new(Signal::default()),
             learned: Mutex::new(Learned {
                 history,
@@ -144,6 +146,16 @@ impl Workload {
     /// What readers see; `None` before the first plan.
     pub fn published(&self) -> Option<Arc<Published>> {
         self.published.load_full()
+    }
+
+    /// What has kept a first plan from being made, while there is none.
+    pub fn first_fault(&self) -> Option<Arc<Fault>> {
+        self.first_fault.load_full()
+    }
+
+    /// Notes what keeps a first plan from being made.
+    pub fn note_first_fault(&self, fault: Fault) {
+        self.first_fault.store(Some(Arc::new(fault)));
     }
 
     /// Replaces what readers see, and wakes the streams when the state has changed.
