@@ -133,7 +133,7 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
 }
 
 /// A spec in which every key has its default.
-pub(super) fn defaults() -> TriggerSpec {
+pub fn defaults() -> TriggerSpec {
     let mut spec = blank();
     for key in KEYS {
         if let (Some(default), Role::Acted { set, .. }) = (key.default, key.role) {
