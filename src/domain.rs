@@ -12,7 +12,7 @@ mod trigger;
 mod workload;
 
 pub use duration::{HumanDuration, HumanDurationError};
-pub use fit::{BandSet, Fit, ModelScore, Profile};
+pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Profile};
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
 pub use milli::{milli_rounded, milli_truncated, wire_target};
 pub use plan::{Basis, GoodPlan, Limit, PastPlan, Plan, PlanMemory, Reason, Served};
