@@ -1,6 +1,8 @@
 //! The models, a file each, and the registry that finds them by name.
 //! STUB.
 
+pub mod onnx;
+
 use std::sync::Arc;
 
 use super::{Config, ForecastInput, Forecaster, ModelError};
