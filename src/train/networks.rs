@@ -1,7 +1,7 @@
 //! Three kinds of quantile networks as graphs of given weights: an MLP on the whole context, and a GRU or LSTM that
 //! reads it step by step. All take the calendar, if the card has one, beside what they have made of the history.
 
-use super::onnx_file::{Graph, Recurrence, Value};
+use super::onnx_file::{Graph, Recurrence, Value, whole};
 use crate::analyze::models::onnx::card::Card;
 
 /// A dense layer.
@@ -15,7 +15,7 @@ pub struct Dense {
     pub bias: Vec<f32>,
 }
 
-/// Dense layers with ReLU between them, on the context, its mask and the calendar, one behind the other: the first
+/// Dense layers with `ReLU` between them, on the context, its mask and the calendar, one behind the other: the first
 /// takes `2 * context + horizon * features` inputs, the last gives `horizon * levels` outputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mlp {
@@ -99,7 +99,7 @@ impl Recurrent {
 fn flat_calendar(graph: &mut Graph, card: &Card) -> Option<Value> {
     let calendar = graph.calendar(card)?;
     let columns = card.horizon * card.calendar.len();
-    Some(graph.reshape(&calendar, &[-1, columns as i64]))
+    Some(graph.reshape(&calendar, &[-1, whole(columns)]))
 }
 
 fn join(graph: &mut Graph, parts: &[Value]) -> Value {

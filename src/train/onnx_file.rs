@@ -120,7 +120,10 @@ impl Graph {
         self.graph.output.push(value_info(name, dims));
     }
 
-    /// A constant of floats; `data` holds as many as `shape` says.
+    /// A constant of floats.
+    ///
+    /// # Panics
+    /// When `data` doesn't hold as many as `shape` says.
     pub fn floats(&mut self, shape: &[usize], data: &[f32]) -> Value {
         assert_eq!(
             shape.iter().product::<usize>(),
@@ -240,7 +243,7 @@ impl Graph {
     }
 
     /// A GRU over `[steps, batch, inputs]`: the states of all steps `[steps, batch, hidden]`, and the last one
-    /// `[batch, hidden]`. The reset gate works on the state after its weights, as in PyTorch.
+    /// `[batch, hidden]`. The reset gate works on the state after its weights, as in `PyTorch`.
     pub fn gru(&mut self, x: &Value, weights: &Recurrence) -> (Value, Value) {
         let reset_after = [("linear_before_reset", Attribute::Int(1))];
         self.recurrent("GRU", 3, x, weights, &reset_after)
@@ -286,7 +289,7 @@ impl Graph {
     }
 
     fn output_grid(&mut self, name: &str, flat: &Value, rows: usize, columns: usize) {
-        let shape = [-1, rows as i64, columns as i64];
+        let shape = [-1, whole(rows), whole(columns)];
         let grid = self.reshape(flat, &shape);
         let dims = [Dim::Batch, Dim::Fixed(rows), Dim::Fixed(columns)];
         self.output(name, &grid, &dims);
@@ -306,7 +309,7 @@ impl Graph {
         let b = self.floats(&[1, 2 * rows], &weights.bias);
         let (all, last) = (self.fresh(), self.fresh());
         let mut attributes = attributes.to_vec();
-        attributes.push(("hidden_size", Attribute::Int(hidden as i64)));
+        attributes.push(("hidden_size", Attribute::Int(whole(hidden))));
         self.push(
             operator,
             vec![x.0.clone(), w.0, r.0, b.0],
@@ -320,7 +323,7 @@ impl Graph {
     fn constant(&mut self, data_type: i32, shape: &[usize], bytes: Vec<u8>) -> Value {
         let value = self.fresh();
         self.graph.initializer.push(TensorProto {
-            dims: shape.iter().map(|&d| d as i64).collect(),
+            dims: shape.iter().copied().map(whole).collect(),
             data_type: Some(data_type),
             name: Some(value.0.clone()),
             raw_data: Some(bytes),
@@ -351,6 +354,11 @@ impl Graph {
         self.values += 1;
         Value(format!("v{}", self.values))
     }
+}
+
+/// A size as ONNX writes it.
+pub(super) fn whole(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
 }
 
 fn attribute(name: &str, value: &Attribute) -> AttributeProto {
@@ -387,7 +395,7 @@ fn value_info(name: &str, dims: &[Dim]) -> ValueInfoProto {
             dim_param: Some(BATCH.to_owned()),
         },
         Dim::Fixed(n) => DimensionProto {
-            dim_value: Some(*n as i64),
+            dim_value: Some(whole(*n)),
             dim_param: None,
         },
     };

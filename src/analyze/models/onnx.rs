@@ -31,7 +31,7 @@ use super::super::{Config, Forecaster, ModelError};
 
 /// Files larger than this are refused.
 pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
-/// Names come from trigger metadata, that is from tenants: no more of them are remembered than this.
+/// More networks than this are not kept loaded.
 const MAX_NETWORKS: usize = 256;
 const MAX_NAME: usize = 100;
 const EXTENSION: &str = "onnx";
@@ -101,6 +101,11 @@ impl Networks {
             return Err(self.not_found(name));
         };
         let before = kept.remove(name);
+        if kept.len() >= MAX_NETWORKS {
+            return Err(ModelError(format!(
+                "network `{name}` is not loaded: {MAX_NETWORKS} others are, the most that is allowed"
+            )));
+        }
         let now = match before {
             Some(known) if known.seen == stamp => known,
             before => self.read(name, stamp, before.and_then(|known| known.network)),
@@ -110,9 +115,7 @@ impl Networks {
             (None, Some(failure)) => Err(failure.clone()),
             (None, None) => Err(self.not_found(name)),
         };
-        if kept.len() < MAX_NETWORKS {
-            kept.insert(name.to_owned(), now);
-        }
+        kept.insert(name.to_owned(), now);
         answer
     }
 

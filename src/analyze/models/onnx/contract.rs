@@ -139,29 +139,19 @@ fn outputs(graph: &GraphProto, card: &Card, problems: &mut Vec<String>) {
     let horizon = Want::Fixed(card.horizon, "horizon");
     let leads = Want::Fixed(card.peak_leads.len(), "peak_leads");
     let find = |wanted: &str| graph.output.iter().find(|output| name(output) == wanted);
-    match find(QUANTILES) {
-        Some(output) => compare(
-            "output",
-            output,
-            &[Want::Batch, horizon, levels],
-            true,
-            problems,
-        ),
-        None => {
-            let names: Vec<_> = graph
-                .output
-                .iter()
-                .map(|o| format!("`{}`", name(o)))
-                .collect();
-            problems.push(format!(
-                "output `quantiles` is missing: found {}",
-                if names.is_empty() {
-                    "none".to_owned()
-                } else {
-                    names.join(", ")
-                }
-            ));
-        }
+    if let Some(output) = find(QUANTILES) {
+        let want = [Want::Batch, horizon, levels];
+        compare("output", output, &want, true, problems);
+    } else {
+        let names: Vec<String> = graph
+            .output
+            .iter()
+            .map(|output| format!("`{}`", name(output)))
+            .collect();
+        problems.push(format!(
+            "output `quantiles` is missing: found {}",
+            names.join(", ")
+        ));
     }
     match (find(PEAKS), card.peak_leads.is_empty()) {
         (Some(output), false) => {

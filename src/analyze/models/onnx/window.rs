@@ -209,7 +209,7 @@ mod tests {
     fn series(values: &[f64]) -> Series {
         Series::new(
             Timestamp::from_secs(600),
-            Duration::from_secs(60),
+            Duration::from_mins(1),
             values.to_vec(),
         )
     }
