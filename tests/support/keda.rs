@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use forescale::execute::keda::pb::external_scaler_client::ExternalScalerClient;
-use forescale::execute::keda::pb::{
+use forescale::execute::keda::proto::external_scaler_client::ExternalScalerClient;
+use forescale::execute::keda::proto::{
     GetMetricsRequest, GetMetricsResponse, IsActiveResponse, MetricSpec, ScaledObjectRef,
 };
 use tonic::transport::{Channel, Endpoint};
