@@ -4,6 +4,8 @@
 //! Read are `use` trees and paths in code, `crate::`, `super::` and `self::` resolved. Comments, strings and test code
 //! (`#[cfg(test)]`, `tests.rs`) are left out: a test may well call a neighbour.
 
+#![expect(clippy::unwrap_used, reason = "a test may unwrap in its helpers too")]
+
 #[path = "architecture/rules.rs"]
 mod rules;
 #[path = "architecture/source.rs"]

@@ -1,5 +1,7 @@
 //! The program's desk: help, versions, exit codes, and the demo's summary.
 
+#![expect(clippy::unwrap_used, reason = "a test may unwrap in its helpers too")]
+
 use std::fs;
 use std::process::Output;
 

@@ -4,6 +4,8 @@
 //! nobody inactive by accident, and no call that waits for Prometheus. The first three are asserted on every single
 //! answer; how long the calls took is printed, not asserted, because a test machine's clock proves nothing.
 
+#![expect(clippy::unwrap_used, reason = "a test may unwrap in its helpers too")]
+
 mod support;
 
 use std::fmt::Write as _;

@@ -1,6 +1,8 @@
 //! The test tools themselves: a fault that does not break anything, or a history that is not there, would make the
 //! tests built on them say nothing.
 
+#![expect(clippy::unwrap_used, reason = "a test may unwrap in its helpers too")]
+
 mod support;
 
 use std::time::Duration;
@@ -58,7 +60,7 @@ async fn prometheus_holds_the_written_history_and_goes_on_with_live_scrapes_of_t
 
     let live = async |value: f64| {
         eventually("the live value", 30 * SECOND, async || {
-            (prometheus.query(series).await? == value).then_some(())
+            same(prometheus.query(series).await?, value)
         })
         .await;
     };
@@ -71,7 +73,7 @@ async fn prometheus_holds_the_written_history_and_goes_on_with_live_scrapes_of_t
     exporter.set(series, Gauge::Fixed(79.0));
     prometheus.start_again().await;
     eventually("scrapes after the restart", 30 * SECOND, async || {
-        (prometheus.query(series).await? == 79.0).then_some(())
+        same(prometheus.query(series).await?, 79.0)
     })
     .await;
     let old = prometheus.query_range(series, from, from, 60).await;
@@ -178,6 +180,10 @@ async fn every_fault_breaks_what_it_says() {
         samples,
         "all is well again"
     );
+}
+
+fn same(seen: f64, wanted: f64) -> Option<()> {
+    ((seen - wanted).abs() < 1e-9).then_some(())
 }
 
 struct Query {

@@ -274,7 +274,7 @@ async fn prometheus_killed_and_returned_never_lowers_the_number() {
         .await
     };
     let held = watch("the plan to be held", &|workload| {
-        basis(workload) != "restored" && fault_kind(workload) != ""
+        basis(workload) != "restored" && !fault_kind(workload).is_empty()
     })
     .await;
     assert!(
@@ -330,7 +330,7 @@ async fn a_query_without_one_good_answer_is_an_error_that_says_why_and_never_zer
         let error = keda.read().await.expect_err(query);
         let workload = forescale
             .workload_until("shop", name, "the fault", |workload| {
-                fault_kind(workload) != ""
+                !fault_kind(workload).is_empty()
             })
             .await;
         assert_eq!(

@@ -1,5 +1,7 @@
 //! `forescale serve` as a process: how it starts, refuses to start, drains, survives a kill, and shows itself.
 
+#![expect(clippy::unwrap_used, reason = "a test may unwrap in its helpers too")]
+
 mod support;
 
 use std::fs;
@@ -322,7 +324,7 @@ async fn a_real_prometheus_scrapes_forescale_s_own_metrics() {
     let watching = Prometheus::start(&[], &[exporter.addr, forescale.http]).await;
     let own = r#"{job="target-1"}"#;
     eventually("Forescale's metrics to be scraped", PATIENCE, async || {
-        (watching.query(&format!("up{own}")).await? == 1.0).then_some(())
+        (watching.query(&format!("up{own}")).await? > 0.5).then_some(())
     })
     .await;
     let build = watching.query(&format!("forescale_build_info{own}")).await;

@@ -45,7 +45,7 @@ impl Source {
     /// Reads `text`, the content of `src/{name}`.
     pub(crate) fn parse(name: &str, text: &str) -> Self {
         let is_test = name.ends_with("tests.rs") || name.contains("/tests/");
-        let (tokens, test_lines) = without_tests(tokens(text));
+        let (tokens, test_lines) = without_tests(&tokens(text));
         let tokens = if is_test { Vec::new() } else { tokens };
         let place = module_of(name);
         let paths = paths(&tokens)
@@ -228,7 +228,7 @@ fn quote_length(rest: &[char]) -> usize {
 }
 
 /// Leaves out items under `#[cfg(test)]`; also how many lines they take.
-fn without_tests(tokens: Vec<Token>) -> (Vec<Token>, usize) {
+fn without_tests(tokens: &[Token]) -> (Vec<Token>, usize) {
     let mut kept = Vec::with_capacity(tokens.len());
     let (mut at, mut lines) = (0, 0);
     while at < tokens.len() {
@@ -237,7 +237,7 @@ fn without_tests(tokens: Vec<Token>) -> (Vec<Token>, usize) {
             at += 1;
             continue;
         }
-        let end = item_end(&tokens, at);
+        let end = item_end(tokens, at);
         let last = tokens
             .get(end.saturating_sub(1))
             .map_or(0, |token| token.line);
@@ -314,7 +314,7 @@ fn tree(
     while let Some(token) = tokens.get(at) {
         if token.kind == Kind::Word && !(token.is_word("as") && path.len() > prefix.len()) {
             // `{self}` in a tree means the prefix itself.
-            if !(token.is_word("self") && !prefix.is_empty()) {
+            if !token.is_word("self") || prefix.is_empty() {
                 path.push(token.text.clone());
             }
             at += 1;

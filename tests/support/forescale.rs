@@ -56,7 +56,7 @@ impl Forescale {
         let address = async |server: &str| {
             eventually(
                 &format!("the {server} server to listen"),
-                Duration::from_secs(60),
+                Duration::from_mins(1),
                 async || process.listening(server),
             )
             .await
@@ -196,7 +196,7 @@ impl Process {
     /// Waits for the end, and for the last line of the log.
     pub async fn ended(&mut self) -> ExitStatus {
         let child = &mut self.child;
-        let status = eventually("the process to end", Duration::from_secs(60), async || {
+        let status = eventually("the process to end", Duration::from_mins(1), async || {
             child.try_wait().unwrap()
         })
         .await;

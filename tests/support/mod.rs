@@ -1,13 +1,10 @@
 //! What the integration tests share: a real Prometheus, a program that exports metrics to it, faults between it and
 //! Forescale, Forescale itself as a process, and a client that calls like KEDA.
-#![expect(
-    clippy::allow_attributes,
-    reason = "every test file compiles this module anew and uses another part of it"
-)]
 #![allow(
     dead_code,
     unreachable_pub,
-    reason = "every test file uses another part"
+    clippy::unwrap_used,
+    reason = "every test file compiles this module anew and uses another part of it; a test may unwrap"
 )]
 
 pub mod exporter;

@@ -83,7 +83,7 @@ impl Prometheus {
         let http = self.http.clone();
         eventually(
             "Prometheus to be ready",
-            Duration::from_secs(60),
+            Duration::from_mins(1),
             async || {
                 let answer = http.get(&ready).send().await.ok()?;
                 answer.status().is_success().then_some(())
