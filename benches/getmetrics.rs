@@ -113,11 +113,11 @@ fn run(plan: &Plan) -> ExitCode {
         });
     }
     println!("{}", report::table(&rows, plan.load));
-    if let Some(file) = &plan.json {
-        if let Err(error) = std::fs::write(file, report::json(&rows, plan.load)) {
-            eprintln!("error: failed to write `{}`: {error}", file.display());
-            return ExitCode::FAILURE;
-        }
+    if let Some(file) = &plan.json
+        && let Err(error) = std::fs::write(file, report::json(&rows, plan.load))
+    {
+        eprintln!("error: failed to write `{}`: {error}", file.display());
+        return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
 }

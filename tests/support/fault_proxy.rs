@@ -59,7 +59,7 @@ pub enum Fault {
 pub const SLOW: Duration = Duration::from_secs(20);
 
 /// The age of the newest sample under [`Fault::Stale`].
-pub const STALE: Duration = Duration::from_secs(15 * 60);
+pub const STALE: Duration = Duration::from_mins(15);
 
 /// The proxy; closes when dropped.
 pub struct FaultProxy {
