@@ -13,7 +13,9 @@ if [ -x "$BIN/grpcurl" ]; then
 fi
 if ! have go; then
     say "grpcurl: there is no Go on this machine, installing Debian's"
-    as_root apt-get install -y -qq --no-install-recommends golang-go >/dev/null \
+    install_go() { as_root apt-get install -y -qq --no-install-recommends golang-go >/dev/null; }
+    # The first try fails where the package lists have never been read.
+    install_go 2>/dev/null || { as_root apt-get update -qq && install_go; } \
         || die "building \`grpcurl\` needs Go, and only root can install it from Debian's packages" \
             "run \`apt-get update && apt-get install golang-go\` as root, or put \`go\` or \`grpcurl\` on the PATH"
 fi

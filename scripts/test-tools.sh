@@ -9,7 +9,8 @@ have cargo || die "there is no \`cargo\` on the PATH: Forescale is built with Ru
 
 if ! have cc; then
     say "a C compiler is needed to build the TLS library, installing Debian's gcc"
-    as_root apt-get install -y -qq --no-install-recommends gcc libc6-dev make >/dev/null \
+    install_cc() { as_root apt-get install -y -qq --no-install-recommends gcc libc6-dev make >/dev/null; }
+    install_cc 2>/dev/null || { as_root apt-get update -qq && install_cc; } \
         || die "there is no C compiler on the PATH" "run \`apt-get install gcc libc6-dev make\` as root"
 fi
 
