@@ -1,5 +1,7 @@
 //! What is known about one workload.
 
+mod weight;
+
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +9,7 @@ use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::History;
+use super::{History, Restored};
 use crate::domain::{Fit, Forecast, Plan, PlanMemory, Sample, Timestamp, TriggerSpec, WorkloadKey};
 
 /// One workload on the board.
@@ -23,6 +25,7 @@ pub struct Workload {
     pub registered_at: Timestamp,
     last_asked: AtomicI64,
     published: ArcSwapOption<Published>,
+    first_fault: ArcSwapOption<Fault>,
     signal: watch::Sender<Signal>,
     learned: Mutex<Learned>,
 }
@@ -114,6 +117,10 @@ pub struct Learned {
     pub live: Option<Sample>,
     /// What fitting has learned.
     pub fit: Option<Arc<Fit>>,
+    /// Time of the oldest sample that `fit` has seen: history read back later calls for a new fit.
+    pub fit_since: Option<Timestamp>,
+    /// Whether the history has been read back as far as it goes.
+    pub backfilled: bool,
     /// What the planner remembers.
     pub memory: PlanMemory,
 }
@@ -123,7 +130,14 @@ pub struct Learned {
 impl Workload {
     /// A workload of which nothing is known yet.
     pub fn new(key: WorkloadKey, spec: TriggerSpec, warnings: Vec<String>, now: Timestamp) -> Self {
-        let history = History::new(spec.step(), spec.history_steps());
+        let learned = Learned {
+            history: History::new(spec.step(), spec.history_steps()),
+            live: None,
+            fit: None,
+            fit_since: None,
+            backfilled: false,
+            memory: PlanMemory::default(),
+        };
         Self {
             key,
             spec,
@@ -131,19 +145,54 @@ impl Workload {
             registered_at: now,
             last_asked: AtomicI64::new(now.as_millis()),
             published: ArcSwapOption::empty(),
+            first_fault: ArcSwapOption::empty(),
             signal: watch::Sender::new(Signal::default()),
-            learned: Mutex::new(Learned {
-                history,
-                live: None,
-                fit: None,
-                memory: PlanMemory::default(),
-            }),
+            learned: Mutex::new(learned),
+        }
+    }
+
+    /// A workload as it was when it was last saved. When the same metadata now means another grid (a default has
+    /// changed between two versions), the history and what was fitted on it are left behind; the plan is kept.
+    pub(super) fn restored(restored: Restored, spec: TriggerSpec, warnings: Vec<String>) -> Self {
+        let mut learned = restored.learned;
+        if learned.history.step() == spec.step() {
+            learned.history.resize(spec.history_steps());
+        } else {
+            learned.history = History::new(spec.step(), spec.history_steps());
+            learned.fit = None;
+            learned.fit_since = None;
+            learned.backfilled = false;
+        }
+        let active = restored
+            .published
+            .as_ref()
+            .map(|published| published.plan.active);
+        Self {
+            key: restored.key,
+            spec,
+            warnings,
+            registered_at: restored.registered_at,
+            last_asked: AtomicI64::new(restored.last_asked.as_millis()),
+            published: ArcSwapOption::new(restored.published.map(Arc::new)),
+            first_fault: ArcSwapOption::empty(),
+            signal: watch::Sender::new(Signal { active }),
+            learned: Mutex::new(learned),
         }
     }
 
     /// What readers see; `None` before the first plan.
     pub fn published(&self) -> Option<Arc<Published>> {
         self.published.load_full()
+    }
+
+    /// What has kept a first plan from being made, while there is none.
+    pub fn first_fault(&self) -> Option<Arc<Fault>> {
+        self.first_fault.load_full()
+    }
+
+    /// Notes what keeps a first plan from being made.
+    pub fn note_first_fault(&self, fault: Fault) {
+        self.first_fault.store(Some(Arc::new(fault)));
     }
 
     /// Replaces what readers see, and wakes the streams when the state has changed.
@@ -183,5 +232,44 @@ impl Workload {
     /// What the loop has learned; held only for the moment of a read or a write, never across a query or a model.
     pub fn learned(&self) -> MutexGuard<'_, Learned> {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes of memory that this workload takes, itself and what it owns on the heap; an estimate that counts what was
+    /// asked of the allocator, not what the allocator adds.
+    pub fn heap_bytes(&self) -> usize {
+        let published = self
+            .published()
+            .map_or(0, |published| weight::published(&published));
+        let learned = self.learned();
+        let fit = learned.fit.as_deref().map_or(0, weight::fit);
+        size_of::<Self>()
+            + weight::key(&self.key)
+            + weight::spec(&self.spec)
+            + self.warnings.iter().map(String::capacity).sum::<usize>()
+            + published
+            + learned.history.heap_bytes()
+            + weight::memory(&learned.memory)
+            + fit
+    }
+}
+
+impl FaultKind {
+    /// Its name in metrics, the API and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Status => "status",
+            Self::RateLimited => "rate-limited",
+            Self::Body => "body",
+            Self::Query => "query",
+            Self::ManySeries => "many-series",
+            Self::Empty => "empty",
+            Self::NotFinite => "not-finite",
+            Self::CircuitOpen => "circuit-open",
+            Self::Config => "config",
+            Self::Stale => "stale",
+            Self::Model => "model",
+        }
     }
 }
