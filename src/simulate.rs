@@ -1,1 +1,3 @@
-//! STUB
+//! The cluster on paper.
+
+pub mod demand;
