@@ -1,0 +1,4 @@
+//! demo
+mod summary;
+mod totals;
+mod verdict;
