@@ -19,6 +19,13 @@ pub struct Config {
     pub stale_after: HumanDuration,
 }
 
+impl Config {
+    /// How old a sample of this workload may be and still count as the present load.
+    pub fn stale_after(&self, spec: &TriggerSpec) -> std::time::Duration {
+        self.stale_after.get().max(spec.step() * 3)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {

@@ -1,1 +1,260 @@
-//! STUB
+//! The server's settings: each room's own `Config`, put together from defaults, a YAML file, and flags or environment
+//! variables, the later ones winning.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{admin, analyze, control, execute, knowledge, monitor, plan, telemetry};
+
+/// The name of the source that answers triggers which name none.
+pub const DEFAULT_SOURCE: &str = "default";
+
+/// Where Prometheus is looked for when nothing is configured.
+pub const DEFAULT_PROMETHEUS: &str = "http://localhost:9090";
+
+/// All settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Settings {
+    /// The gRPC server that KEDA calls.
+    pub keda: execute::keda::Config,
+    /// The HTTP server: metrics, health, JSON API.
+    pub admin: admin::Config,
+    /// Sources of history.
+    pub monitor: monitor::Config,
+    /// Forecasts.
+    pub analyze: analyze::Config,
+    /// Plans.
+    pub plan: plan::Config,
+    /// The board and its snapshots.
+    pub knowledge: knowledge::Config,
+    /// The loop.
+    pub control: control::Config,
+    /// Logging.
+    pub log: LogConfig,
+}
+
+/// Logging.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct LogConfig {
+    /// A level, or levels by module.
+    pub filter: String,
+    /// How lines are written.
+    pub format: telemetry::Format,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            filter: "info".to_owned(),
+            format: telemetry::Format::Auto,
+        }
+    }
+}
+
+/// What flags and environment variables may say on top of the file; `None` says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Base URL of the default source.
+    pub prometheus: Option<String>,
+    /// Address of the gRPC server.
+    pub grpc_addr: Option<std::net::SocketAddr>,
+    /// Address of the HTTP server.
+    pub http_addr: Option<std::net::SocketAddr>,
+    /// Folder for snapshots.
+    pub data_dir: Option<PathBuf>,
+    /// Folder searched first for models.
+    pub models_dir: Option<PathBuf>,
+    /// Engine of ONNX models.
+    pub onnx_engine: Option<analyze::OnnxEngine>,
+    /// ONNX Runtime's library.
+    pub onnx_library: Option<PathBuf>,
+    /// Log filter.
+    pub log_filter: Option<String>,
+    /// Log format.
+    pub log_format: Option<telemetry::Format>,
+}
+
+/// Settings that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file can't be read.
+    #[error("failed to read settings from `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is no valid settings file; the message names the key and what is allowed.
+    #[error("`{}`: {text}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Key, place and reason.
+        text: String,
+    },
+}
+
+impl Settings {
+    /// Defaults, then the file if there is one, then the overrides.
+    ///
+    /// # Errors
+    /// When the file can't be read or holds something that is not allowed.
+    pub fn load(file: Option<&Path>, overrides: Overrides) -> Result<Self, SettingsError> {
+        let mut settings = match file {
+            None => Self::default(),
+            Some(path) => Self::parse(
+                &fs::read_to_string(path).map_err(|source| SettingsError::Read {
+                    path: path.to_owned(),
+                    source,
+                })?,
+                path,
+            )?,
+        };
+        settings.apply(overrides);
+        Ok(settings)
+    }
+
+    /// Settings from YAML text; `path` is for messages.
+    ///
+    /// # Errors
+    /// When a key is unknown or a value is not allowed.
+    pub fn parse(yaml: &str, path: &Path) -> Result<Self, SettingsError> {
+        if yaml
+            .lines()
+            .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+        {
+            return Ok(Self::default());
+        }
+        serde_yaml::from_str(yaml).map_err(|error| SettingsError::Parse {
+            path: path.to_owned(),
+            text: error.to_string(),
+        })
+    }
+
+    fn apply(&mut self, overrides: Overrides) {
+        let sources = &mut self.monitor.sources;
+        if let Some(url) = overrides.prometheus {
+            sources.entry(DEFAULT_SOURCE.to_owned()).or_default().url = url;
+        } else if sources.is_empty() {
+            sources.entry(DEFAULT_SOURCE.to_owned()).or_default().url =
+                DEFAULT_PROMETHEUS.to_owned();
+        }
+        set(&mut self.keda.addr, overrides.grpc_addr);
+        set(&mut self.admin.addr, overrides.http_addr);
+        set(&mut self.analyze.onnx_engine, overrides.onnx_engine);
+        set(&mut self.log.filter, overrides.log_filter);
+        set(&mut self.log.format, overrides.log_format);
+        if overrides.data_dir.is_some() {
+            self.knowledge.data_dir = overrides.data_dir;
+        }
+        if overrides.onnx_library.is_some() {
+            self.analyze.onnx_library = overrides.onnx_library;
+        }
+        if let Some(dir) = overrides.models_dir {
+            self.analyze.model_dirs.insert(0, dir);
+        }
+    }
+}
+
+fn set<T>(value: &mut T, over: Option<T>) {
+    if let Some(over) = over {
+        *value = over;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(yaml: &str) -> Result<Settings, String> {
+        Settings::parse(yaml, Path::new("forescale.yaml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_empty_file_is_all_defaults_and_defaults_survive_a_round_trip() {
+        assert_eq!(parse("# nothing\n").unwrap(), Settings::default());
+        let written = serde_yaml::to_string(&Settings::default()).unwrap();
+        assert_eq!(parse(&written).unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn the_sample_file_shows_every_key_with_its_default() {
+        let sample = include_str!("../docs/forescale.yaml");
+        let mut defaults = Settings::default();
+        defaults.apply(Overrides::default());
+        assert_eq!(parse(sample).unwrap(), defaults);
+        let keys = |value: &serde_yaml::Value| {
+            let mut keys = Vec::new();
+            collect_keys(value, "", &mut keys);
+            keys
+        };
+        let shown: serde_yaml::Value = serde_yaml::from_str(&uncommented(sample)).unwrap();
+        let shown = keys(&shown);
+        let known = serde_yaml::to_value(&defaults).unwrap();
+        for key in keys(&known) {
+            assert!(
+                shown.contains(&key),
+                "`{key}` is missing from docs/forescale.yaml"
+            );
+        }
+    }
+
+    /// Keys without a default stand in the sample as `# key: …`.
+    fn uncommented(sample: &str) -> String {
+        let is_key = |line: &str| {
+            let line = line.trim_start().strip_prefix("#= ").map(str::to_owned);
+            line
+        };
+        let lines = sample.lines().map(|line| match is_key(line) {
+            Some(key) => {
+                let indent = line.len() - line.trim_start().len();
+                format!("{}{key}", " ".repeat(indent))
+            }
+            None => line.to_owned(),
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn collect_keys(value: &serde_yaml::Value, prefix: &str, keys: &mut Vec<String>) {
+        let Some(mapping) = value.as_mapping() else {
+            return;
+        };
+        for (key, value) in mapping {
+            let key = format!("{prefix}{}", key.as_str().unwrap());
+            collect_keys(value, &format!("{key}."), keys);
+            keys.push(key);
+        }
+    }
+
+    #[test]
+    fn a_mistake_names_the_key_and_what_is_allowed() {
+        let unknown = parse("keda:\n  adress: 0.0.0.0:6000\n").unwrap_err();
+        assert!(
+            unknown.contains("adress") && unknown.contains("addr"),
+            "{unknown}"
+        );
+        let duration = parse("control:\n  grace: soon\n").unwrap_err();
+        assert!(
+            duration.contains("grace") && duration.contains("`soon`"),
+            "{duration}"
+        );
+        assert!(duration.starts_with("`forescale.yaml`: "), "{duration}");
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let mut settings =
+            parse("monitor:\n  sources:\n    default:\n      url: http://file:9090\n").unwrap();
+        let prometheus = Some("http://flag:9090".to_owned());
+        settings.apply(Overrides {
+            prometheus,
+            ..Overrides::default()
+        });
+        assert_eq!(settings.monitor.sources["default"].url, "http://flag:9090");
+    }
+}

@@ -1,7 +1,7 @@
 //! All workloads, found by KEDA's three words: namespace, name, metadata.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::Notify;
 
@@ -15,7 +15,8 @@ type Shelf = HashMap<WorkloadId, Vec<Arc<Workload>>, foldhash::fast::FixedState>
 pub struct Board {
     shelf: RwLock<Shelf>,
     max_workloads: usize,
-    arrivals: Notify,
+    arrivals: Mutex<Vec<Arc<Workload>>>,
+    arrival: Notify,
 }
 
 /// No room for another workload.
@@ -32,7 +33,8 @@ impl Board {
         Self {
             shelf: RwLock::default(),
             max_workloads,
-            arrivals: Notify::new(),
+            arrivals: Mutex::default(),
+            arrival: Notify::new(),
         }
     }
 
@@ -82,7 +84,8 @@ impl Board {
         let workload = Arc::new(Workload::new(key, spec, warnings, now));
         shelf.entry(id).or_default().push(Arc::clone(&workload));
         drop(shelf);
-        self.arrivals.notify_one();
+        self.newcomers().push(Arc::clone(&workload));
+        self.arrival.notify_one();
         Ok(workload)
     }
 
@@ -126,12 +129,21 @@ impl Board {
 
     /// Waits until a workload arrives, so that the loop need not poll for newcomers.
     pub async fn arrival(&self) {
-        self.arrivals.notified().await;
+        self.arrival.notified().await;
+    }
+
+    /// The workloads that have arrived since the last call.
+    pub fn take_arrivals(&self) -> Vec<Arc<Workload>> {
+        std::mem::take(&mut self.newcomers())
     }
 
     // A panic while the lock is held cannot leave the map half-changed, so a poisoned lock is still good.
     fn read(&self) -> RwLockReadGuard<'_, Shelf> {
         self.shelf.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn newcomers(&self) -> MutexGuard<'_, Vec<Arc<Workload>>> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Shelf> {

@@ -18,6 +18,11 @@ impl History {
         Self { step, capacity }
     }
 
+    /// Distance between two steps.
+    pub fn step(&self) -> Duration {
+        self.step
+    }
+
     /// Stores a value at the grid point that holds `at`; a later call for the same point replaces it; a value that is
     /// not finite, or older than the capacity reaches, is left out.
     pub fn record(&mut self, at: Timestamp, value: f64) {

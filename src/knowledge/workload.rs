@@ -23,6 +23,7 @@ pub struct Workload {
     pub registered_at: Timestamp,
     last_asked: AtomicI64,
     published: ArcSwapOption<Published>,
+    first_fault: ArcSwapOption<Fault>,
     signal: watch::Sender<Signal>,
     learned: Mutex<Learned>,
 }
@@ -114,6 +115,10 @@ pub struct Learned {
     pub live: Option<Sample>,
     /// What fitting has learned.
     pub fit: Option<Arc<Fit>>,
+    /// Time of the oldest sample that `fit` has seen: history read back later calls for a new fit.
+    pub fit_since: Option<Timestamp>,
+    /// Whether the history has been read back as far as it goes.
+    pub backfilled: bool,
     /// What the planner remembers.
     pub memory: PlanMemory,
 }
@@ -131,11 +136,14 @@ impl Workload {
             registered_at: now,
             last_asked: AtomicI64::new(now.as_millis()),
             published: ArcSwapOption::empty(),
+            first_fault: ArcSwapOption::empty(),
             signal: watch::Sender::new(Signal::default()),
             learned: Mutex::new(Learned {
                 history,
                 live: None,
                 fit: None,
+                fit_since: None,
+                backfilled: false,
                 memory: PlanMemory::default(),
             }),
         }
@@ -144,6 +152,16 @@ impl Workload {
     /// What readers see; `None` before the first plan.
     pub fn published(&self) -> Option<Arc<Published>> {
         self.published.load_full()
+    }
+
+    /// What has kept a first plan from being made, while there is none.
+    pub fn first_fault(&self) -> Option<Arc<Fault>> {
+        self.first_fault.load_full()
+    }
+
+    /// Notes what keeps a first plan from being made.
+    pub fn note_first_fault(&self, fault: Fault) {
+        self.first_fault.store(Some(Arc::new(fault)));
     }
 
     /// Replaces what readers see, and wakes the streams when the state has changed.
@@ -183,5 +201,26 @@ impl Workload {
     /// What the loop has learned; held only for the moment of a read or a write, never across a query or a model.
     pub fn learned(&self) -> MutexGuard<'_, Learned> {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FaultKind {
+    /// Its name in metrics, the API and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Status => "status",
+            Self::RateLimited => "rate-limited",
+            Self::Body => "body",
+            Self::Query => "query",
+            Self::ManySeries => "many-series",
+            Self::Empty => "empty",
+            Self::NotFinite => "not-finite",
+            Self::CircuitOpen => "circuit-open",
+            Self::Config => "config",
+            Self::Stale => "stale",
+            Self::Model => "model",
+        }
     }
 }

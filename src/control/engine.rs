@@ -1,0 +1,171 @@
+//! The engine: what the loop holds, and one turn of it.
+
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
+use super::calls::Calls;
+use super::schedule::{Backfill, Schedule};
+use super::{Config, Metrics};
+use crate::analyze::models::Registry;
+use crate::domain::{Clock, Timestamp};
+use crate::knowledge::{Board, Store, Workload};
+use crate::monitor::Monitor;
+use crate::{analyze, knowledge, plan};
+
+/// What an [`Engine`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// The shared board.
+    pub board: Arc<Board>,
+    /// The sources.
+    pub monitor: Monitor,
+    /// The models.
+    pub models: Arc<Registry>,
+    /// Snapshots, when there is a place for them.
+    pub store: Option<Arc<Store>>,
+    /// Settings of the loop.
+    pub control: Config,
+    /// Settings of the analyze room.
+    pub analyze: analyze::Config,
+    /// Settings of the planner.
+    pub plan: plan::Config,
+    /// Settings of the board.
+    pub knowledge: knowledge::Config,
+    /// What the loop counts.
+    pub metrics: Metrics,
+}
+
+/// The refresh loop of all workloads.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) parts: Parts,
+    pub(super) calls: Calls,
+    pub(super) backfills_running: AtomicUsize,
+    schedule: Mutex<Schedule>,
+    swept_at: Mutex<Option<Timestamp>>,
+}
+
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+impl Engine {
+    /// An engine at rest.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            parts,
+            calls: Calls::default(),
+            backfills_running: AtomicUsize::new(0),
+            schedule: Mutex::default(),
+            swept_at: Mutex::default(),
+        })
+    }
+
+    /// The board that readers look at.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.parts.board
+    }
+
+    /// The models, for reports.
+    pub fn models(&self) -> &Arc<Registry> {
+        &self.parts.models
+    }
+
+    /// The present moment on the engine's clock.
+    pub fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    /// Refreshes every workload that is due and returns when all of their answers are published and all histories
+    /// that could be read back have been: one turn on a virtual clock.
+    pub async fn turn(self: &Arc<Self>) {
+        let now = self.now();
+        self.welcome(now);
+        let due = self.schedule().take_due(now);
+        self.refresh(due).await;
+        let mut running = FuturesUnordered::new();
+        while let Some((workload, missing)) = self.schedule().take_backfill(now) {
+            running.push(self.backfill(workload, missing));
+        }
+        while running.next().await.is_some() {}
+        drop(running);
+        if self.sweep_due(now) {
+            self.sweep(now).await;
+        }
+    }
+
+    /// Puts newcomers on the schedule.
+    pub(super) fn welcome(&self, now: Timestamp) {
+        let arrivals = self.parts.board.take_arrivals();
+        if arrivals.is_empty() {
+            return;
+        }
+        let mut schedule = self.schedule();
+        for workload in arrivals {
+            let complete = workload.published().is_some_and(|p| p.health.backfilled);
+            if !complete {
+                tracing::info!(workload = %workload.key, id = %workload.key.id(), "new workload");
+            }
+            schedule.add(workload, now, complete);
+        }
+        self.parts
+            .metrics
+            .workloads
+            .set(self.parts.board.len() as i64);
+    }
+
+    /// Whether it is time to look for workloads to forget; if so, the next time is a minute away.
+    pub(super) fn sweep_due(&self, now: Timestamp) -> bool {
+        let mut swept_at = self.swept_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if swept_at.is_some_and(|at| now >= at && now.since(at) < SWEEP_EVERY) {
+            return false;
+        }
+        *swept_at = Some(now);
+        true
+    }
+
+    /// Forgets workloads that nobody asks about any more.
+    pub(super) async fn sweep(&self, now: Timestamp) {
+        let forget_after = self.parts.knowledge.forget_after.get();
+        let unasked: Vec<Arc<Workload>> = self
+            .parts
+            .board
+            .all()
+            .into_iter()
+            .filter(|w| now.since(w.last_asked()) > forget_after && !w.followed())
+            .collect();
+        for workload in &unasked {
+            tracing::info!(workload = %workload.key, id = %workload.key.id(), "forgotten: nobody asks about it any more");
+            self.parts.board.forget(&workload.key);
+            self.schedule().remove(workload);
+            self.parts.metrics.forgotten.inc();
+        }
+        if !unasked.is_empty() {
+            self.parts
+                .metrics
+                .workloads
+                .set(self.parts.board.len() as i64);
+            self.erase(unasked).await;
+        }
+    }
+
+    /// Notes the end of a refresh.
+    pub(super) fn done(&self, workload: &Arc<Workload>) {
+        let now = self.now();
+        self.schedule().done(workload, now);
+    }
+
+    /// Notes how far a back-fill has come.
+    pub(super) fn backfilled(&self, workload: &Arc<Workload>, state: Backfill) {
+        self.schedule().backfilled(workload, state);
+    }
+
+    // A panic while the lock is held can't leave the schedule half-changed, so a poisoned lock is still good.
+    pub(super) fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

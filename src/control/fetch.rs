@@ -1,0 +1,138 @@
+//! The tail read: one small query a refresh, on a fixed grid, that brings the live value and mends late samples.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::schedule::Missing;
+use crate::domain::{Sample, Timestamp, TriggerSpec};
+use crate::knowledge::{Fault, FaultKind, Learned, Workload};
+use crate::monitor::{FetchError, FetchErrorKind, Fetched, Span};
+
+/// Steps that every tail read covers again, so that samples which arrived late are mended.
+const OVERLAP_STEPS: u32 = 5;
+
+/// A tail read covers at least this long.
+const MIN_TAIL: Duration = Duration::from_secs(120);
+
+/// A workload whose tail has been read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) workload: Arc<Workload>,
+    pub(super) started: tokio::time::Instant,
+    pub(super) outcome: Result<Fetched, Fault>,
+}
+
+impl Engine {
+    /// Reads the tail of one workload.
+    pub(super) async fn read(self: Arc<Self>, workload: Arc<Workload>) -> Reading {
+        let started = tokio::time::Instant::now();
+        let now = self.now();
+        let span = tail_span(&workload.spec, now);
+        let fetched = self.parts.monitor.fetch(&workload.spec, span).await;
+        let outcome = match fetched {
+            Err(error) => Err(fault_of(&error, now)),
+            Ok(fetched) => match unusable(&workload.spec, &fetched, now) {
+                Some(fault) => Err(fault),
+                None => Ok(fetched),
+            },
+        };
+        if let Ok(fetched) = &outcome {
+            self.store_tail(&workload, fetched, span, now);
+        }
+        Reading {
+            workload,
+            started,
+            outcome,
+        }
+    }
+
+    fn store_tail(&self, workload: &Arc<Workload>, fetched: &Fetched, span: Span, now: Timestamp) {
+        let mut learned = workload.learned();
+        let before = learned.history.last();
+        record(&mut learned, &workload.spec, &fetched.samples);
+        drop(learned);
+        if let Some(before) = before
+            && before.at < span.from
+        {
+            let missing = Missing {
+                from: before.at,
+                until: span.from,
+            };
+            self.schedule().gap(workload, missing, now);
+        }
+    }
+}
+
+/// Stores samples: those on the history's grid in the history, the newest as the live value.
+pub(super) fn record(learned: &mut Learned, spec: &TriggerSpec, samples: &[Sample]) {
+    for sample in samples {
+        if sample.at.floor_to(spec.step()) == sample.at {
+            learned.history.record(sample.at, sample.value);
+        }
+    }
+    if let Some(newest) = samples.last()
+        && learned.live.is_none_or(|live| newest.at >= live.at)
+    {
+        learned.live = Some(*newest);
+    }
+}
+
+/// What the tail read asks for: the last few steps, on the live grid.
+fn tail_span(spec: &TriggerSpec, now: Timestamp) -> Span {
+    let step = spec.live_step();
+    let until = now.floor_to(step);
+    let reach = (spec.step() * OVERLAP_STEPS)
+        .max(2 * spec.interval.get())
+        .max(MIN_TAIL);
+    Span {
+        from: (until - reach).floor_to(spec.step()),
+        until,
+        step,
+    }
+}
+
+/// An answer that is no error and yet of no use: it never counts as zero.
+fn unusable(spec: &TriggerSpec, fetched: &Fetched, now: Timestamp) -> Option<Fault> {
+    if !fetched.samples.is_empty() {
+        return None;
+    }
+    let (kind, text) = if fetched.not_finite > 0 {
+        let text = format!(
+            "the query `{}` returned only NaN or infinite values; a division by zero in it, perhaps",
+            spec.query
+        );
+        (FaultKind::NotFinite, text)
+    } else {
+        let text = format!(
+            "the query `{}` returned no data; no data is not zero, so the last plan is held",
+            spec.query
+        );
+        (FaultKind::Empty, text)
+    };
+    Some(Fault {
+        at: now,
+        kind,
+        text,
+    })
+}
+
+/// A failed read as a fault on the board.
+pub(super) fn fault_of(error: &FetchError, now: Timestamp) -> Fault {
+    let kind = match error.kind {
+        FetchErrorKind::Unreachable => FaultKind::Unreachable,
+        FetchErrorKind::Timeout => FaultKind::Timeout,
+        FetchErrorKind::Status => FaultKind::Status,
+        FetchErrorKind::RateLimited => FaultKind::RateLimited,
+        FetchErrorKind::Body => FaultKind::Body,
+        FetchErrorKind::Query => FaultKind::Query,
+        FetchErrorKind::ManySeries => FaultKind::ManySeries,
+        FetchErrorKind::CircuitOpen => FaultKind::CircuitOpen,
+        FetchErrorKind::Config => FaultKind::Config,
+    };
+    Fault {
+        at: now,
+        kind,
+        text: error.text.clone(),
+    }
+}

@@ -1,0 +1,124 @@
+//! Snapshots: what has been learned survives a restart.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::metrics::Outcome;
+use super::publish::restored;
+use crate::domain::{Timestamp, WorkloadKey};
+use crate::execute::keda::parse_metadata;
+use crate::knowledge::{Published, Restored, StoreError, Workload};
+
+/// What a restore has brought back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RestoreReport {
+    /// Workloads that are on the board again.
+    pub restored: usize,
+    /// Workloads left out: forgotten since, or their metadata is no longer valid.
+    pub left_out: usize,
+}
+
+impl Engine {
+    /// Puts the workloads of the snapshot back on the board. Their first answer is the last plan, marked by its age.
+    ///
+    /// # Errors
+    /// When the snapshot can't be read; the board is then as empty as before.
+    pub fn restore(&self) -> Result<RestoreReport, StoreError> {
+        let Some(store) = &self.parts.store else {
+            return Ok(RestoreReport::default());
+        };
+        let now = self.now();
+        let mut report = RestoreReport::default();
+        for restored in store.load()? {
+            let key = restored.key.clone();
+            match self.put_back(restored, now) {
+                Ok(()) => report.restored += 1,
+                Err(why) => {
+                    tracing::warn!(workload = %key, why, "not restored from the snapshot");
+                    report.left_out += 1;
+                }
+            }
+        }
+        self.welcome(now);
+        Ok(report)
+    }
+
+    fn put_back(&self, from: Restored, now: Timestamp) -> Result<(), String> {
+        if now.since(from.last_asked) > self.parts.knowledge.forget_after.get() {
+            return Err("nobody has asked about it for long".to_owned());
+        }
+        let parsed = parse_metadata(&from.key.metadata).map_err(|errors| {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            errors.join("; ")
+        })?;
+        let steps = (from.learned.history.step(), parsed.spec.step());
+        if steps.0 != steps.1 {
+            return Err(format!(
+                "its history has a step of {:?}, now it is {:?}",
+                steps.0, steps.1
+            ));
+        }
+        let workload = self
+            .parts
+            .board
+            .register(from.key, parsed.spec, parsed.warnings, from.last_asked)
+            .map_err(|full| full.to_string())?;
+        *workload.learned() = from.learned;
+        if let Some(published) = from.published {
+            let plan = Arc::new(restored(&published.plan, from.saved_at, now));
+            workload.publish(Published { plan, ..published });
+        }
+        Ok(())
+    }
+
+    /// Writes a snapshot of the whole board: what has changed since the last one.
+    pub(super) async fn snapshot(&self) {
+        let Some(store) = self.parts.store.clone() else {
+            return;
+        };
+        let (workloads, now) = (self.parts.board.all(), self.now());
+        let started = tokio::time::Instant::now();
+        let saved = tokio::task::spawn_blocking(move || store.save(&workloads, now)).await;
+        let metrics = &self.parts.metrics;
+        metrics
+            .snapshot_seconds
+            .observe(started.elapsed().as_secs_f64());
+        let outcome = match saved {
+            Ok(Ok(report)) => {
+                metrics.snapshot_bytes.inc_by(report.bytes as u64);
+                "ok"
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "snapshot failed, the previous one stays");
+                "failed"
+            }
+            Err(error) => {
+                tracing::error!(%error, "snapshot failed, the previous one stays");
+                "failed"
+            }
+        };
+        metrics.snapshots.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Takes forgotten workloads out of the snapshot.
+    pub(super) async fn erase(&self, workloads: Vec<Arc<Workload>>) {
+        let Some(store) = self.parts.store.clone() else {
+            return;
+        };
+        let keys: Vec<WorkloadKey> = workloads.iter().map(|w| w.key.clone()).collect();
+        let removed = tokio::task::spawn_blocking(move || store.remove(&keys)).await;
+        if let Ok(Err(error)) = removed {
+            tracing::warn!(%error, "forgotten workloads stay in the snapshot for now");
+        }
+    }
+
+    /// How often snapshots are written.
+    pub(super) fn snapshot_every(&self) -> Duration {
+        self.parts
+            .control
+            .snapshot_every
+            .get()
+            .max(Duration::from_secs(1))
+    }
+}

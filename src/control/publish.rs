@@ -1,0 +1,238 @@
+//! One refresh, from the tail read to the published answer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::fetch::Reading;
+use super::metrics::{BasisLabel, Bit, Outcome, Rests};
+use crate::domain::{Basis, Forecast, Plan, Timestamp};
+use crate::knowledge::{Fault, FaultKind, Health, Published, Workload};
+use crate::plan;
+
+impl Engine {
+    /// Refreshes workloads: all are read at the same time, and whatever has arrived is analysed together, so that a
+    /// slow source holds up nobody else's answer.
+    pub(super) async fn refresh(self: &Arc<Self>, due: Vec<Arc<Workload>>) {
+        let (arrived, mut readings) = tokio::sync::mpsc::unbounded_channel();
+        for workload in due {
+            let (engine, arrived) = (Arc::clone(self), arrived.clone());
+            tokio::spawn(async move {
+                let mut slot = Slot {
+                    engine: Arc::clone(&engine),
+                    workload: Some(Arc::clone(&workload)),
+                };
+                let reading = engine.read(workload).await;
+                // The receiver lives until every sender is gone.
+                if arrived.send(reading).is_ok() {
+                    slot.workload = None;
+                }
+            });
+        }
+        drop(arrived);
+        let mut batch = Vec::new();
+        while readings
+            .recv_many(&mut batch, self.parts.control.batch.max(1))
+            .await
+            > 0
+        {
+            self.answer(std::mem::take(&mut batch)).await;
+        }
+    }
+
+    async fn answer(&self, batch: Vec<Reading>) {
+        let fresh = batch.iter().filter(|reading| reading.outcome.is_ok());
+        let answers = self
+            .forecast(fresh.map(|r| Arc::clone(&r.workload)).collect())
+            .await;
+        let mut forecasts: HashMap<usize, Arc<Forecast>> = answers
+            .into_iter()
+            .filter_map(|(workload, forecast)| {
+                Some((Arc::as_ptr(&workload).addr(), Arc::new(forecast?)))
+            })
+            .collect();
+        for reading in batch {
+            let forecast = forecasts.remove(&Arc::as_ptr(&reading.workload).addr());
+            self.conclude(&reading, forecast);
+            self.done(&reading.workload);
+            let seconds = reading.started.elapsed().as_secs_f64();
+            self.parts.metrics.refresh_seconds.observe(seconds);
+        }
+    }
+
+    /// Plans and publishes. A new forecast replaces the old one; without one the old one still counts.
+    fn conclude(&self, reading: &Reading, forecast: Option<Arc<Forecast>>) {
+        let workload = &reading.workload;
+        let now = self.now();
+        let before = workload.published();
+        let forecast = forecast.or_else(|| before.as_ref().and_then(|b| b.forecast.clone()));
+        let mut learned = workload.learned();
+        let stale_after = self.parts.plan.stale_after(&workload.spec);
+        let health = health(
+            before.as_deref(),
+            reading,
+            learned.backfilled,
+            stale_after,
+            now,
+        );
+        self.count(reading);
+        let inputs = plan::Inputs {
+            now,
+            spec: &workload.spec,
+            observed: learned.live,
+            forecast: forecast.as_deref(),
+            memory: &learned.memory,
+        };
+        let Some((plan, memory)) = plan::decide(&self.parts.plan, &inputs) else {
+            drop(learned);
+            if let Some(fault) = health.fault {
+                tracing::warn!(workload = %workload.key, fault = %fault.text, "no sample yet");
+                workload.note_first_fault(fault);
+            }
+            return;
+        };
+        learned.memory = memory;
+        drop(learned);
+        self.tell(workload, before.as_deref(), &plan, &health);
+        workload.publish(Published {
+            plan: Arc::new(plan),
+            forecast,
+            health,
+        });
+    }
+
+    fn count(&self, reading: &Reading) {
+        let outcome = match &reading.outcome {
+            Ok(_) => "ok",
+            Err(fault) => fault.kind.as_str(),
+        };
+        self.parts
+            .metrics
+            .refreshes
+            .get_or_create(&Outcome { outcome })
+            .inc();
+    }
+
+    /// Counts the plan, and logs what a person would want to know: faults when they begin and end, a changed basis.
+    fn tell(&self, workload: &Workload, before: Option<&Published>, plan: &Plan, health: &Health) {
+        let metrics = &self.parts.metrics;
+        metrics
+            .plans
+            .get_or_create(&Rests {
+                basis: BasisLabel(plan.basis),
+            })
+            .inc();
+        for reason in plan
+            .reasons
+            .iter()
+            .filter(|reason| reason.from != reason.to)
+        {
+            metrics
+                .limits
+                .get_or_create(&Bit {
+                    limit: reason.limit.as_str(),
+                })
+                .inc();
+        }
+        let was = before
+            .and_then(|b| b.health.fault.as_ref())
+            .map(|fault| fault.kind);
+        match &health.fault {
+            Some(fault) if was != Some(fault.kind) => {
+                tracing::warn!(
+                    workload = %workload.key,
+                    fault = %fault.text,
+                    kind = fault.kind.as_str(),
+                    replicas = plan.replicas,
+                    "no fresh data, the answer is held"
+                );
+            }
+            None if was.is_some() => {
+                tracing::info!(workload = %workload.key, replicas = plan.replicas, "fresh data again");
+            }
+            _ => {}
+        }
+        if before.is_none_or(|b| b.plan.basis != plan.basis) {
+            tracing::info!(
+                workload = %workload.key,
+                basis = %plan.basis,
+                replicas = plan.replicas,
+                model = plan.model.as_deref(),
+                "plan rests on another basis"
+            );
+        }
+    }
+}
+
+/// A refresh that died (a panic) still gives its workload back to the schedule.
+struct Slot {
+    engine: Arc<Engine>,
+    workload: Option<Arc<Workload>>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(workload) = &self.workload {
+            self.engine.done(workload);
+        }
+    }
+}
+
+fn health(
+    before: Option<&Published>,
+    reading: &Reading,
+    backfilled: bool,
+    stale_after: Duration,
+    now: Timestamp,
+) -> Health {
+    let before = before.map(|b| b.health.clone()).unwrap_or_default();
+    match &reading.outcome {
+        Ok(fetched) => {
+            let newest = fetched.samples.last().map_or(now, |sample| sample.at);
+            let fault = (now.since(newest) > stale_after).then(|| Fault {
+                at: now,
+                kind: FaultKind::Stale,
+                text: format!(
+                    "the newest sample of `{}` is from {newest}, though the source answers",
+                    reading.workload.spec.query
+                ),
+            });
+            let in_a_row = if fault.is_some() {
+                before.faults_in_a_row.saturating_add(1)
+            } else {
+                0
+            };
+            Health {
+                last_success: Some(now),
+                faults_in_a_row: in_a_row,
+                fault,
+                warnings: fetched.warnings.clone(),
+                backfilled,
+            }
+        }
+        Err(fault) => Health {
+            fault: Some(fault.clone()),
+            faults_in_a_row: before.faults_in_a_row.saturating_add(1),
+            warnings: Vec::new(),
+            backfilled,
+            ..before
+        },
+    }
+}
+
+/// Marks a restored plan: until the first fresh sample the answer rests on the snapshot and says how old it is.
+pub(super) fn restored(plan: &Plan, saved_at: Timestamp, now: Timestamp) -> Plan {
+    let mut plan = plan.clone();
+    plan.basis = Basis::Restored;
+    let age = crate::domain::HumanDuration(std::time::Duration::from_secs(
+        now.since(saved_at).as_secs(),
+    ));
+    plan.reasons.push(crate::domain::Reason {
+        limit: crate::domain::Limit::Hold,
+        from: plan.replicas,
+        to: plan.replicas,
+        text: format!("restored from the snapshot of {saved_at}, {age} ago; no fresh sample yet"),
+    });
+    plan
+}

@@ -1,0 +1,170 @@
+//! Who is due when. Pure: time comes in, nothing sleeps here.
+//!
+//! A newcomer is due at once. After that each workload has its own phase within its interval, taken from its
+//! fingerprint, so that refreshes spread evenly over the interval and every replica of Forescale refreshes a workload at
+//! the same moment. A workload that is being refreshed is not due.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::Timestamp;
+use crate::knowledge::Workload;
+
+/// All workloads with the time of their next refresh.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    /// By the address of the workload's place on the board.
+    entries: HashMap<usize, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    workload: Arc<Workload>,
+    due: Timestamp,
+    in_flight: bool,
+    backfill: Backfill,
+}
+
+/// How far a workload's history has been read back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Backfill {
+    /// `missing` is still to be read, not earlier than `not_before`.
+    Pending {
+        missing: Missing,
+        not_before: Timestamp,
+    },
+    /// Being read.
+    Running,
+    /// As far back as it goes.
+    Done,
+}
+
+/// A stretch of history that has not been read yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Missing {
+    pub(super) from: Timestamp,
+    pub(super) until: Timestamp,
+}
+
+impl Schedule {
+    /// Adds a newcomer: due at once. `complete` when its history needs no back-fill (it came from a snapshot).
+    pub(super) fn add(&mut self, workload: Arc<Workload>, now: Timestamp, complete: bool) {
+        let backfill = if complete {
+            Backfill::Done
+        } else {
+            let from = now - workload.spec.history.get();
+            Backfill::Pending {
+                missing: Missing { from, until: now },
+                not_before: now,
+            }
+        };
+        let place = place(&workload);
+        self.entries.insert(
+            place,
+            Entry {
+                workload,
+                due: now,
+                in_flight: false,
+                backfill,
+            },
+        );
+    }
+
+    /// Takes the workloads that are due; they are in flight until [`Schedule::done`].
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<Arc<Workload>> {
+        let mut due = Vec::new();
+        for entry in self.entries.values_mut() {
+            // A due time further away than two intervals means that the clock was set back.
+            let interval = interval_of(&entry.workload);
+            let is_due = entry.due <= now || entry.due > now + 2 * interval;
+            if is_due && !entry.in_flight {
+                entry.in_flight = true;
+                due.push(Arc::clone(&entry.workload));
+            }
+        }
+        // The same order in every run, whatever the addresses are.
+        due.sort_by_cached_key(|workload| workload.key.id());
+        due
+    }
+
+    /// A refresh has ended: the next one is at the workload's next phase.
+    pub(super) fn done(&mut self, workload: &Arc<Workload>, now: Timestamp) {
+        if let Some(entry) = self.find(workload) {
+            entry.in_flight = false;
+            entry.due = next_phase(workload, now);
+        }
+    }
+
+    /// Takes a workload whose back-fill may go on, with what is missing.
+    pub(super) fn take_backfill(&mut self, now: Timestamp) -> Option<(Arc<Workload>, Missing)> {
+        self.entries
+            .values_mut()
+            .find_map(|entry| match entry.backfill {
+                Backfill::Pending {
+                    missing,
+                    not_before,
+                } if not_before <= now => {
+                    entry.backfill = Backfill::Running;
+                    Some((Arc::clone(&entry.workload), missing))
+                }
+                _ => None,
+            })
+    }
+
+    /// Notes how far a back-fill has come.
+    pub(super) fn backfilled(&mut self, workload: &Arc<Workload>, state: Backfill) {
+        if let Some(entry) = self.find(workload) {
+            entry.backfill = state;
+        }
+    }
+
+    /// Has a gap read back that opened while the source was away. A back-fill that is running or waiting covers it.
+    pub(super) fn gap(&mut self, workload: &Arc<Workload>, missing: Missing, now: Timestamp) {
+        if let Some(entry) = self.find(workload)
+            && entry.backfill == Backfill::Done
+        {
+            entry.backfill = Backfill::Pending {
+                missing,
+                not_before: now,
+            };
+        }
+    }
+
+    /// Drops a workload; a refresh in flight ends without being scheduled again.
+    pub(super) fn remove(&mut self, workload: &Arc<Workload>) {
+        self.entries.remove(&place(workload));
+    }
+
+    /// How late the most overdue workload is.
+    pub(super) fn lag(&self, now: Timestamp) -> Duration {
+        let waiting = self.entries.values().filter(|entry| !entry.in_flight);
+        waiting
+            .map(|entry| now.since(entry.due))
+            .max()
+            .unwrap_or_default()
+    }
+
+    fn find(&mut self, workload: &Arc<Workload>) -> Option<&mut Entry> {
+        self.entries.get_mut(&place(workload))
+    }
+}
+
+fn place(workload: &Arc<Workload>) -> usize {
+    Arc::as_ptr(workload).addr()
+}
+
+fn interval_of(workload: &Workload) -> Duration {
+    workload.spec.interval.get().max(Duration::from_secs(1))
+}
+
+/// The first moment after `now` that is the workload's own.
+fn next_phase(workload: &Workload, now: Timestamp) -> Timestamp {
+    let interval = i64::try_from(interval_of(workload).as_millis()).unwrap_or(i64::MAX);
+    let phase = (workload.key.id().0 % interval.unsigned_abs()).cast_signed();
+    let into = (now.as_millis() - phase).rem_euclid(interval);
+    Timestamp::from_millis(now.as_millis() - into + interval)
+}
+
+#[cfg(test)]
+mod tests;

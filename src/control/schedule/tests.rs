@@ -1,0 +1,125 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::domain::{Metadata, WorkloadKey};
+
+fn workload(name: &str, interval: &str) -> Arc<Workload> {
+    let metadata: Metadata = BTreeMap::from([
+        ("query".to_owned(), "sum(rate(requests[1m]))".to_owned()),
+        ("threshold".to_owned(), "10".to_owned()),
+        ("interval".to_owned(), interval.to_owned()),
+    ]);
+    let parsed = crate::execute::keda::parse_metadata(&metadata).unwrap();
+    let key = WorkloadKey::new("shop", name, metadata);
+    Arc::new(Workload::new(
+        key,
+        parsed.spec,
+        vec![],
+        Timestamp::default(),
+    ))
+}
+
+fn at(secs: i64) -> Timestamp {
+    Timestamp::from_secs(1_800_000_000 + secs)
+}
+
+#[test]
+fn a_newcomer_is_due_at_once_and_not_again_while_it_is_in_flight() {
+    let mut schedule = Schedule::default();
+    let web = workload("web", "15s");
+    schedule.add(Arc::clone(&web), at(0), true);
+    assert_eq!(schedule.take_due(at(0)).len(), 1);
+    assert!(schedule.take_due(at(3600)).is_empty(), "still in flight");
+    schedule.done(&web, at(1));
+    assert!(schedule.take_due(at(1)).is_empty());
+    assert_eq!(schedule.take_due(at(16)).len(), 1);
+}
+
+#[test]
+fn refreshes_spread_evenly_over_the_interval() {
+    let mut schedule = Schedule::default();
+    for i in 0..1000 {
+        let workload = workload(&format!("web-{i}"), "15s");
+        schedule.add(Arc::clone(&workload), at(0), true);
+        schedule.take_due(at(0));
+        schedule.done(&workload, at(0));
+    }
+    let mut busiest = 0;
+    for second in 1..=15 {
+        let due = schedule.take_due(at(second));
+        busiest = busiest.max(due.len());
+        for workload in due {
+            schedule.done(&workload, at(second));
+        }
+    }
+    assert!(busiest < 110, "{busiest} of 1000 in one second of fifteen");
+}
+
+#[test]
+fn every_replica_refreshes_a_workload_at_the_same_moment() {
+    let (here, there) = (workload("web", "15s"), workload("web", "15s"));
+    assert_eq!(next_phase(&here, at(3)), next_phase(&there, at(3)));
+    let next = next_phase(&here, at(3));
+    assert_eq!(next_phase(&here, next), next + Duration::from_secs(15));
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_silence_a_workload() {
+    let mut schedule = Schedule::default();
+    let web = workload("web", "15s");
+    schedule.add(Arc::clone(&web), at(10_000), true);
+    schedule.take_due(at(10_000));
+    schedule.done(&web, at(10_000));
+    assert_eq!(schedule.take_due(at(0)).len(), 1);
+}
+
+#[test]
+fn a_backfill_waits_its_turn_and_its_retry_time() {
+    let mut schedule = Schedule::default();
+    let (one, two) = (workload("one", "15s"), workload("two", "15s"));
+    schedule.add(Arc::clone(&one), at(0), false);
+    schedule.add(two, at(0), true);
+    assert!(schedule.take_backfill(at(0)).is_some());
+    assert!(
+        schedule.take_backfill(at(0)).is_none(),
+        "one is running, one needs none"
+    );
+    let missing = Missing {
+        from: at(-6000),
+        until: at(-600),
+    };
+    schedule.backfilled(
+        &one,
+        Backfill::Pending {
+            missing,
+            not_before: at(30),
+        },
+    );
+    assert!(schedule.take_backfill(at(29)).is_none());
+    assert_eq!(
+        schedule.take_backfill(at(30)).unwrap().1,
+        missing,
+        "goes on where it stopped"
+    );
+}
+
+#[test]
+fn a_gap_is_read_back_unless_a_backfill_covers_it_already() {
+    let mut schedule = Schedule::default();
+    let (done, new) = (workload("done", "15s"), workload("new", "15s"));
+    schedule.add(Arc::clone(&done), at(0), true);
+    schedule.add(Arc::clone(&new), at(0), false);
+    let gap = Missing {
+        from: at(-600),
+        until: at(-60),
+    };
+    schedule.gap(&done, gap, at(0));
+    schedule.gap(&new, gap, at(0));
+    let taken = [
+        schedule.take_backfill(at(0)).unwrap(),
+        schedule.take_backfill(at(0)).unwrap(),
+    ];
+    let of = |w: &Arc<Workload>| taken.iter().find(|(t, _)| Arc::ptr_eq(t, w)).unwrap().1;
+    assert_eq!(of(&done), gap);
+    assert!(of(&new).from < gap.from, "the whole history");
+}
