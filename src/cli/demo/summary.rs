@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
+use super::setup::WithoutData;
 use super::totals::{EqualCost, Totals};
 use super::verdict::{Verdict, judge};
 use crate::domain::{HumanDuration, Timestamp};
@@ -53,6 +54,8 @@ pub(super) struct Run {
     pub(super) metadata: BTreeMap<String, String>,
     /// Load that a replica really carries.
     pub(super) capacity_per_replica: f64,
+    /// What the plain HPA did while the metric was missing.
+    pub(super) plain_hpa_without_data: WithoutData,
 }
 
 /// How KEDA's questions were answered.

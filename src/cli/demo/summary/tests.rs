@@ -20,6 +20,7 @@ fn summary() -> Summary {
         cut_short: false,
         metadata: metadata.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
         capacity_per_replica: 25.0,
+        plain_hpa_without_data: WithoutData::Hold,
     };
     let answers = Answers {
         polls: 5760,
