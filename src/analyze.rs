@@ -1,14 +1,27 @@
 //! From history to forecast. Pure: same values in, same values out; no clock, no await, no globals.
-//! STUB: to be written by the analyze room; these signatures are what `control/` relies on.
+//!
+//! The way through the room: [`prepare`] cleans the raw history, [`fit`] lets the models learn from it and measures
+//! them (now and then), and a [`Forecaster`] from [`models::Registry`] forecasts (at every refresh).
 
+mod bands;
+mod calendar;
+mod fitting;
 pub mod models;
+pub mod preprocess;
+mod profile;
+mod solve;
+mod stats;
+mod view;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Fit, Forecast, HumanDuration, Quantile, Series, Timestamp};
+pub use self::fitting::fit;
+pub use self::preprocess::{Prepared, prepare};
+
+use crate::domain::{Fit, Forecast, HumanDuration, Quantile};
 
 /// Settings of the analyze room.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,35 +79,10 @@ pub struct ForecastInput {
     pub levels: Arc<[Quantile]>,
 }
 
-/// History made fit for models.
-#[derive(Clone, Debug)]
-pub struct Prepared {
-    /// Short gaps filled, isolated outliers replaced (never the newest), long gaps and outages missing.
-    pub series: Series,
-}
-
 /// A model that could not forecast for one workload.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub struct ModelError(pub String);
-
-/// Prepares raw history.
-pub fn prepare(raw: &Series) -> Prepared {
-    Prepared {
-        series: raw.clone(),
-    }
-}
-
-/// Fits profiles, bands and scores on prepared history.
-pub fn fit(history: &Prepared, horizon_steps: usize, timezone: &str, now: Timestamp) -> Fit {
-    let _ = (history, horizon_steps, timezone);
-    Fit {
-        at: now,
-        profile: None,
-        bands: vec![],
-        scores: vec![],
-    }
-}
 
 /// A family of forecasts: the seam behind which every model stands.
 pub trait Forecaster: Send + Sync + std::fmt::Debug {

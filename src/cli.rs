@@ -1,10 +1,88 @@
 //! The desk: one file a command. Only here is anything written to stdout.
 
+mod check;
 mod demo;
+mod serve;
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+use crate::telemetry;
+
+/// A KEDA external scaler that sees load coming.
+///
+/// Forescale reads a metric's history from Prometheus, forecasts the coming minutes with bands, plans replicas for the
+/// worst moment until new pods are Ready, and answers KEDA from memory.
+#[derive(Debug, Parser)]
+#[command(name = "forescale", version = version(), max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer KEDA: gRPC on 6000, HTTP on 8080
+    Serve(serve::Args),
+    /// See it work, with nothing else installed: a generated workload, a virtual cluster, a plain HPA beside it
+    Demo(demo::Args),
+    /// Validate ScaledObject manifests offline and print their effective settings
+    Check(check::Args),
+}
+
+/// Exit code for wrong usage or settings, as clap uses it.
+const EXIT_USAGE: u8 = 2;
+
 /// Parses the command line, runs the command, and says how the process shall end.
 pub fn main() -> ExitCode {
-    ExitCode::FAILURE
+    let outcome = match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Check(args) => check::main(&args),
+    };
+    outcome.unwrap_or_else(|failure| {
+        complain(&failure.error);
+        ExitCode::from(failure.code)
+    })
+}
+
+/// A command that could not do its work.
+#[derive(Debug)]
+struct Failure {
+    error: anyhow::Error,
+    code: u8,
+}
+
+impl Failure {
+    /// Wrong usage or settings.
+    fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self { error: error.into(), code: EXIT_USAGE }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { error, code: 1 }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the desk talks to the person who called")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}
+
+fn version() -> &'static str {
+    const { concat_version() }
+}
+
+const fn concat_version() -> &'static str {
+    concat!(env!("CARGO_PKG_VERSION"), " (", env!("FORESCALE_COMMIT"), ")")
+}
+
+/// The runtime of every command that does I/O.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    tracing::debug!(version = telemetry::VERSION, "runtime started");
+    Ok(runtime)
 }

@@ -3,6 +3,8 @@
 
 mod board;
 mod history;
+#[cfg(test)]
+pub(crate) mod samples;
 mod store;
 mod workload;
 

@@ -16,3 +16,4 @@ pub mod plan;
 pub mod settings;
 pub mod simulate;
 pub mod telemetry;
+pub mod train;

@@ -1,102 +1,85 @@
-//! Reads metric history from Prometheus and from what speaks its API.
-//! STUB: to be written by the monitor room; these signatures are what `control/` relies on.
+//! Reads metric history from Prometheus and from what speaks its `query_range` API (Thanos, Mimir, `VictoriaMetrics`).
+//!
+//! A trigger's query goes to one [`Source`](source::Source): a named one of the settings, with its credentials, or an
+//! allow-listed `serverAddress` of the trigger's metadata, with none. A source is a stack of tower layers over one HTTP
+//! client, from the outside in:
+//!
+//! concurrency limit → circuit breaker → retry → time-out of one attempt → HTTP.
+//!
+//! What a server can do wrong has one defined outcome each, listed in `docs/sources.md`. Two rules stand behind the
+//! list: nothing but a measured number ever becomes a sample, and no text that leaves this room holds a secret.
+//! Prometheus' JSON is known here and nowhere else.
+
+mod address;
+mod addresses;
+mod answer;
+mod breaker;
+mod client;
+mod config;
+mod credentials;
+mod endpoint;
+mod error;
+mod json;
+mod metrics;
+pub mod replay;
+mod request;
+mod retry;
+mod source;
+mod span;
+mod timeout;
+mod too_long;
+mod validate;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+pub use config::{
+    AuthConfig, BasicAuthConfig, BreakerConfig, Config, RetryConfig, SourceConfig, TlsConfig,
+};
+pub use error::{ConfigError, FetchError, FetchErrorKind};
+pub use metrics::Metrics;
+pub use span::{Fetched, Span};
 
-use crate::domain::{Sample, Timestamp, TriggerSpec};
+use crate::domain::{SourceRef, TriggerSpec};
+use address::{AllowPattern, BaseUrl};
+use addresses::Addresses;
+use request::Query;
+use source::Source;
 
-/// Settings of the monitor: the named sources and the allow-list.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Config {
-    /// Named sources. `default` answers triggers that name none.
-    pub sources: BTreeMap<String, SourceConfig>,
-    /// Addresses that `serverAddress` may name.
-    pub allowed_server_addresses: Vec<String>,
-}
-
-/// One named source (extended by the monitor room).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct SourceConfig {
-    /// Base URL, such as `http://prometheus-server.monitoring:9090`, with a path prefix where there is one.
-    pub url: String,
-}
+/// Name of the source that answers triggers which name none.
+pub const DEFAULT_SOURCE: &str = "default";
 
 /// The monitor: every source, ready to be asked.
 #[derive(Debug)]
-pub struct Monitor {}
-
-/// What to read: samples at `from`, `from + step`, … up to and including `until`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// First evaluation time; a multiple of `step`.
-    pub from: Timestamp,
-    /// Last evaluation time.
-    pub until: Timestamp,
-    /// Grid; whole seconds.
-    pub step: Duration,
+pub struct Monitor {
+    named: BTreeMap<String, Arc<Source>>,
+    allowed: Vec<AllowPattern>,
+    addresses: Addresses,
 }
 
-/// What was read.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Fetched {
-    /// Finite samples, oldest first, each evaluation time at most once.
-    pub samples: Vec<Sample>,
-    /// Samples that were NaN or infinite and were left out.
-    pub not_finite: usize,
-    /// Number of series in the result: 0 for an empty one, otherwise 1.
-    pub series: usize,
-    /// Warnings and infos that Prometheus sent along.
-    pub warnings: Vec<String>,
-}
-
-/// A read that failed.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{text}")]
-pub struct FetchError {
-    /// Kind.
-    pub kind: FetchErrorKind,
-    /// In words: which source, what happened, what may help. Never holds a secret.
-    pub text: String,
-    /// The server asked not to be asked again before this has passed.
-    pub retry_after: Option<Duration>,
-}
-
-/// Kinds of failed reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FetchErrorKind {
-    /// No connection.
-    Unreachable,
-    /// No answer in time.
-    Timeout,
-    /// An HTTP status that is no success.
-    Status,
-    /// 429.
-    RateLimited,
-    /// A body that was cut off, too large or not what Prometheus writes.
-    Body,
-    /// Prometheus refused the query itself.
-    Query,
-    /// More than one series.
-    ManySeries,
-    /// The source's circuit is open after many failures.
-    CircuitOpen,
-    /// The source is not configured, or the address is not allowed.
-    Config,
-}
+// === impl Monitor ===
 
 impl Monitor {
-    /// Builds every source.
+    /// Builds every source. Opens no connection; certificates and credentials files are read once, so that a wrong
+    /// path is a failed start and not a failed night.
     ///
     /// # Errors
-    /// When a URL, a certificate or a credentials file is wrong; names the source and the key.
-    pub fn new(config: &Config) -> Result<Self, ConfigError> {
-        let _ = config;
-        Ok(Self {})
+    /// When a URL, a certificate or a credentials file is wrong; names the key.
+    pub fn new(config: &Config, metrics: Metrics) -> Result<Self, ConfigError> {
+        if let Some(first) = config.validate().into_iter().next() {
+            return Err(first);
+        }
+        let mut named = BTreeMap::new();
+        for (name, settings) in &config.sources {
+            let source = Source::named(name, settings, &metrics)?;
+            named.insert(name.clone(), Arc::new(source));
+        }
+        let allowed = validate::allow_list(&config.allowed_server_addresses)?;
+        Ok(Self {
+            named,
+            allowed,
+            addresses: Addresses::new(metrics),
+        })
     }
 
     /// Whether `spec`'s source exists and is allowed; asks nothing of any server.
@@ -104,33 +87,109 @@ impl Monitor {
     /// # Errors
     /// Kind [`FetchErrorKind::Config`], naming the key, the value and what is allowed.
     pub fn check(&self, spec: &TriggerSpec) -> Result<(), FetchError> {
-        let _ = spec;
-        Ok(())
+        let source = self.source_of(spec)?;
+        Query::of(spec, source.rules()).map(drop)
     }
 
     /// Reads `span`, in windows under the server's point limit where it is long.
+    ///
+    /// Each window has the source's own time-outs and retries; windows that the server finds too long are halved.
     ///
     /// # Errors
     /// The first failure that retries could not mend; what had been read before it is lost, so that a caller who wants
     /// to keep progress asks for one window at a time ([`Monitor::windows`]).
     pub async fn fetch(&self, spec: &TriggerSpec, span: Span) -> Result<Fetched, FetchError> {
-        let _ = (spec, span);
-        Ok(Fetched::default())
+        let source = self.source_of(spec)?;
+        let query = Arc::new(Query::of(spec, source.rules())?);
+        source.read(&query, span).await
     }
 
-    /// Cuts `span` into windows that each fit one request, newest first.
+    /// Cuts `span` into windows that each fit one request, newest first, by the source's `maxPoints` and by what its
+    /// server has refused so far. One window when the source is unknown: [`Monitor::fetch`] then says why.
     pub fn windows(&self, spec: &TriggerSpec, span: Span) -> Vec<Span> {
-        let _ = spec;
-        vec![span]
+        self.source_of(spec)
+            .map_or_else(|_| vec![span], |source| source.windows(span))
+    }
+
+    fn source_of(&self, spec: &TriggerSpec) -> Result<Arc<Source>, FetchError> {
+        match &spec.source {
+            SourceRef::Default => self.named_source(DEFAULT_SOURCE).ok_or_else(|| {
+                FetchError::config(format!(
+                    "no source is named `{DEFAULT_SOURCE}`: set `monitor.sources.{DEFAULT_SOURCE}.url`, or name a \
+                     source with `source` (there {})",
+                    self.known()
+                ))
+            }),
+            SourceRef::Named(name) => self.named_source(name).ok_or_else(|| {
+                FetchError::config(format!(
+                    "`source`: no source is named `{}` (there {})",
+                    error::shorten(name, 64),
+                    self.known()
+                ))
+            }),
+            SourceRef::Address(address) => self.source_at(address, spec.unsafe_ssl),
+        }
+    }
+
+    fn named_source(&self, name: &str) -> Option<Arc<Source>> {
+        self.named.get(name).cloned()
+    }
+
+    /// A `serverAddress` that is exactly a named source's URL means that source. That is safe: its credentials go to
+    /// the server and path that they were configured for, and the trigger could have named the source anyway.
+    fn source_at(&self, address: &str, unsafe_ssl: bool) -> Result<Arc<Source>, FetchError> {
+        let base = BaseUrl::parse(address)
+            .map_err(|problem| FetchError::config(format!("`serverAddress`: {problem}")))?;
+        let same: Vec<&String> = (self.named.iter())
+            .filter(|(_, source)| *source.base() == base)
+            .map(|(name, _)| name)
+            .collect();
+        match same.as_slice() {
+            [] => {}
+            [name] => return Ok(Arc::clone(&self.named[*name])),
+            several => return self.default_among(several, &base),
+        }
+        if self.allowed.iter().any(|pattern| pattern.matches(&base)) {
+            return self.addresses.get(&base, unsafe_ssl);
+        }
+        Err(FetchError::config(format!(
+            "`serverAddress` `{base}` is not allowed: it is neither the url of a named source (there {}) nor covered by \
+             `monitor.allowedServerAddresses` ({})",
+            self.known(),
+            self.allowed_words()
+        )))
+    }
+
+    /// Two sources may share a URL and differ in tenant; which one a bare address means would be a guess.
+    fn default_among(&self, same: &[&String], base: &BaseUrl) -> Result<Arc<Source>, FetchError> {
+        if same.iter().any(|name| *name == DEFAULT_SOURCE) {
+            return Ok(Arc::clone(&self.named[DEFAULT_SOURCE]));
+        }
+        let names: Vec<String> = same.iter().map(|name| format!("`{name}`")).collect();
+        Err(FetchError::config(format!(
+            "`serverAddress` `{base}` is the url of several sources: name one of {} with `source`",
+            names.join(", ")
+        )))
+    }
+
+    fn known(&self) -> String {
+        if self.named.is_empty() {
+            return "are none".to_owned();
+        }
+        let names: Vec<String> = self.named.keys().map(|name| format!("`{name}`")).collect();
+        format!("are {}", names.join(", "))
+    }
+
+    fn allowed_words(&self) -> String {
+        if self.allowed.is_empty() {
+            return "which is empty".to_owned();
+        }
+        let words: Vec<String> = (self.allowed.iter())
+            .map(|pattern| format!("`{pattern}`"))
+            .collect();
+        words.join(", ")
     }
 }
 
-/// Settings of a source that can't be used.
-#[derive(Debug, thiserror::Error)]
-#[error("source `{name}`: {text}")]
-pub struct ConfigError {
-    /// The source.
-    pub name: String,
-    /// What is wrong, naming the key.
-    pub text: String,
-}
+#[cfg(test)]
+mod tests;

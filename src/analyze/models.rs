@@ -1,14 +1,80 @@
 //! The models, a file each, and the registry that finds them by name.
-//! STUB.
+//!
+//! # Adding a model
+//! A model that learns from one workload's own history is one file here: implement [`Member`] and add it to
+//! [`MEMBERS`]. It is then fitted, scored out of sample, given bands, weighed in the mix, and found by its name.
+//! A model of another kind (a network shared by all workloads) implements [`Forecaster`] itself.
 
+mod built_in;
+mod holt_winters;
+mod linear;
+mod naive;
+pub mod onnx;
+mod recent_mean;
+mod seasonal_naive;
+mod space;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Debug;
 use std::sync::Arc;
 
+use super::view::View;
 use super::{Config, ForecastInput, Forecaster, ModelError};
-use crate::domain::{Fit, Forecast, ModelChoice};
+use crate::domain::{Fit, Forecast, ModelChoice, Profile};
+
+use built_in::BuiltIn;
+
+/// The name of the loss-weighted mix of [`MEMBERS`].
+pub(crate) const MIX: &str = "mix";
+
+/// The name of the floor under all models.
+pub(crate) const NAIVE: &str = "naive";
+
+/// The models that learn from one workload's own history; the naive one comes first.
+pub(crate) const MEMBERS: &[&dyn Member] = &[
+    &naive::Naive,
+    &recent_mean::RecentMean,
+    &seasonal_naive::SeasonalNaive,
+    &holt_winters::HoltWinters,
+    &linear::Linear::PLAIN,
+    &linear::Linear::LOG,
+];
+
+/// Names that are known, but whose model is not in this version.
+const PLANNED: [&str; 2] = ["mstl", "prophet"];
+
+/// Names that stand for the network of the same name.
+const NETWORKS: [&str; 4] = ["gru", "lstm", "mlp", "hybrid"];
+
+/// What a member looks at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look<'a> {
+    /// The history.
+    pub(crate) view: &'a View<'a>,
+    /// The typical day, if there is one.
+    pub(crate) profile: Option<&'a Profile>,
+    /// The steps ahead that are forecast.
+    pub(crate) knots: &'a [u32],
+}
+
+/// A model that learns from one workload's own history and forecasts it from any origin.
+pub(crate) trait Member: Debug + Sync {
+    /// Its name, as in `model:`.
+    fn name(&self) -> &'static str;
+
+    /// What it learns from the steps before `until`, in its own layout; `None` when there is too little.
+    fn learn(&self, look: &Look<'_>, until: usize) -> Option<Vec<f32>>;
+
+    /// Points at each knot, seen from `origin`: nothing after it may count.
+    fn points(&self, look: &Look<'_>, learned: &[f32], origin: usize) -> Option<Vec<f64>>;
+}
 
 /// Finds models by name and keeps the loaded ones.
 #[derive(Debug)]
-pub struct Registry {}
+pub struct Registry {
+    networks: onnx::Networks,
+}
 
 impl Registry {
     /// A registry of the built-in models and the networks in the configured folders.
@@ -16,13 +82,25 @@ impl Registry {
     /// # Errors
     /// When ONNX Runtime is demanded and its library can't be used.
     pub fn new(config: &Config) -> Result<Self, ModelError> {
-        let _ = config;
-        Ok(Self {})
+        let networks = onnx::Networks::new(config)?;
+        Ok(Self { networks })
     }
 
     /// Which ONNX engine is live, in words for the log and metrics: `onnx-runtime 1.32.0`, `rten 0.27`.
     pub fn onnx_engine(&self) -> String {
-        String::new()
+        self.networks.engine()
+    }
+
+    /// The names that [`Registry::get`] knows: `auto`, the built-in models, and `onnx:NAME` for each network found.
+    pub fn names(&self) -> Vec<String> {
+        let built_in = MEMBERS.iter().map(|member| member.name());
+        let networks = self.networks.names();
+        ["auto", MIX]
+            .into_iter()
+            .chain(built_in)
+            .map(str::to_owned)
+            .chain(networks.into_iter().map(|name| format!("onnx:{name}")))
+            .collect()
     }
 
     /// The model that `choice` means for a workload with this fit. Loads a network on first use; a network that failed
@@ -35,13 +113,46 @@ impl Registry {
         choice: &ModelChoice,
         fit: Option<&Fit>,
     ) -> Result<Arc<dyn Forecaster>, ModelError> {
-        let _ = (choice, fit);
-        Err(ModelError("stub".into()))
+        match choice {
+            ModelChoice::Auto => Ok(Arc::new(BuiltIn::named(super::fitting::best(fit)))),
+            ModelChoice::Onnx(name) => self.networks.load(name),
+            ModelChoice::Named(name) => self.by_name(name, fit),
+        }
+    }
+
+    fn by_name(&self, name: &str, fit: Option<&Fit>) -> Result<Arc<dyn Forecaster>, ModelError> {
+        if name == "auto" {
+            return self.get(&ModelChoice::Auto, fit);
+        }
+        if let Some(model) = BuiltIn::find(name) {
+            return Ok(Arc::new(model));
+        }
+        if NETWORKS.contains(&name) {
+            return self.networks.load(name);
+        }
+        if PLANNED.contains(&name) {
+            return Err(ModelError(format!(
+                "model `{name}` is not part of this version; there is {}",
+                self.listed()
+            )));
+        }
+        Err(ModelError(format!(
+            "there is no model `{name}`; there is {}",
+            self.listed()
+        )))
+    }
+
+    fn listed(&self) -> String {
+        let names: Vec<String> = self.names().iter().map(|name| format!("`{name}`")).collect();
+        names.join(", ")
     }
 }
 
 /// The forecast that always exists once there is a sample: the best of what needs nothing but history.
 pub fn stand_in(input: &ForecastInput) -> Option<Forecast> {
-    let _ = input;
-    None
+    let best = super::fitting::best(input.fit.as_deref());
+    BuiltIn::named(best)
+        .one(input)
+        .or_else(|_| BuiltIn::named(NAIVE).one(input))
+        .ok()
 }

@@ -75,6 +75,11 @@ impl Engine {
         &self.parts.models
     }
 
+    /// The engine's clock.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.parts.clock)
+    }
+
     /// The present moment on the engine's clock.
     pub fn now(&self) -> Timestamp {
         self.parts.clock.now()
@@ -106,7 +111,7 @@ impl Engine {
         }
         let mut schedule = self.schedule();
         for workload in arrivals {
-            let complete = workload.published().is_some_and(|p| p.health.backfilled);
+            let complete = workload.learned().backfilled;
             if !complete {
                 tracing::info!(workload = %workload.key, id = %workload.key.id(), "new workload");
             }

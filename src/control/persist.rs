@@ -44,7 +44,7 @@ impl Engine {
         Ok(report)
     }
 
-    fn put_back(&self, from: Restored, now: Timestamp) -> Result<(), String> {
+    fn put_back(&self, mut from: Restored, now: Timestamp) -> Result<(), String> {
         if now.since(from.last_asked) > self.parts.knowledge.forget_after.get() {
             return Err("nobody has asked about it for long".to_owned());
         }
@@ -52,23 +52,14 @@ impl Engine {
             let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
             errors.join("; ")
         })?;
-        let steps = (from.learned.history.step(), parsed.spec.step());
-        if steps.0 != steps.1 {
-            return Err(format!(
-                "its history has a step of {:?}, now it is {:?}",
-                steps.0, steps.1
-            ));
-        }
-        let workload = self
-            .parts
+        from.published = from.published.map(|published| {
+            let plan = Arc::new(restored(&published.plan, now));
+            Published { plan, ..published }
+        });
+        self.parts
             .board
-            .register(from.key, parsed.spec, parsed.warnings, from.last_asked)
+            .restore(from, parsed.spec, parsed.warnings)
             .map_err(|full| full.to_string())?;
-        *workload.learned() = from.learned;
-        if let Some(published) = from.published {
-            let plan = Arc::new(restored(&published.plan, from.saved_at, now));
-            workload.publish(Published { plan, ..published });
-        }
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::engine::Engine;
 use super::fetch::Reading;
 use super::metrics::{BasisLabel, Bit, Outcome, Rests};
-use crate::domain::{Basis, Forecast, Plan, Timestamp};
+use crate::domain::{Basis, Forecast, HumanDuration, Limit, Plan, Reason, Timestamp};
 use crate::knowledge::{Fault, FaultKind, Health, Published, Workload};
 use crate::plan;
 
@@ -222,17 +222,19 @@ fn health(
 }
 
 /// Marks a restored plan: until the first fresh sample the answer rests on the snapshot and says how old it is.
-pub(super) fn restored(plan: &Plan, saved_at: Timestamp, now: Timestamp) -> Plan {
+pub(super) fn restored(plan: &Plan, now: Timestamp) -> Plan {
     let mut plan = plan.clone();
+    if plan.basis == Basis::Restored {
+        // Restored before, and nothing fresh has come since: the last reason is that of the earlier restart.
+        plan.reasons.pop();
+    }
     plan.basis = Basis::Restored;
-    let age = crate::domain::HumanDuration(std::time::Duration::from_secs(
-        now.since(saved_at).as_secs(),
-    ));
-    plan.reasons.push(crate::domain::Reason {
-        limit: crate::domain::Limit::Hold,
+    let age = HumanDuration::from_secs(now.since(plan.at).as_secs());
+    plan.reasons.push(Reason {
+        limit: Limit::Hold,
         from: plan.replicas,
         to: plan.replicas,
-        text: format!("restored from the snapshot of {saved_at}, {age} ago; no fresh sample yet"),
+        text: format!("restored from the snapshot: planned {age} ago, no fresh sample yet"),
     });
     plan
 }

@@ -162,6 +162,12 @@ impl TriggerSpec {
         (self.history.get().as_secs().div_ceil(self.step().as_secs())).max(1) as usize
     }
 
+    /// The threshold as a whole number, at least 1: the target for a KEDA that knows no fractions.
+    pub fn whole_threshold(&self) -> i64 {
+        // A float beyond the range of `i64` becomes its largest value; a threshold is bounded far below it.
+        self.threshold.round().max(1.0) as i64
+    }
+
     /// The grid on which the newest samples are read: the largest divisor of `step` that is not above `interval`, so
     /// that the live value is never older than one refresh while every history step stays on the same grid.
     pub fn live_step(&self) -> Duration {

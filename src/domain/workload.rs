@@ -107,7 +107,7 @@ mod tests {
         // Snapshots are keyed by it: if this changes, stored workloads are orphaned.
         assert_eq!(
             id(&[("query", "sum(rate(x[1m]))")]).to_string(),
-            "0000000000000000"
+            "f706cf9176795aab"
         );
     }
 }

@@ -1,57 +1,38 @@
 //! KEDA's external scaler contract over gRPC.
-//! STUB: to be written by the keda room; these signatures are what `control/` and `cli/` rely on.
+//!
+//! A call finds its workload on the board and answers from what the loop has published there; it never asks Prometheus
+//! or a model. Only a workload that has never been heard of costs more: its metadata is parsed ([`metadata`]), it is
+//! registered, and its very first read waits a moment for the first plan ([`Config::first_answer_wait`]).
+//!
+//! What the five RPCs promise, and why, is told in [`service`]; listening, TLS, health, reflection and the drain are in
+//! [`server`].
 
-use std::net::SocketAddr;
+mod complaints;
+mod config;
+mod health;
+mod incoming;
+pub mod metadata;
+mod metrics;
+pub mod proto;
+pub mod server;
+pub mod service;
+mod streams;
+mod tls;
+
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+pub use config::{Config, TlsConfig};
+pub use health::Readiness;
+pub use metadata::{MetadataError, Parsed, parse_metadata};
+pub use metrics::Metrics;
+pub use server::{Bound, Server};
 
-use crate::domain::{Clock, Metadata, TriggerSpec};
+use crate::domain::Clock;
 use crate::knowledge::Board;
 
-/// Settings of the gRPC server (extended by the keda room with TLS).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Config {
-    /// Address to listen on.
-    pub addr: SocketAddr,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            addr: SocketAddr::from(([0, 0, 0, 0], 6000)),
-        }
-    }
-}
-
-/// Parses and validates a trigger's metadata.
-///
-/// # Errors
-/// Every mistake found, each naming the key, the value and what is allowed.
-pub fn parse_metadata(metadata: &Metadata) -> Result<Parsed, Vec<MetadataError>> {
-    let _ = metadata;
-    Err(vec![])
-}
-
-/// A trigger's metadata, typed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Parsed {
-    /// What it asks for.
-    pub spec: TriggerSpec,
-    /// What a person should know of, though it is no mistake.
-    pub warnings: Vec<String>,
-}
-
-/// A mistake in a trigger's metadata.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text}")]
-pub struct MetadataError {
-    /// The key.
-    pub key: String,
-    /// The whole message.
-    pub text: String,
-}
+/// The metric's name, as KEDA asks for it. KEDA itself puts `s<trigger index>-` before it, so that two triggers of one
+/// ScaledObject never clash, and takes that off again before it calls.
+pub const METRIC_NAME: &str = "forescale";
 
 /// What the service needs: the board it reads and registers on, and a clock.
 #[derive(Clone, Debug)]

@@ -1,15 +1,52 @@
 //! Snapshots of the board on disk.
-//! STUB: to be written by the knowledge room.
+//!
+//! One redb file, `forescale.redb`: copy-on-write B-trees with a checksum on every page, so that a kill at any moment leaves
+//! the last completed save. Each save is one transaction and writes little: the sealed blocks of a history once, the fit
+//! when there is a new one, and a small head for each workload whose state has changed ([`records`]).
+//!
+//! What can go wrong and what happens then: a damaged or foreign file is moved aside and a fresh one is started; another
+//! process that holds the file is an error at start; a full disk fails the save, keeps the previous snapshot whole and the
+//! next save opens the file anew; a record in an unknown format is left out and counted in the log.
 
-use std::path::Path;
-use std::sync::Arc;
+mod file;
+mod index;
+mod records;
+#[cfg(test)]
+mod tests;
 
-use super::{Learned, Published, Workload};
-use crate::domain::{Timestamp, WorkloadKey};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The snapshot store.
+use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
+use tracing::warn;
+
+use self::index::{Entry, Index, Sealed};
+use self::records::{Head, RecordError};
+use super::{History, Learned, Published, Workload};
+use crate::domain::{Fit, Timestamp, WorkloadId, WorkloadKey};
+
+/// A workload's place in the file: its fingerprint, and a number that tells apart keys with the same fingerprint.
+type Place = (u64, u32);
+
+const HEADS: TableDefinition<'_, Place, &[u8]> = TableDefinition::new("heads");
+const FITS: TableDefinition<'_, Place, &[u8]> = TableDefinition::new("fits");
+/// Sealed history blocks: a workload's place and the block's number.
+const BLOCKS: TableDefinition<'_, (u64, u32, i64), &[u8]> = TableDefinition::new("blocks");
+
+/// The snapshot store. Its functions block on the disk: call them where that is allowed.
 #[derive(Debug)]
-pub struct Store {}
+pub struct Store {
+    path: PathBuf,
+    state: Mutex<State>,
+    /// Gives the fingerprint of a key; tests put keys with equal ones together.
+    id_of: fn(&WorkloadKey) -> WorkloadId,
+}
+
+struct State {
+    /// `None` after the disk said no: the next call opens the file anew.
+    database: Option<Database>,
+    index: Index,
+}
 
 /// A workload as it was when it was last saved.
 #[derive(Debug)]
@@ -18,6 +55,8 @@ pub struct Restored {
     pub key: WorkloadKey,
     /// When it was saved.
     pub saved_at: Timestamp,
+    /// When KEDA first asked about it.
+    pub registered_at: Timestamp,
     /// What had been learned.
     pub learned: Learned,
     /// What readers saw.
@@ -29,9 +68,9 @@ pub struct Restored {
 /// What a save has written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SaveReport {
-    /// Workloads written.
+    /// Workloads written: those whose state differs from what is on disk.
     pub workloads: usize,
-    /// Bytes written.
+    /// Bytes written, without what the file format adds.
     pub bytes: usize,
 }
 
@@ -39,14 +78,39 @@ pub struct SaveReport {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file system said no.
-    #[error("failed to open `{path}`: {source}")]
+    #[error(
+        "failed to open `{path}`: {source}; `knowledge.dataDir` must be a folder that this process may write to, or unset"
+    )]
     Open {
         /// The file.
         path: String,
         /// Why.
         source: std::io::Error,
     },
+    /// Another process has it.
+    #[error(
+        "`{path}` is held by another process: each forescale needs a `knowledge.dataDir` of its own, and a pod that is \
+         replaced must have ended first"
+    )]
+    Locked {
+        /// The file.
+        path: String,
+    },
+    /// A transaction failed; nothing of it is on disk.
+    #[error(
+        "failed to {action} `{path}`: {source}; the previous snapshot is whole, is there space left on the disk?"
+    )]
+    Transaction {
+        /// What was tried: `write` or `read`.
+        action: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        source: Box<redb::Error>,
+    },
 }
+
+// === impl Store ===
 
 impl Store {
     /// Opens or creates the store in folder `dir`. A damaged file is moved aside, never trusted, never deleted.
@@ -54,8 +118,21 @@ impl Store {
     /// # Errors
     /// When the folder can't be written, or another process holds the store.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        let _ = dir;
-        Ok(Self {})
+        Self::open_with(dir, WorkloadKey::id)
+    }
+
+    fn open_with(dir: &Path, id_of: fn(&WorkloadKey) -> WorkloadId) -> Result<Self, StoreError> {
+        let path = file::prepare_folder(dir)?;
+        let store = Self {
+            path,
+            state: Mutex::new(State {
+                database: None,
+                index: Index::default(),
+            }),
+            id_of,
+        };
+        store.ensure_open(&mut store.lock())?;
+        Ok(store)
     }
 
     /// Writes these workloads in one atomic, durable transaction, only what has changed since their last save.
@@ -67,8 +144,33 @@ impl Store {
         workloads: &[Arc<Workload>],
         now: Timestamp,
     ) -> Result<SaveReport, StoreError> {
-        let _ = (workloads, now);
-        Ok(SaveReport::default())
+        self.with_database("write", |database, index| {
+            // In the order of the file, so that neighbours are written together.
+            let mut places: Vec<_> = workloads
+                .iter()
+                .map(|w| ((self.id_of)(&w.key), w))
+                .collect();
+            places.sort_by_key(|(id, _)| *id);
+            let transaction = database.begin_write()?;
+            let mut report = SaveReport::default();
+            let mut saved = Vec::with_capacity(places.len());
+            {
+                let mut tables = Tables::open(&transaction)?;
+                for (id, workload) in places {
+                    let entry = index.entry(id, &workload.key);
+                    let (entry, bytes) = tables.save(id, entry, workload, now)?;
+                    report.bytes += bytes;
+                    report.workloads += usize::from(bytes > 0);
+                    saved.push((id, entry));
+                }
+            }
+            transaction.commit()?;
+            // Only now is it true: after a failed commit everything counts as unsaved.
+            saved
+                .into_iter()
+                .for_each(|(id, entry)| index.put(id, entry));
+            Ok(report)
+        })
     }
 
     /// Removes workloads that have been forgotten.
@@ -76,8 +178,28 @@ impl Store {
     /// # Errors
     /// When the disk says no.
     pub fn remove(&self, keys: &[WorkloadKey]) -> Result<(), StoreError> {
-        let _ = keys;
-        Ok(())
+        self.with_database("write", |database, index| {
+            let known: Vec<_> = keys
+                .iter()
+                .filter_map(|key| {
+                    let id = (self.id_of)(key);
+                    Some((id, index.get(id, key)?.slot, key))
+                })
+                .collect();
+            if known.is_empty() {
+                return Ok(());
+            }
+            let transaction = database.begin_write()?;
+            {
+                let mut tables = Tables::open(&transaction)?;
+                for (id, slot, _) in &known {
+                    tables.remove((id.0, *slot))?;
+                }
+            }
+            transaction.commit()?;
+            known.iter().for_each(|(id, _, key)| index.remove(*id, key));
+            Ok(())
+        })
     }
 
     /// Every workload in the store; one that can't be read (an older format) is left out and counted in the log.
@@ -85,6 +207,223 @@ impl Store {
     /// # Errors
     /// When the file can't be read.
     pub fn load(&self) -> Result<Vec<Restored>, StoreError> {
-        Ok(vec![])
+        self.with_database("read", |database, index| {
+            let transaction = database.begin_read()?;
+            let blocks = transaction.open_table(BLOCKS)?;
+            let fits = transaction.open_table(FITS)?;
+            let mut all = Vec::new();
+            let mut unreadable = Unreadable::default();
+            for item in transaction.open_table(HEADS)?.iter()? {
+                let (place, bytes) = item?;
+                let (id, slot) = place.value();
+                let Some(head) = unreadable.note("head", records::decode_head(bytes.value()))
+                else {
+                    continue;
+                };
+                let mut sealed = Vec::new();
+                for block in blocks.range((id, slot, i64::MIN)..=(id, slot, i64::MAX))? {
+                    let (_, bytes) = block?;
+                    sealed.extend(unreadable.note("history block", records::decode(bytes.value())));
+                }
+                let fit = match fits.get((id, slot))? {
+                    Some(bytes) => {
+                        unreadable.note("fit", records::decode::<Arc<Fit>>(bytes.value()))
+                    }
+                    None => None,
+                };
+                let restored = head.restore(sealed, fit);
+                index.put(WorkloadId(id), Entry::restored(slot, &restored));
+                all.push(restored);
+            }
+            unreadable.log(&self.path);
+            Ok(all)
+        })
+    }
+
+    /// Runs `work` on the open file; after a failure the file is opened anew next time, for redb refuses to go on after
+    /// an input or output error.
+    fn with_database<T>(
+        &self,
+        action: &'static str,
+        work: impl FnOnce(&Database, &mut Index) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        let mut state = self.lock();
+        self.ensure_open(&mut state)?;
+        let State { database, index } = &mut *state;
+        let Some(open) = database else {
+            return Err(StoreError::Locked {
+                path: self.path.display().to_string(),
+            });
+        };
+        work(open, index).map_err(|source| {
+            *database = None;
+            StoreError::Transaction {
+                action,
+                path: self.path.display().to_string(),
+                source: Box::new(source),
+            }
+        })
+    }
+
+    fn ensure_open(&self, state: &mut State) -> Result<(), StoreError> {
+        if state.database.is_some() {
+            return Ok(());
+        }
+        let database = file::open(&self.path)?;
+        // The file may be another one than before, so what is known of it is read from it.
+        state.index = self.read_index(&database)?;
+        state.database = Some(database);
+        Ok(())
+    }
+
+    fn read_index(&self, database: &Database) -> Result<Index, StoreError> {
+        let read = || -> Result<Index, redb::Error> {
+            let mut index = Index::default();
+            for item in database.begin_read()?.open_table(HEADS)?.iter()? {
+                let (place, bytes) = item?;
+                let (id, slot) = place.value();
+                // A head that can't be read is no entry: its place is free for the workload's next save.
+                if let Ok(key) = records::decode_key(bytes.value()) {
+                    index.put(WorkloadId(id), Entry::new(key, slot));
+                }
+            }
+            Ok(index)
+        };
+        read().map_err(|source| StoreError::Transaction {
+            action: "read",
+            path: self.path.display().to_string(),
+            source: Box::new(source),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("open", &self.database.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+// === writing one workload ===
+
+struct Tables<'t> {
+    heads: Table<'t, Place, &'static [u8]>,
+    fits: Table<'t, Place, &'static [u8]>,
+    blocks: Table<'t, (u64, u32, i64), &'static [u8]>,
+}
+
+impl<'t> Tables<'t> {
+    fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
+        Ok(Self {
+            heads: transaction.open_table(HEADS)?,
+            fits: transaction.open_table(FITS)?,
+            blocks: transaction.open_table(BLOCKS)?,
+        })
+    }
+
+    /// Writes what differs from `entry`; gives back the entry as it is after a successful commit, and the bytes written.
+    fn save(
+        &mut self,
+        id: WorkloadId,
+        mut entry: Entry,
+        workload: &Workload,
+        now: Timestamp,
+    ) -> Result<(Entry, usize), redb::Error> {
+        let place = (id.0, entry.slot);
+        let learned = workload.learned();
+        let history = &learned.history;
+        if entry.lineage != Some(history.lineage()) {
+            entry.forget_contents();
+        }
+        let mut bytes = self.save_blocks(place, &entry, history)?;
+        match &learned.fit {
+            Some(fit) if entry.fit_at != Some(fit.at) => {
+                let record = records::encode(fit);
+                self.fits.insert(place, record.as_slice())?;
+                bytes += record.len();
+            }
+            None if entry.lineage.is_none() || entry.fit_at.is_some() => {
+                self.fits.remove(place)?;
+            }
+            _ => {}
+        }
+        let body = records::encode(&Head::of(workload, &learned));
+        let hash = index::hash(&body);
+        if entry.head != Some(hash) {
+            let record = records::stamp(now, &body);
+            self.heads.insert(place, record.as_slice())?;
+            bytes += record.len();
+        }
+        entry.lineage = Some(history.lineage());
+        entry.saved_edit = Some(history.edits());
+        entry.sealed = Sealed::of(history);
+        entry.fit_at = learned.fit.as_ref().map(|fit| fit.at);
+        entry.head = Some(hash);
+        Ok((entry, bytes))
+    }
+
+    fn save_blocks(
+        &mut self,
+        place: Place,
+        entry: &Entry,
+        history: &History,
+    ) -> Result<usize, redb::Error> {
+        let mut bytes = 0;
+        for (number, record) in history.sealed_since(entry.saved_edit) {
+            let record = records::encode(&record);
+            self.blocks
+                .insert((place.0, place.1, number), record.as_slice())?;
+            bytes += record.len();
+        }
+        if !entry.sealed.only_grew_into(Sealed::of(history)) {
+            let kept: Vec<i64> = history.sealed_numbers().collect();
+            self.remove_blocks(place, |number| kept.binary_search(&number).is_err())?;
+        }
+        Ok(bytes)
+    }
+
+    fn remove_blocks(
+        &mut self,
+        place: Place,
+        outdated: impl Fn(i64) -> bool,
+    ) -> Result<(), redb::Error> {
+        let whole = (place.0, place.1, i64::MIN)..=(place.0, place.1, i64::MAX);
+        self.blocks
+            .retain_in(whole, |(_, _, number), _| !outdated(number))?;
+        Ok(())
+    }
+
+    fn remove(&mut self, place: Place) -> Result<(), redb::Error> {
+        self.heads.remove(place)?;
+        self.fits.remove(place)?;
+        self.remove_blocks(place, |_| true)
+    }
+}
+
+/// Records that could not be read, for one line in the log.
+#[derive(Default)]
+struct Unreadable {
+    count: usize,
+    last: String,
+}
+
+impl Unreadable {
+    fn note<T>(&mut self, what: &str, read: Result<T, RecordError>) -> Option<T> {
+        read.map_err(|error| {
+            self.count += 1;
+            self.last = format!("{what}: {error}");
+        })
+        .ok()
+    }
+
+    fn log(&self, path: &Path) {
+        if self.count > 0 {
+            warn!(path = %path.display(), count = self.count, last = self.last, "left out snapshot records that can't be read");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What is known about one workload.
 
+mod weight;
+
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +9,7 @@ use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::History;
+use super::{History, Restored};
 use crate::domain::{Fit, Forecast, Plan, PlanMemory, Sample, Timestamp, TriggerSpec, WorkloadKey};
 
 /// One workload on the board.
@@ -128,7 +130,14 @@ pub struct Learned {
 impl Workload {
     /// A workload of which nothing is known yet.
     pub fn new(key: WorkloadKey, spec: TriggerSpec, warnings: Vec<String>, now: Timestamp) -> Self {
-        let history = History::new(spec.step(), spec.history_steps());
+        let learned = Learned {
+            history: History::new(spec.step(), spec.history_steps()),
+            live: None,
+            fit: None,
+            fit_since: None,
+            backfilled: false,
+            memory: PlanMemory::default(),
+        };
         Self {
             key,
             spec,
@@ -138,14 +147,36 @@ impl Workload {
             published: ArcSwapOption::empty(),
             first_fault: ArcSwapOption::empty(),
             signal: watch::Sender::new(Signal::default()),
-            learned: Mutex::new(Learned {
-                history,
-                live: None,
-                fit: None,
-                fit_since: None,
-                backfilled: false,
-                memory: PlanMemory::default(),
-            }),
+            learned: Mutex::new(learned),
+        }
+    }
+
+    /// A workload as it was when it was last saved. When the same metadata now means another grid (a default has
+    /// changed between two versions), the history and what was fitted on it are left behind; the plan is kept.
+    pub(super) fn restored(restored: Restored, spec: TriggerSpec, warnings: Vec<String>) -> Self {
+        let mut learned = restored.learned;
+        if learned.history.step() == spec.step() {
+            learned.history.resize(spec.history_steps());
+        } else {
+            learned.history = History::new(spec.step(), spec.history_steps());
+            learned.fit = None;
+            learned.fit_since = None;
+            learned.backfilled = false;
+        }
+        let active = restored
+            .published
+            .as_ref()
+            .map(|published| published.plan.active);
+        Self {
+            key: restored.key,
+            spec,
+            warnings,
+            registered_at: restored.registered_at,
+            last_asked: AtomicI64::new(restored.last_asked.as_millis()),
+            published: ArcSwapOption::new(restored.published.map(Arc::new)),
+            first_fault: ArcSwapOption::empty(),
+            signal: watch::Sender::new(Signal { active }),
+            learned: Mutex::new(learned),
         }
     }
 
@@ -201,6 +232,24 @@ impl Workload {
     /// What the loop has learned; held only for the moment of a read or a write, never across a query or a model.
     pub fn learned(&self) -> MutexGuard<'_, Learned> {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes of memory that this workload takes, itself and what it owns on the heap; an estimate that counts what was
+    /// asked of the allocator, not what the allocator adds.
+    pub fn heap_bytes(&self) -> usize {
+        let published = self
+            .published()
+            .map_or(0, |published| weight::published(&published));
+        let learned = self.learned();
+        let fit = learned.fit.as_deref().map_or(0, weight::fit);
+        size_of::<Self>()
+            + weight::key(&self.key)
+            + weight::spec(&self.spec)
+            + self.warnings.iter().map(String::capacity).sum::<usize>()
+            + published
+            + learned.history.heap_bytes()
+            + weight::memory(&learned.memory)
+            + fit
     }
 }
 

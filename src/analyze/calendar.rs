@@ -1,0 +1,147 @@
+//! Local time on a grid: which moment of the local day and week a step falls on, daylight saving included.
+
+use jiff::tz::TimeZone;
+
+use crate::domain::{Series, Timestamp};
+
+/// Seconds of a day.
+pub(crate) const DAY: i64 = 86_400;
+
+/// Offsets from UTC change on quarter hours.
+const BLOCK: i64 = 900;
+
+/// The local time of the steps of a series, and of those after it.
+#[derive(Clone, Debug)]
+pub(crate) struct Calendar {
+    zone: TimeZone,
+    start_ms: i64,
+    step_ms: i64,
+    first_block: i64,
+    /// Seconds east of UTC, one for each block.
+    offsets: Vec<i32>,
+}
+
+impl Calendar {
+    /// For `series` and the `ahead` steps after it. An unknown time zone counts as UTC.
+    pub(crate) fn new(series: &Series, ahead: usize, timezone: &str) -> Self {
+        let zone = TimeZone::get(timezone).unwrap_or(TimeZone::UTC);
+        let first_block = series.start().as_secs().div_euclid(BLOCK);
+        let last_block = series.time_of(series.len() + ahead).as_secs().div_euclid(BLOCK);
+        // A series of decades would need no table: it is looked up block by block.
+        let blocks = (last_block - first_block + 1).clamp(0, 100_000);
+        let offsets = (first_block..first_block + blocks)
+            .map(|block| offset(&zone, block * BLOCK))
+            .collect();
+        Self {
+            zone,
+            start_ms: series.start().as_millis(),
+            step_ms: i64::try_from(series.step().as_millis()).unwrap_or(i64::MAX),
+            first_block,
+            offsets,
+        }
+    }
+
+    /// Seconds of local time since the epoch of local time, at the beginning of step `index`.
+    pub(crate) fn local(&self, index: usize) -> i64 {
+        let steps = i64::try_from(index).unwrap_or(i64::MAX);
+        let millis = self.start_ms.saturating_add(self.step_ms.saturating_mul(steps));
+        let secs = millis.div_euclid(1000);
+        secs.saturating_add(i64::from(self.offset_at(secs)))
+    }
+
+    /// Seconds since the epoch at the beginning of the series.
+    pub(crate) fn start_secs(&self) -> i64 {
+        self.start_ms.div_euclid(1000)
+    }
+
+    /// Steps from `index` back to the same local time `days` days earlier.
+    pub(crate) fn steps_back(&self, index: usize, days: i64) -> usize {
+        let per_day = DAY * 1000 * days / self.step_ms.max(1);
+        let back = usize::try_from(per_day).unwrap_or(0);
+        let Some(plain) = index.checked_sub(back) else {
+            return back;
+        };
+        let shift = (self.local(index) - self.local(plain) - DAY * days) * 1000;
+        // When the clock went forward in between, the same local time is that much less long ago.
+        let steps = shift.div_euclid(self.step_ms.max(1));
+        usize::try_from(per_day - steps).unwrap_or(back)
+    }
+
+    fn offset_at(&self, secs: i64) -> i32 {
+        usize::try_from(secs.div_euclid(BLOCK) - self.first_block)
+            .ok()
+            .and_then(|block| self.offsets.get(block).copied())
+            .unwrap_or_else(|| offset(&self.zone, secs))
+    }
+}
+
+/// Day of the week from Monday = 0, of local seconds.
+pub(crate) fn weekday(local: i64) -> usize {
+    // The epoch began on a Thursday.
+    (local.div_euclid(DAY) + 3).rem_euclid(7) as usize
+}
+
+/// Second of the day, of local seconds.
+pub(crate) fn second_of_day(local: i64) -> i64 {
+    local.rem_euclid(DAY)
+}
+
+/// Saturday or Sunday.
+pub(crate) fn is_weekend(local: i64) -> bool {
+    weekday(local) >= 5
+}
+
+fn offset(zone: &TimeZone, secs: i64) -> i32 {
+    // A moment beyond the calendar's range is nobody's local time; UTC will do.
+    jiff::Timestamp::from_second(Timestamp::from_secs(secs).as_secs())
+        .map_or(0, |at| zone.to_offset(at).seconds())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn calendar(start: i64, step: u64, len: usize, zone: &str) -> Calendar {
+        let series = Series::new(
+            Timestamp::from_secs(start),
+            Duration::from_secs(step),
+            vec![0.0; len],
+        );
+        Calendar::new(&series, 30, zone)
+    }
+
+    #[test]
+    fn the_epoch_was_a_thursday_and_days_begin_in_local_time() {
+        let utc = calendar(0, 60, 10, "UTC");
+        assert_eq!(weekday(utc.local(0)), 3);
+        let tokyo = calendar(0, 60, 10, "Asia/Tokyo");
+        assert_eq!(second_of_day(tokyo.local(0)), 9 * 3600);
+        let unknown = calendar(0, 60, 10, "Atlantis/Capital");
+        assert_eq!(unknown.local(5), 300, "an unknown zone counts as UTC");
+    }
+
+    #[test]
+    fn the_same_local_time_is_23_hours_ago_when_the_clock_went_forward() {
+        // Berlin, 2024-03-31 12:00 local: the night before had one hour less.
+        let noon = 1_711_879_200;
+        let steps = 2 * 1440;
+        let berlin = calendar(noon - steps * 60, 60, steps as usize + 1, "Europe/Berlin");
+        let at = steps as usize;
+        assert_eq!(second_of_day(berlin.local(at)), 12 * 3600);
+        assert_eq!(berlin.steps_back(at, 1), 23 * 60);
+        let same = at - berlin.steps_back(at, 1);
+        assert_eq!(second_of_day(berlin.local(same)), 12 * 3600);
+    }
+
+    #[test]
+    fn a_table_and_a_single_look_up_agree() {
+        let berlin = calendar(1_711_800_000, 3600, 48, "Europe/Berlin");
+        for index in [0, 10, 40, 47, 60, 5000] {
+            let secs = 1_711_800_000 + 3600 * index as i64;
+            let zone = TimeZone::get("Europe/Berlin").unwrap();
+            assert_eq!(berlin.local(index), secs + i64::from(offset(&zone, secs)));
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Fitting: what the models learn from a workload's history, how good they are on it, and how wide their bands must be.
+//!
+//! The history is cut several times. Before each cut the models learn; on the stretch after it they forecast from many
+//! origins and are compared with what came (rolling origin). What they missed there makes the bands, the scores and
+//! the weights of the mix. In the end they learn once more from all of it. Origins are sparse, so that two weeks of
+//! minutes take milliseconds.
+
+mod kind;
+mod mix;
+mod trials;
+
+pub(crate) use mix::blend;
+
+use super::bands;
+use super::models::{Look, MEMBERS, MIX, NAIVE};
+use super::preprocess::Prepared;
+use super::profile::Cells;
+use super::view::View;
+use crate::domain::{
+    BandSet, Coefficients, Fit, MixWeights, ModelScore, Quantile, Timestamp,
+};
+use trials::Trials;
+
+/// Minutes ahead at which models are fitted and scored; the horizon itself comes on top.
+const KNOTS: [f64; 9] = [1.0, 3.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 240.0];
+
+/// `auto` leaves the naive model only for one that does better than it by this much, on enough origins.
+const MARGIN: f32 = 0.98;
+const FEWEST_ORIGINS: u32 = 100;
+
+/// Lead times, in minutes, that scores are about.
+const LEAD: std::ops::RangeInclusive<f64> = 3.0..=15.0;
+
+/// A loss this much older counts half in the score.
+const SCORE_HALF_LIFE_HOURS: f64 = 36.0;
+
+/// Fits profiles, bands and scores on prepared history. `now` is only noted down.
+pub fn fit(history: &Prepared, horizon_steps: usize, timezone: &str, now: Timestamp) -> Fit {
+    let view = View::new(history, horizon_steps, timezone);
+    let knots = knots(&view, horizon_steps);
+    let cells = Cells::new(&view, history.series.step());
+    let cuts = trials::cuts(&view);
+    let kind = kind::choose(&cells, &view, &cuts);
+    let profile_until = |until| kind.and_then(|kind| cells.profile(kind, until, &view));
+
+    let mut trials = Trials::new(&view, &knots, &cuts);
+    for cut in &cuts {
+        let profile = profile_until(cut.at);
+        let look = Look {
+            view: &view,
+            profile: profile.as_ref(),
+            knots: &knots,
+        };
+        trials.run(&look, cut);
+    }
+    let weights = mix::weigh(&mut trials);
+    let (bands, scores) = judge(&trials, &knots, view.step_secs);
+
+    let profile = profile_until(view.len());
+    let look = Look {
+        view: &view,
+        profile: profile.as_ref(),
+        knots: &knots,
+    };
+    let coefficients = MEMBERS
+        .iter()
+        .filter_map(|member| {
+            let values = member.learn(&look, view.len())?;
+            (!values.is_empty()).then(|| Coefficients {
+                model: member.name().into(),
+                values,
+            })
+        })
+        .collect();
+    let mix = MEMBERS.iter().zip(weights).map(|(member, weights)| MixWeights {
+        model: member.name().into(),
+        weights,
+    });
+    Fit {
+        at: now,
+        mix: mix.collect(),
+        profile,
+        bands,
+        scores,
+        coefficients,
+        knots,
+    }
+}
+
+/// The model that `auto` means: the best one, if it is better than the naive one by a margin and on enough origins.
+pub(crate) fn best(fit: Option<&Fit>) -> &str {
+    fit.and_then(|fit| fit.scores.first())
+        .filter(|score| score.relative_loss <= MARGIN && score.origins >= FEWEST_ORIGINS)
+        .map_or(NAIVE, |score| &score.model)
+}
+
+/// The steps ahead at which models are fitted: rising, at least one.
+pub(crate) fn knots(view: &View<'_>, horizon_steps: usize) -> Vec<u32> {
+    let horizon = horizon_steps.clamp(1, 100_000);
+    let mut knots: Vec<u32> = KNOTS
+        .iter()
+        .map(|minutes| view.steps(*minutes).min(horizon) as u32)
+        .chain([horizon as u32])
+        .collect();
+    knots.sort_unstable();
+    knots.dedup();
+    knots
+}
+
+/// Up to `most` measured steps between `skip` steps after the first value and `until`, evenly spread. The spacing
+/// shares no factor with an hour, so that all minutes of the hour are among them.
+pub(crate) fn origins(view: &View<'_>, skip: usize, until: usize, most: usize) -> Vec<usize> {
+    let first = view.seen.iter().position(|v| !v.is_nan()).unwrap_or(view.len());
+    let until = until.min(view.len());
+    let from = (first + skip).min(until);
+    let spacing = spacing(until - from, most);
+    (from..until).rev().step_by(spacing).filter(|i| view.measured(*i)).collect()
+}
+
+/// The shortest spacing that gives at most `most` of `steps` steps and shares no factor with 60.
+fn spacing(steps: usize, most: usize) -> usize {
+    let least = steps.div_ceil(most.max(1)).max(1);
+    let coprime = |s: &usize| s % 2 != 0 && s % 3 != 0 && s % 5 != 0;
+    (least..least + 8).find(coprime).unwrap_or(least)
+}
+
+/// Bands and scores of every model that could forecast, best first.
+fn judge(trials: &Trials, knots: &[u32], step_secs: f64) -> (Vec<BandSet>, Vec<ModelScore>) {
+    let names = MEMBERS.iter().map(|member| member.name()).chain([MIX]);
+    let mut bands: Vec<BandSet> = Vec::new();
+    let mut losses: Vec<(&str, f64, u32)> = Vec::new();
+    for (model, name) in names.enumerate() {
+        let errors = trials.errors(model);
+        if errors.iter().any(|at| at.errors.is_empty()) && name != NAIVE {
+            continue;
+        }
+        let set = bands::measure(name, knots, &errors, step_secs);
+        if let Some((loss, origins)) = score(trials, model, &set) {
+            losses.push((name, loss, origins));
+        }
+        bands.push(set);
+    }
+    let naive = losses.iter().find(|(name, ..)| *name == NAIVE).map_or(0.0, |(_, loss, _)| *loss);
+    let mut scores: Vec<ModelScore> = losses
+        .into_iter()
+        .map(|(name, loss, origins)| ModelScore {
+            model: name.into(),
+            // Where the naive model makes no mistake, nobody can be better.
+            relative_loss: if naive > 0.0 { (loss / naive) as f32 } else { 1.0 },
+            origins,
+        })
+        .collect();
+    scores.sort_by(|a, b| a.relative_loss.total_cmp(&b.relative_loss));
+    (bands, scores)
+}
+
+/// The recency-weighted mean pinball loss at the planner's levels over the lead times.
+fn score(trials: &Trials, model: usize, set: &BandSet) -> Option<(f64, u32)> {
+    let levels = [0.5, 0.9, 0.95].map(Quantile::new);
+    let levels: Vec<Quantile> = levels.into_iter().flatten().collect();
+    let minutes = |knot: u32| f64::from(knot) * trials.step_secs / 60.0;
+    let about: Vec<usize> = (0..set.steps.len())
+        .filter(|k| LEAD.contains(&minutes(set.steps[*k])))
+        .collect();
+    let about = if about.is_empty() { vec![0] } else { about };
+    let (mut total, mut weights, mut origins) = (0.0, 0.0, 0);
+    for knot in about {
+        let errors = trials.errors_at(model, knot);
+        let ages = trials.ages_at(model, knot);
+        for (index, age) in ages.iter().enumerate() {
+            let weight = 0.5_f64.powf(age / (SCORE_HALF_LIFE_HOURS * 3600.0));
+            total += weight * bands::loss(set, knot, &errors, index, &levels);
+            weights += weight;
+        }
+        origins = origins.max(ages.len() as u32);
+    }
+    (weights > 0.0).then(|| (total / weights, origins))
+}

@@ -1,0 +1,214 @@
+//! Holt-Winters exponential smoothing (Winters 1960), additive, with a damped trend (Gardner and McKenzie 1985), on
+//! bins of five minutes with a season of one day. The three constants come from a small grid, by the mean absolute
+//! error a few bins ahead.
+//!
+//! What is learned is the state at the end of the history that was fitted; from there the newer bins are smoothed in.
+//! The season is one of elapsed time, so a change to or from daylight saving costs it a day or two.
+
+use super::{Look, Member};
+use crate::analyze::view::View;
+
+const DAMPING: f64 = 0.98;
+const ALPHAS: [f64; 4] = [0.25, 0.5, 0.75, 0.95];
+const BETAS: [f64; 2] = [0.0, 0.05];
+const GAMMAS: [f64; 2] = [0.1, 0.3];
+
+/// Bins ahead at which constants are compared.
+const AHEAD: [usize; 2] = [2, 4];
+
+/// Holt-Winters.
+#[derive(Debug)]
+pub(super) struct HoltWinters;
+
+/// Bins of about five minutes on the epoch's grid.
+struct Bins {
+    /// Steps per bin.
+    width: usize,
+    /// Bins per day.
+    season: usize,
+    /// Step at which the first whole bin begins.
+    first: usize,
+    /// Number of the first whole bin since the epoch.
+    number: i64,
+}
+
+#[derive(Clone, Debug)]
+struct State {
+    alpha: f64,
+    beta: f64,
+    gamma: f64,
+    level: f64,
+    trend: f64,
+    season: Vec<f64>,
+}
+
+impl Member for HoltWinters {
+    fn name(&self) -> &'static str {
+        "holt-winters"
+    }
+
+    /// Layout: alpha, beta, gamma, level, trend, the number of the next bin since the epoch, then the season.
+    fn learn(&self, look: &Look<'_>, until: usize) -> Option<Vec<f32>> {
+        let bins = Bins::new(look.view)?;
+        let values = bins.values(look.view, 0, until);
+        if values.len() < 2 * bins.season + AHEAD[1] {
+            return None;
+        }
+        let start = State::start(&bins, &values)?;
+        let mut best: Option<(f64, State)> = None;
+        for alpha in ALPHAS {
+            for beta in BETAS {
+                for gamma in GAMMAS {
+                    let mut state = State {
+                        alpha,
+                        beta,
+                        gamma,
+                        ..start.clone()
+                    };
+                    let loss = state.run(&bins, &values);
+                    if loss.is_finite() && best.as_ref().is_none_or(|(least, _)| loss < *least) {
+                        best = Some((loss, state));
+                    }
+                }
+            }
+        }
+        let (_, state) = best?;
+        let next = bins.number + values.len() as i64;
+        let head = [state.alpha, state.beta, state.gamma, state.level, state.trend, next as f64];
+        Some(head.iter().chain(&state.season).map(|v| *v as f32).collect())
+    }
+
+    fn points(&self, look: &Look<'_>, learned: &[f32], origin: usize) -> Option<Vec<f64>> {
+        let view = look.view;
+        let bins = Bins::new(view)?;
+        let ([alpha, beta, gamma, level, trend, next], season) = learned.split_first_chunk()?;
+        if season.len() != bins.season {
+            return None;
+        }
+        let mut state = State {
+            alpha: f64::from(*alpha),
+            beta: f64::from(*beta),
+            gamma: f64::from(*gamma),
+            level: f64::from(*level),
+            trend: f64::from(*trend),
+            season: season.iter().map(|v| f64::from(*v)).collect(),
+        };
+        let from = usize::try_from(*next as i64 - bins.number).unwrap_or(0);
+        let newer = bins.values(view, from, origin + 1);
+        for (bin, value) in newer.iter().enumerate() {
+            state.update(bins.phase(from + bin), *value);
+        }
+        let done = from + newer.len();
+        let points = look.knots.iter().map(|knot| {
+            // Bins after the last whole one, counted from middle to middle.
+            let middle = bins.first as f64 + bins.width as f64 * (done as f64 - 0.5) - 0.5;
+            let ahead = ((origin + *knot as usize) as f64 - middle) / bins.width as f64;
+            let below = ahead.max(0.0).floor() as usize;
+            let share = (ahead - below as f64).clamp(0.0, 1.0);
+            let at = |bins_ahead: usize| {
+                let phase = bins.phase((done + bins_ahead + bins.season).saturating_sub(1));
+                state.ahead(bins_ahead, phase)
+            };
+            at(below) + share * (at(below + 1) - at(below))
+        });
+        Some(points.collect())
+    }
+}
+
+// === impl Bins ===
+
+impl Bins {
+    fn new(view: &View<'_>) -> Option<Self> {
+        let width = view.five;
+        let season = view.day() / width;
+        if season < 4 || season > 1440 {
+            return None;
+        }
+        let steps = (view.calendar.start_secs() as f64 / view.step_secs).round() as i64;
+        let number = -(-steps).div_euclid(width as i64);
+        Some(Self {
+            width,
+            season,
+            first: usize::try_from(number * width as i64 - steps).ok()?,
+            number,
+        })
+    }
+
+    /// Means of the whole bins from number `from` on that end before step `until`.
+    fn values(&self, view: &View<'_>, from: usize, until: usize) -> Vec<f64> {
+        (from..)
+            .map(|bin| self.first + (bin + 1) * self.width)
+            .take_while(|end| *end <= until.min(view.len()))
+            .map(|end| view.mean(end - 1, self.width).unwrap_or(f64::NAN))
+            .collect()
+    }
+
+    fn phase(&self, bin: usize) -> usize {
+        (self.number + bin as i64).rem_euclid(self.season as i64) as usize
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// From the first day: its mean, and what each bin differs from it.
+    fn start(bins: &Bins, values: &[f64]) -> Option<Self> {
+        let known = |slice: &[f64]| {
+            let present: Vec<f64> = slice.iter().copied().filter(|v| !v.is_nan()).collect();
+            let sum: f64 = present.iter().sum();
+            (!present.is_empty()).then(|| sum / present.len() as f64)
+        };
+        let level = known(&values[..bins.season])?;
+        let mut season = vec![0.0; bins.season];
+        for (bin, value) in values[..bins.season].iter().enumerate() {
+            if !value.is_nan() {
+                season[bins.phase(bin)] = value - level;
+            }
+        }
+        Some(Self {
+            alpha: 0.0,
+            beta: 0.0,
+            gamma: 0.0,
+            level,
+            trend: 0.0,
+            season,
+        })
+    }
+
+    fn update(&mut self, phase: usize, value: f64) {
+        let expected = self.level + DAMPING * self.trend;
+        self.trend *= DAMPING;
+        if value.is_nan() {
+            self.level = expected;
+            return;
+        }
+        let miss = value - expected - self.season[phase];
+        self.level = expected + self.alpha * miss;
+        self.trend += self.alpha * self.beta * miss;
+        self.season[phase] += self.gamma * (1.0 - self.alpha) * miss;
+    }
+
+    fn ahead(&self, bins: usize, phase: usize) -> f64 {
+        let damped: f64 = DAMPING * (1.0 - DAMPING.powi(bins as i32)) / (1.0 - DAMPING);
+        self.level + damped * self.trend + self.season[phase]
+    }
+
+    /// Smooths all values in; the mean absolute error over the second half.
+    fn run(&mut self, bins: &Bins, values: &[f64]) -> f64 {
+        let (mut loss, mut count) = (0.0, 0);
+        for (bin, value) in values.iter().enumerate() {
+            self.update(bins.phase(bin), *value);
+            if bin < values.len() / 2 {
+                continue;
+            }
+            for ahead in AHEAD {
+                let Some(actual) = values.get(bin + ahead).filter(|v| !v.is_nan()) else {
+                    continue;
+                };
+                loss += (self.ahead(ahead, bins.phase(bin + ahead)) - actual).abs();
+                count += 1;
+            }
+        }
+        if count == 0 { f64::INFINITY } else { loss / f64::from(count) }
+    }
+}

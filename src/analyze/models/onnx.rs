@@ -1,0 +1,236 @@
+//! `onnx:NAME`: networks from files, checked against the contract of `docs/onnx-contract.md`.
+//!
+//! [`Networks`] finds `NAME.onnx` in the configured folders, keeps what it has loaded, notices when a file changes and
+//! remembers what failed, so that a broken file is read once and not on every forecast. Nothing here looks at a clock:
+//! a failure is tried again when its file changes or when [`Networks::forget_failures`] says so.
+
+pub mod calendar;
+pub mod card;
+pub mod contract;
+pub mod engine;
+mod forecaster;
+mod levels;
+mod library;
+mod onnx_runtime;
+pub mod proto;
+mod pure_rust;
+pub mod resample;
+pub mod window;
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::{self, File, Metadata};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use self::engine::Engine;
+pub use self::forecaster::MAX_BATCH;
+use self::forecaster::{OnnxForecaster, in_file};
+use super::super::{Config, Forecaster, ModelError};
+
+/// Files larger than this are refused.
+pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+/// More networks than this are not kept loaded.
+const MAX_NETWORKS: usize = 256;
+const MAX_NAME: usize = 100;
+const EXTENSION: &str = "onnx";
+
+/// The networks in the configured folders.
+#[derive(Debug)]
+pub struct Networks {
+    engine: Arc<dyn Engine>,
+    folders: Vec<PathBuf>,
+    kept: Mutex<HashMap<String, Kept>>,
+}
+
+/// What is known of one network.
+#[derive(Debug)]
+struct Kept {
+    /// The file as it was when it was last read.
+    seen: Stamp,
+    /// The newest version that could be loaded.
+    network: Option<Arc<OnnxForecaster>>,
+    /// What was wrong with the file last seen.
+    failure: Option<ModelError>,
+}
+
+/// Changes when a file does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp {
+    path: PathBuf,
+    modified: Option<SystemTime>,
+    bytes: u64,
+}
+
+// === impl Networks ===
+
+impl Networks {
+    /// Starts the configured engine; loads nothing yet.
+    ///
+    /// # Errors
+    /// When ONNX Runtime is demanded and its library can't be used.
+    pub fn new(config: &Config) -> Result<Self, ModelError> {
+        let env = |name: &str| std::env::var_os(name);
+        let engine = engine::open(config.onnx_engine, config.onnx_library.as_deref(), env)?;
+        tracing::info!(engine = engine.name(), "networks are ready to run");
+        Ok(Self {
+            engine,
+            folders: config.model_dirs.clone(),
+            kept: Mutex::default(),
+        })
+    }
+
+    /// Which engine is live: `onnx-runtime 1.32.0 (/path/of/the/library)` or `rten 0.27`.
+    pub fn engine(&self) -> String {
+        self.engine.name()
+    }
+
+    /// The network `name`, loaded when it is not yet or its file has changed.
+    ///
+    /// A changed file that can't be used doesn't take away the network that was loaded before: that one is served on,
+    /// and [`Networks::failures`] tells. A file that is gone does.
+    ///
+    /// # Errors
+    /// When the name is not allowed, there is no such file, or it breaks the contract; names the file or the folders.
+    pub fn load(&self, name: &str) -> Result<Arc<dyn Forecaster>, ModelError> {
+        check_name(name)?;
+        let mut kept = self.kept();
+        let Some(stamp) = self.find(name) else {
+            kept.remove(name);
+            return Err(self.not_found(name));
+        };
+        let before = kept.remove(name);
+        if kept.len() >= MAX_NETWORKS {
+            return Err(ModelError(format!(
+                "network `{name}` is not loaded: {MAX_NETWORKS} others are, the most that is allowed"
+            )));
+        }
+        let now = match before {
+            Some(known) if known.seen == stamp => known,
+            before => self.read(name, stamp, before.and_then(|known| known.network)),
+        };
+        let answer = match (&now.network, &now.failure) {
+            (Some(network), _) => Ok(Arc::clone(network) as Arc<dyn Forecaster>),
+            (None, Some(failure)) => Err(failure.clone()),
+            (None, None) => Err(self.not_found(name)),
+        };
+        kept.insert(name.to_owned(), now);
+        answer
+    }
+
+    /// The names of all networks in the folders, sorted; whether they can be used is not looked at.
+    pub fn names(&self) -> Vec<String> {
+        let entries = self.folders.iter().flat_map(fs::read_dir);
+        let names: BTreeSet<String> = entries
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|e| e == EXTENSION) && path.is_file())
+            .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+            .filter(|name| check_name(name).is_ok())
+            .collect();
+        names.into_iter().collect()
+    }
+
+    /// The networks whose file, as last seen, can't be used, and why.
+    pub fn failures(&self) -> Vec<(String, ModelError)> {
+        let kept = self.kept();
+        let failed = |(name, known): (&String, &Kept)| Some((name.clone(), known.failure.clone()?));
+        let mut failures: Vec<_> = kept.iter().filter_map(failed).collect();
+        failures.sort_by(|a, b| a.0.cmp(&b.0));
+        failures
+    }
+
+    /// Lets every failed file be tried again, although it hasn't changed.
+    pub fn forget_failures(&self) {
+        for known in self.kept().values_mut().filter(|k| k.failure.is_some()) {
+            known.seen.path = PathBuf::new();
+        }
+    }
+
+    /// Reads a file that is new or has changed.
+    fn read(&self, name: &str, seen: Stamp, before: Option<Arc<OnnxForecaster>>) -> Kept {
+        match self.read_file(name, &seen) {
+            Ok(network) => {
+                tracing::info!(name, path = %seen.path.display(), "network loaded");
+                Kept {
+                    seen,
+                    network: Some(Arc::new(network)),
+                    failure: None,
+                }
+            }
+            Err(error) => {
+                let served_on = before.is_some();
+                tracing::warn!(name, %error, served_on, "failed to load network");
+                Kept {
+                    seen,
+                    network: before,
+                    failure: Some(error),
+                }
+            }
+        }
+    }
+
+    fn read_file(&self, name: &str, seen: &Stamp) -> Result<OnnxForecaster, ModelError> {
+        let wrong = |why: &str| in_file(&seen.path, why);
+        let mut bytes = Vec::new();
+        File::open(&seen.path)
+            .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+            .map_err(|error| wrong(&format!("it can't be read: {error}")))?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            return Err(wrong(&format!(
+                "it is larger than {} MiB, the most that is allowed",
+                MAX_FILE_BYTES >> 20
+            )));
+        }
+        OnnxForecaster::load(&*self.engine, name, bytes.into()).map_err(|why| wrong(&why))
+    }
+
+    /// The file of the first folder that has one.
+    fn find(&self, name: &str) -> Option<Stamp> {
+        self.folders.iter().find_map(|folder| {
+            let path = file_in(folder, name);
+            let metadata = fs::metadata(&path).ok().filter(Metadata::is_file)?;
+            Some(Stamp {
+                modified: metadata.modified().ok(),
+                bytes: metadata.len(),
+                path,
+            })
+        })
+    }
+
+    fn not_found(&self, name: &str) -> ModelError {
+        let paths: Vec<String> = self
+            .folders
+            .iter()
+            .map(|folder| format!("`{}`", file_in(folder, name).display()))
+            .collect();
+        let looked = if paths.is_empty() {
+            "`modelDirs` names no folder".to_owned()
+        } else {
+            format!("looked for {}", paths.join(", "))
+        };
+        ModelError(format!("there is no network `{name}`: {looked}"))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A name becomes a file name: nothing that could lead out of the folders, or to a hidden file, is let through.
+fn check_name(name: &str) -> Result<(), ModelError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('.') {
+        return Ok(());
+    }
+    Err(ModelError(format!(
+        "`{}` is no name of a network: write 1 to {MAX_NAME} letters, digits, `.`, `_` and `-`, the first one not `.`",
+        name.escape_debug()
+    )))
+}
+
+fn file_in(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.{EXTENSION}"))
+}

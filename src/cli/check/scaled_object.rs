@@ -1,0 +1,193 @@
+//! Finds ScaledObjects in YAML documents and judges those that have a trigger of ours: the trigger's metadata, and what
+//! around it would keep Forescale's number from having its effect.
+
+mod around;
+mod trigger;
+
+use super::settings::Setting;
+use super::yaml::{Entry, Node, Place};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Severity {
+    /// It will not work.
+    Error,
+    /// It works, but probably not as meant.
+    Warning,
+    /// It could be better.
+    Hint,
+}
+
+/// Something found.
+#[derive(Clone, Debug)]
+pub(super) struct Finding {
+    pub(super) severity: Severity,
+    /// Where; nowhere for a file that can't be read.
+    pub(super) place: Option<Place>,
+    pub(super) message: String,
+}
+
+/// A ScaledObject.
+#[derive(Debug)]
+pub(super) struct Object {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) triggers: Vec<Trigger>,
+}
+
+/// A trigger.
+#[derive(Debug)]
+pub(super) struct Trigger {
+    pub(super) index: usize,
+    pub(super) kind: String,
+    pub(super) place: Place,
+    /// `None` for a trigger that is not ours, or that has mistakes.
+    pub(super) settings: Option<Vec<Setting>>,
+    pub(super) ours: bool,
+}
+
+/// Judges documents.
+#[derive(Debug)]
+pub(super) struct Checker {
+    scaler_addresses: Vec<String>,
+}
+
+impl Finding {
+    pub(super) fn nowhere(message: String) -> Self {
+        Self {
+            severity: Severity::Error,
+            place: None,
+            message,
+        }
+    }
+
+    pub(super) fn error(place: Place, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, place, message)
+    }
+
+    fn warning(place: Place, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, place, message)
+    }
+
+    fn hint(place: Place, message: impl Into<String>) -> Self {
+        Self::new(Severity::Hint, place, message)
+    }
+
+    fn new(severity: Severity, place: Place, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            place: Some(place),
+            message: message.into(),
+        }
+    }
+}
+
+// === impl Checker ===
+
+impl Checker {
+    /// Triggers whose `scalerAddress` contains one of these count as ours too.
+    pub(super) fn new(scaler_addresses: Vec<String>) -> Self {
+        Self { scaler_addresses }
+    }
+
+    /// Every ScaledObject, those in a `List` included, and what was found in them.
+    pub(super) fn check(&self, documents: &[Node]) -> (Vec<Object>, Vec<Finding>) {
+        let (mut objects, mut findings) = (Vec::new(), Vec::new());
+        for document in documents {
+            self.document(document, &mut objects, &mut findings);
+        }
+        (objects, findings)
+    }
+
+    fn document(&self, document: &Node, objects: &mut Vec<Object>, findings: &mut Vec<Finding>) {
+        match document.text_of("kind") {
+            Some("List" | "ScaledObjectList") => {
+                for item in document.get("items").map_or(&[][..], Node::items) {
+                    self.document(item, objects, findings);
+                }
+            }
+            Some("ScaledObject") => objects.push(self.object(document, findings)),
+            _ => {}
+        }
+    }
+
+    fn object(&self, document: &Node, findings: &mut Vec<Finding>) -> Object {
+        let meta = document.get("metadata");
+        let named = |key: &str| meta.and_then(|meta| meta.text_of(key));
+        let spec = document.get("spec");
+        let triggers = spec.and_then(|spec| spec.get("triggers"));
+        let mut seen = Vec::new();
+        let mut found = Vec::new();
+        let triggers = triggers.map_or(&[][..], Node::items).iter().enumerate();
+        let triggers: Vec<_> = triggers
+            .map(|(index, node)| self.trigger(index, node, &mut seen, &mut found))
+            .collect();
+        let object = Object {
+            namespace: named("namespace").unwrap_or("default").to_owned(),
+            name: named("name").unwrap_or("(no name)").to_owned(),
+            place: document.place,
+            triggers,
+        };
+        // A ScaledObject without a trigger of ours is nobody's business here.
+        if object.triggers.iter().any(|trigger| trigger.ours) {
+            repeated_keys(document, &mut found);
+            around::check(document, &object, &mut found);
+            findings.append(&mut found);
+        }
+        object
+    }
+
+    fn trigger(
+        &self,
+        index: usize,
+        node: &Node,
+        seen: &mut Vec<trigger::Strings>,
+        findings: &mut Vec<Finding>,
+    ) -> Trigger {
+        let kind = node.text_of("type").unwrap_or("(no type)").to_owned();
+        let ours = self.is_ours(&kind, node);
+        let settings = ours.then(|| trigger::check(node, seen, findings)).flatten();
+        Trigger {
+            index,
+            kind,
+            place: node.place,
+            settings,
+            ours,
+        }
+    }
+
+    fn is_ours(&self, kind: &str, node: &Node) -> bool {
+        if !matches!(kind, "external" | "external-push") {
+            return false;
+        }
+        let Some(metadata) = node.get("metadata") else {
+            return false;
+        };
+        let address = metadata.text_of("scalerAddress").unwrap_or_default();
+        let named = |part: &String| address.contains(part.as_str());
+        address.contains("forescale")
+            || self.scaler_addresses.iter().any(named)
+            || metadata.entries().iter().any(trigger::speaks_for_us)
+    }
+}
+
+/// A repeated key is refused by strict tools and silently overridden by others.
+fn repeated_keys(node: &Node, findings: &mut Vec<Finding>) {
+    let entries = node.entries();
+    for (at, entry) in entries.iter().enumerate() {
+        let same = |earlier: &&Entry| earlier.key == entry.key;
+        if let Some(first) = entries[..at].iter().find(same) {
+            let message = format!(
+                "the key `{}` is repeated: it stands in line {} already",
+                entry.key, first.place.line
+            );
+            findings.push(Finding::error(entry.place, message));
+        }
+        repeated_keys(&entry.value, findings);
+    }
+    for item in node.items() {
+        repeated_keys(item, findings);
+    }
+}

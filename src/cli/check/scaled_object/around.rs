@@ -1,0 +1,67 @@
+//! The ScaledObject around a trigger of ours.
+
+use super::{Finding, Object, Trigger};
+use crate::cli::check::yaml::{Entry, Node, Place};
+
+/// KEDA's `maxReplicaCount` when none is given.
+const DEFAULT_MAX: u64 = 100;
+
+pub(super) fn check(document: &Node, object: &Object, findings: &mut Vec<Finding>) {
+    let Some(spec) = document.entry("spec") else {
+        return;
+    };
+    if spec.value.get("fallback").is_none() {
+        let text = "there is no `fallback`: when Forescale itself can't be reached, the HPA keeps the replicas it has; a \
+                    `fallback` sets how many there should be";
+        findings.push(Finding::hint(spec.place, text));
+    }
+    from_zero(&spec.value, object, findings);
+    for trigger in object.triggers.iter().filter(|trigger| trigger.ours) {
+        bounds(spec, trigger, findings);
+    }
+}
+
+fn from_zero(spec: &Node, object: &Object, findings: &mut Vec<Finding>) {
+    let min = spec.entry("minReplicaCount");
+    let zero = min.is_none_or(|min| min.value.text() == Some("0"));
+    let pushed = |trigger: &&Trigger| trigger.ours && trigger.kind == "external-push";
+    let pulled = |trigger: &&Trigger| trigger.ours && trigger.kind == "external";
+    let Some(trigger) = object.triggers.iter().find(pulled) else {
+        return;
+    };
+    if zero && !object.triggers.iter().any(|trigger| pushed(&trigger)) {
+        let place = min.map_or(trigger.place, |min| min.place);
+        let text = "the workload may sleep at 0 replicas, and KEDA asks an `external` trigger only every \
+                    `pollingInterval` whether to wake it: `external-push` is told at once (or set `minReplicaCount: 1`)";
+        findings.push(Finding::hint(place, text));
+    }
+}
+
+/// The plan's own bounds beside those of the ScaledObject.
+fn bounds(spec: &Entry, trigger: &Trigger, findings: &mut Vec<Finding>) {
+    let own = |key: &str| -> Option<u64> {
+        let settings = trigger.settings.as_ref()?;
+        let setting = settings.iter().find(|setting| setting.key == key)?;
+        setting.value.as_ref()?.parse().ok()
+    };
+    let count = |key: &str| -> (Option<u64>, Place) {
+        let entry = spec.value.entry(key);
+        let value = entry.and_then(|entry| entry.value.text()?.parse().ok());
+        (value, entry.map_or(trigger.place, |entry| entry.place))
+    };
+    let (max_count, max_place) = count("maxReplicaCount");
+    let max_count = max_count.unwrap_or(DEFAULT_MAX);
+    if let Some(max) = own("maxReplicas").filter(|max| *max != max_count) {
+        let text = format!(
+            "`maxReplicaCount` is {max_count} and the trigger's `maxReplicas` is {max}: the lower one bounds the \
+             replicas, and the plan knows of its own only"
+        );
+        findings.push(Finding::warning(max_place, text));
+    }
+    if let Some(min) = own("minReplicas").filter(|min| *min > max_count) {
+        let text = format!(
+            "`maxReplicaCount` is {max_count}, less than the trigger's `minReplicas`, which is {min}"
+        );
+        findings.push(Finding::error(max_place, text));
+    }
+}

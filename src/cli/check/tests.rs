@@ -1,0 +1,227 @@
+use super::*;
+
+/// A ScaledObject whose one trigger has `metadata` (indented lines) and `trigger` beside it.
+fn manifest(trigger: &str, metadata: &str) -> String {
+    format!(
+        "apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata:
+  name: web
+  namespace: shop
+spec:
+  scaleTargetRef:
+    name: web
+  minReplicaCount: 1
+  fallback:
+    failureThreshold: 3
+    replicas: 6
+  triggers:
+    - type: external
+{trigger}      metadata:
+        scalerAddress: forescale.forescale:6000
+{metadata}"
+    )
+}
+
+const GOOD: &str = "        query: sum(up)\n        threshold: \"100\"\n";
+
+fn checked(text: &str) -> Checked {
+    check_text(
+        &Checker::new(vec![]),
+        "web.yaml".to_owned(),
+        text.to_owned(),
+    )
+}
+
+fn printed(text: &str) -> String {
+    let mut out = Vec::new();
+    report::text(&[checked(text)], &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn errors(text: &str) -> Vec<String> {
+    checked(text)
+        .findings
+        .into_iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .map(|finding| finding.message)
+        .collect()
+}
+
+#[test]
+fn a_good_manifest_is_fine_and_shows_every_setting() {
+    let text = manifest("", GOOD);
+    assert_eq!(checked(&text).outcome, Outcome::Fine);
+    let printed = printed(&text);
+    for part in [
+        "web.yaml:14: ScaledObject `shop/web`, trigger 0 (external)",
+        "  threshold             100\n",
+        "  horizon               30m (default)\n",
+        "1 trigger of Forescale in 1 ScaledObject, 0 other triggers left alone: 0 mistakes, 0 warnings, 0 hints",
+    ] {
+        assert!(printed.contains(part), "{part}\n{printed}");
+    }
+}
+
+#[test]
+fn a_mistake_is_shown_with_its_line_and_a_caret() {
+    let text = manifest("", "        query: sum(up)\n        thresold: \"100\"\n");
+    assert_eq!(checked(&text).outcome, Outcome::Mistake);
+    let printed = printed(&text);
+    let expected = "error: `thresold` is not a known key: did you mean `threshold`?
+  --> web.yaml:18:9
+    |
+ 18 |         thresold: \"100\"
+    |         ^^^^^^^^
+";
+    assert!(printed.contains(expected), "{printed}");
+    assert!(printed.contains("`threshold` is missing"), "{printed}");
+}
+
+#[test]
+fn numbers_and_booleans_must_be_quoted() {
+    let text = manifest(
+        "",
+        "        query: sum(up)\n        threshold: 100\n        unsafeSsl: no\n",
+    );
+    let errors = errors(&text);
+    assert!(errors[0].contains("write `\"100\"`"), "{errors:?}");
+    assert!(errors[1].contains("`unsafeSsl` is a boolean"), "{errors:?}");
+}
+
+#[test]
+fn a_repeated_key_is_told_with_both_lines() {
+    let text = manifest("", &format!("{GOOD}        threshold: \"200\"\n"));
+    assert_eq!(
+        errors(&text),
+        ["the key `threshold` is repeated: it stands in line 18 already"]
+    );
+}
+
+#[test]
+fn the_metric_type_must_be_average_value() {
+    let text = manifest("      metricType: Value\n", GOOD);
+    assert!(errors(&text)[0].contains("must be `AverageValue`"));
+    let text = manifest(
+        "      metricType: AverageValue\n      useCachedMetrics: true\n",
+        GOOD,
+    );
+    let checked = checked(&text);
+    assert_eq!(checked.outcome, Outcome::Fine);
+    assert!(checked.findings[0].message.contains("`useCachedMetrics`"));
+}
+
+#[test]
+fn the_scaled_object_around_is_judged_too() {
+    let text = manifest("", &format!("{GOOD}        maxReplicas: \"40\"\n"))
+        .replace(
+            "  minReplicaCount: 1\n",
+            "  minReplicaCount: 0\n  maxReplicaCount: 20\n",
+        )
+        .replace(
+            "  fallback:\n    failureThreshold: 3\n    replicas: 6\n",
+            "",
+        );
+    let found: Vec<_> = checked(&text)
+        .findings
+        .into_iter()
+        .map(|f| f.message)
+        .collect();
+    for part in [
+        "no `fallback`",
+        "`external-push` is told at once",
+        "`maxReplicaCount` is 20",
+    ] {
+        assert!(
+            found.iter().any(|message| message.contains(part)),
+            "{part}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn other_triggers_and_documents_are_left_alone() {
+    let text = "kind: Deployment
+metadata: {name: web}
+---
+kind: ScaledObject
+metadata: {name: web}
+spec:
+  triggers:
+    - type: prometheus
+      metadata: {nonsense: 1}
+    - type: external
+      metadata: {scalerAddress: \"other:9000\", whatever: x}
+";
+    let checked = checked(text);
+    assert_eq!(
+        (checked.outcome, checked.findings.len()),
+        (Outcome::Fine, 0)
+    );
+    assert_eq!(checked.objects[0].triggers.len(), 2);
+}
+
+#[test]
+fn any_trigger_index_in_any_document_and_list_is_found() {
+    let second = manifest("", "        threshold: \"-1\"\n        query: x\n").replace(
+        "  triggers:\n",
+        "  triggers:\n    - type: cpu\n      metadata: {value: \"60\"}\n",
+    );
+    let listed: String = second.lines().map(|line| format!("    {line}\n")).collect();
+    let listed = listed.replacen("    apiVersion", "  - apiVersion", 1);
+    for text in [
+        format!("{}---\n{second}", manifest("", GOOD)),
+        format!("kind: List\nitems:\n{listed}"),
+    ] {
+        let checked = checked(&text);
+        assert_eq!(checked.outcome, Outcome::Mistake, "{text}");
+        let object = checked.objects.last().unwrap();
+        assert!(object.triggers[1].ours && object.triggers[1].settings.is_none());
+    }
+}
+
+#[test]
+fn a_trigger_at_an_unusual_address_is_ours_when_it_is_named_or_speaks_our_language() {
+    let text =
+        manifest("", "        threshold: \"1\"\n").replace("forescale.forescale", "10.0.0.7");
+    assert_eq!(checked(&text).outcome, Outcome::Fine, "not known as ours");
+    let checker = Checker::new(vec!["10.0.0.7:6000".to_owned()]);
+    let named = check_text(&checker, "web.yaml".to_owned(), text);
+    assert_eq!(named.outcome, Outcome::Mistake, "`query` is missing");
+    let speaks = manifest("", "        query: x\n").replace("forescale.forescale", "10.0.0.7");
+    assert_eq!(checked(&speaks).outcome, Outcome::Mistake);
+}
+
+#[test]
+fn broken_yaml_and_missing_files_are_unreadable() {
+    let broken = checked("kind: [ScaledObject\nspec: 1\n");
+    assert_eq!(broken.outcome, Outcome::Unreadable);
+    assert!(broken.findings[0].place.is_some());
+    let args = Args {
+        files: vec![PathBuf::from("no/such/file.yaml")],
+        format: Format::Json,
+        scaler_address: vec![],
+    };
+    let mut out = Vec::new();
+    assert_eq!(run(&args, &mut out).unwrap(), Outcome::Unreadable);
+    let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(json["ok"], false);
+}
+
+#[test]
+fn json_carries_settings_and_places() {
+    let mut out = Vec::new();
+    report::json(&[checked(&manifest("", GOOD))], &mut out).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let trigger = &json["files"][0]["scaledObjects"][0]["triggers"][0];
+    assert_eq!((&json["ok"], &trigger["line"]), (&true.into(), &14.into()));
+    let settings = trigger["settings"].as_array().unwrap();
+    let step = settings
+        .iter()
+        .find(|setting| setting["key"] == "step")
+        .unwrap();
+    assert_eq!(
+        (&step["value"], &step["from"]),
+        (&"1m".into(), &"default".into())
+    );
+}

@@ -1,0 +1,129 @@
+//! What several keys say together. A value that is not known (from the environment, or a mistake itself) takes part in
+//! no check.
+
+use super::{Given, Reading};
+use crate::domain::{HumanDuration, LeadTime, SourceRef};
+
+/// Points that one workload's history may have.
+const MAX_POINTS: u64 = 100_000;
+/// Steps that a forecast may have.
+const MAX_HORIZON_STEPS: u64 = 1440;
+
+pub(super) fn check(reading: &mut Reading) {
+    source(reading);
+    level(reading);
+    replicas(reading);
+    times(reading);
+    latency(reading);
+}
+
+fn source(reading: &mut Reading) {
+    if reading.mentions("source") && reading.mentions("serverAddress") {
+        let text =
+            "`source` and `serverAddress` exclude one another: a named source has its own address";
+        reading.mistake("source", text.to_owned());
+    }
+    let by_address = matches!(reading.spec.source, SourceRef::Address(_))
+        || reading.given.get("serverAddress") == Some(&Given::Elsewhere);
+    if reading.spec.unsafe_ssl && !by_address {
+        let text = "`unsafeSsl` has no effect without `serverAddress`: a named source has its own TLS settings";
+        reading.warning("unsafeSsl", text.to_owned());
+    }
+}
+
+fn level(reading: &mut Reading) {
+    if reading.mentions("quantile") && reading.mentions("shortageCost") {
+        let text = "`quantile` and `shortageCost` exclude one another: `shortageCost: c` means `quantile: c/(1+c)`";
+        reading.mistake("shortageCost", text.to_owned());
+    }
+}
+
+fn replicas(reading: &mut Reading) {
+    if let (Some(min), Some(max)) = (reading.spec.min_replicas, reading.spec.max_replicas)
+        && min > max
+    {
+        let text = format!("`minReplicas` is `{min}`, more than `maxReplicas`, which is `{max}`");
+        reading.mistake("minReplicas", text);
+    }
+}
+
+fn latency(reading: &mut Reading) {
+    for (one, other) in [
+        ("latencyQuery", "latencySlo"),
+        ("latencySlo", "latencyQuery"),
+    ] {
+        if reading.mentions(one) && !reading.mentions(other) {
+            reading.mistake(one, format!("`{one}` needs `{other}` beside it"));
+        }
+    }
+}
+
+fn times(reading: &mut Reading) {
+    let (horizon, step, history) = (
+        reading.spec.horizon,
+        reading.spec.step,
+        reading.spec.history,
+    );
+    if reading.known(&["horizon", "step"]) {
+        if horizon < step {
+            let text = format!(
+                "{} is shorter than {}: the forecast has to reach one step ahead",
+                named(reading, "horizon", horizon),
+                named(reading, "step", step)
+            );
+            reading.mistake(blamed(reading, "horizon", "step"), text);
+        } else if points(horizon, step) > MAX_HORIZON_STEPS {
+            let text = format!(
+                "{} has {} steps with {}, at most {MAX_HORIZON_STEPS} are allowed",
+                named(reading, "horizon", horizon),
+                points(horizon, step),
+                named(reading, "step", step)
+            );
+            reading.mistake(blamed(reading, "horizon", "step"), text);
+        }
+    }
+    if reading.known(&["history", "step"]) {
+        let points = points(history, step);
+        if !(2..=MAX_POINTS).contains(&points) {
+            let text = format!(
+                "{} has {points} points with {}, from 2 to {MAX_POINTS} are allowed: change either",
+                named(reading, "history", history),
+                named(reading, "step", step)
+            );
+            reading.mistake(blamed(reading, "history", "step"), text);
+        }
+    }
+    if let LeadTime::Fixed(lead) = reading.spec.lead_time
+        && lead > horizon
+        && reading.known(&["leadTime", "horizon"])
+    {
+        let text = format!(
+            "{} is longer than {}: the plan can't look further ahead than the forecast",
+            named(reading, "leadTime", lead),
+            named(reading, "horizon", horizon)
+        );
+        reading.mistake(blamed(reading, "leadTime", "horizon"), text);
+    }
+}
+
+fn points(span: HumanDuration, step: HumanDuration) -> u64 {
+    span.get().as_secs().div_ceil(step.get().as_secs().max(1))
+}
+
+/// A key with its value, and whether that is the default.
+fn named(reading: &Reading, key: &str, value: HumanDuration) -> String {
+    if reading.has(key) {
+        format!("`{key}` of {value}")
+    } else {
+        format!("`{key}` of {value} (the default)")
+    }
+}
+
+/// The key to point at: the first that was given.
+fn blamed(reading: &Reading, first: &'static str, second: &'static str) -> &'static str {
+    if reading.has(first) || !reading.has(second) {
+        first
+    } else {
+        second
+    }
+}

@@ -1,0 +1,422 @@
+//! The table of keys: the one place that knows what each means, what it may be and what it is when it is not given.
+
+use std::fmt;
+
+use super::values::{
+    base_url, boolean, duration, finer_than_keda, free_text, headers, later_model, lead_time, mode,
+    model, name, number, parameters, query, ramp, timeout, timezone, unsafe_connection, whole,
+};
+use crate::domain::{HumanDuration, LeadTime, Mode, ModelChoice, Quantile, SourceRef, TriggerSpec};
+
+/// Sets a key's value in a spec, or says what is wrong with it.
+pub(super) type Set = fn(&mut TriggerSpec, &str) -> Result<(), String>;
+/// A key's value in a spec, as it would be written; `None` when it is not set.
+pub(super) type Show = fn(&TriggerSpec) -> Option<String>;
+
+/// Whose key it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Of KEDA's prometheus trigger.
+    Prometheus,
+    /// Forescale's own.
+    Forescale,
+    /// Read by KEDA for its connection to Forescale.
+    Connection,
+    /// Of older KEDA versions or of its authentication.
+    Legacy,
+}
+
+/// One key.
+#[derive(Clone, Copy)]
+pub struct Key {
+    /// As it stands in the metadata.
+    pub name: &'static str,
+    /// Whose it is.
+    pub group: Group,
+    /// What may stand there, in words.
+    pub allowed: &'static str,
+    /// What it is when it is not given, as it would be written.
+    pub default: Option<&'static str>,
+    /// What it does.
+    pub about: &'static str,
+    pub(super) role: Role,
+    /// Something about an allowed value that a person should know of.
+    pub(super) warn: Option<fn(&str) -> Option<String>>,
+}
+
+/// What becomes of a key.
+#[derive(Clone, Copy)]
+pub(super) enum Role {
+    /// It is acted on.
+    Acted { set: Set, show: Show },
+    /// It is validated and kept, but nothing acts on it yet.
+    Later {
+        set: Set,
+        show: Show,
+        instead: &'static str,
+    },
+    /// It is KEDA's own business.
+    Connection,
+    /// It has no effect here.
+    Legacy { why: &'static str },
+    /// It must not be there.
+    Refused { why: &'static str },
+}
+
+// === impl Key ===
+
+impl Key {
+    const fn new(
+        group: Group,
+        name: &'static str,
+        allowed: &'static str,
+        default: Option<&'static str>,
+        about: &'static str,
+        role: Role,
+    ) -> Self {
+        Self {
+            name,
+            group,
+            allowed,
+            default,
+            about,
+            role,
+            warn: None,
+        }
+    }
+
+    const fn warning(mut self, warn: fn(&str) -> Option<String>) -> Self {
+        self.warn = Some(warn);
+        self
+    }
+
+    /// Whether every trigger must have it.
+    pub fn required(&self) -> bool {
+        matches!(self.name, "query" | "threshold")
+    }
+
+    /// Whether it is validated but not acted on in this version.
+    pub fn is_later(&self) -> bool {
+        matches!(self.role, Role::Later { .. })
+    }
+
+    /// Whether it is refused wherever it stands.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.role, Role::Refused { .. })
+    }
+
+    /// Its value in `spec`, as it would be written; `None` when it is not set, or is no setting.
+    pub fn shown(&self, spec: &TriggerSpec) -> Option<String> {
+        match self.role {
+            Role::Acted { show, .. } | Role::Later { show, .. } => show(spec),
+            Role::Connection | Role::Legacy { .. } | Role::Refused { .. } => None,
+        }
+    }
+
+    /// Whether a bad value may be a secret that was put in the wrong place.
+    pub(super) fn conceals(&self, value: &str) -> bool {
+        self.name == "customHeaders" || (self.name == "serverAddress" && value.contains('@'))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The key called `name`.
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// A spec in which every key has its default.
+pub fn defaults() -> TriggerSpec {
+    let mut spec = blank();
+    for key in KEYS {
+        if let (Some(default), Role::Acted { set, .. }) = (key.default, key.role) {
+            let set = set(&mut spec, default);
+            debug_assert_eq!(set, Ok(()), "the default of `{}`", key.name);
+        }
+    }
+    spec
+}
+
+fn blank() -> TriggerSpec {
+    let zero = HumanDuration::from_secs(0);
+    TriggerSpec {
+        query: String::new(),
+        source: SourceRef::Default,
+        threshold: 1.0,
+        activation_threshold: 0.0,
+        query_parameters: Vec::new(),
+        custom_headers: Vec::new(),
+        namespace: None,
+        ignore_null_values: true,
+        unsafe_ssl: false,
+        timeout: None,
+        mode: Mode::Predictive,
+        model: ModelChoice::Auto,
+        horizon: zero,
+        step: zero,
+        history: zero,
+        interval: zero,
+        lead_time: LeadTime::Auto,
+        headroom: 0.0,
+        quantile: Quantile::MEDIAN,
+        shortage_cost: None,
+        min_replicas: None,
+        max_replicas: None,
+        ramp_up: None,
+        ramp_down: None,
+        scale_down_window: zero,
+        timezone: String::new(),
+        max_replica_hours_per_day: None,
+        latency_query: None,
+        latency_slo: None,
+        replicas_query: None,
+        cpu_query: None,
+        memory_query: None,
+        events: None,
+    }
+}
+
+fn joined(pairs: &[(String, String)]) -> Option<String> {
+    let all: Vec<_> = pairs.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    (!all.is_empty()).then(|| all.join(","))
+}
+
+/// A role that is acted on: the field, and how its text becomes a value.
+macro_rules! acted {
+    ($field:ident, $read:expr) => {
+        acted!($field, $read, |spec| Some(spec.$field.to_string()))
+    };
+    ($field:ident, $read:expr, $show:expr) => {
+        Role::Acted {
+            set: |spec, text| {
+                let read: fn(&str) -> Result<_, String> = $read;
+                spec.$field = read(text)?;
+                Ok(())
+            },
+            show: $show,
+        }
+    };
+}
+
+/// The same for a field that may be absent.
+macro_rules! optional {
+    ($field:ident, $read:expr) => {
+        acted!(
+            $field,
+            |text| {
+                let read: fn(&str) -> Result<_, String> = $read;
+                read(text).map(Some)
+            },
+            |spec| spec.$field.as_ref().map(ToString::to_string)
+        )
+    };
+}
+
+/// A key that is validated and kept for a later version.
+macro_rules! later {
+    ($field:ident, $read:expr, $instead:expr) => {
+        Role::Later {
+            set: |spec, text| {
+                let read: fn(&str) -> Result<_, String> = $read;
+                spec.$field = Some(read(text)?);
+                Ok(())
+            },
+            show: |spec| spec.$field.as_ref().map(ToString::to_string),
+            instead: $instead,
+        }
+    };
+}
+
+const PROMQL: &str = "a PromQL expression of at most 8192 bytes that gives one series";
+const IN_SOURCES: &str =
+    "has no effect here: credentials for Prometheus live in the server's named sources (`source`)";
+const SECRET: &str = "must not stand in trigger metadata, which is stored and shown: credentials for Prometheus live in \
+                      the server's named sources (`source`)";
+const READ_BY_KEDA: &str =
+    "has no effect in the metadata: KEDA reads it from a TriggerAuthentication";
+const PLAN_AHEAD: &str = "the plan is made from the query, the threshold and the lead time alone";
+
+use Group::{Connection, Forescale, Legacy, Prometheus};
+
+/// Every key, in the order in which they are documented and shown.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    Key::new(Prometheus, "query", PROMQL, None,
+        "The load. Forescale reads its history and its newest value.",
+        acted!(query, query)),
+    Key::new(Prometheus, "threshold", "a number from 0.001 to 1000000000", None,
+        "Load that one replica carries, in the query's unit. KEDA keeps three decimals.",
+        acted!(threshold, |text| number(text, 0.001, 1e9)))
+        .warning(finer_than_keda),
+    Key::new(Prometheus, "activationThreshold", "a number from -1000000000000 to 1000000000000", Some("0"),
+        "The workload is active when the load, measured or expected within the lead time, is above this.",
+        acted!(activation_threshold, |text| number(text, -1e12, 1e12))),
+    Key::new(Prometheus, "serverAddress", "a base URL such as `http://prometheus.monitoring:9090`, without credentials, \
+         on the server's allow-list", None,
+        "The Prometheus to ask, if the server's `monitor.allowedServerAddresses` has it. The server's default source \
+         answers when neither this nor `source` is given.",
+        Role::Acted {
+            set: |spec, text| { spec.source = SourceRef::Address(base_url(text)?); Ok(()) },
+            show: |spec| match &spec.source { SourceRef::Address(url) => Some(url.clone()), _ => None },
+        }),
+    Key::new(Prometheus, "namespace", "1 to 253 characters", None,
+        "Sent along as the URL parameter `namespace`, for tenancy proxies such as the one of Thanos on OpenShift.",
+        optional!(namespace, |text| free_text(text, 253))),
+    Key::new(Prometheus, "queryParameters", "`name=value,name=value`, at most 32, without `query`, `start`, `end`, `step`, \
+         `time` and `timeout`", None,
+        "Further URL parameters of the query.",
+        acted!(query_parameters, parameters, |spec| joined(&spec.query_parameters))),
+    Key::new(Prometheus, "customHeaders", "`name=value,name=value`, at most 32, without credentials", None,
+        "Further HTTP headers of the query, such as `X-Scope-OrgID=team-a`.",
+        acted!(custom_headers, headers, |spec| joined(&spec.custom_headers))),
+    Key::new(Prometheus, "ignoreNullValues", "`true` or `false`", Some("true"),
+        "`false` reports an empty result as a fault. Either way it never counts as zero: the last good plan is held.",
+        acted!(ignore_null_values, boolean)),
+    Key::new(Prometheus, "unsafeSsl", "`true` or `false`", Some("false"),
+        "Skips certificate checks towards `serverAddress`. KEDA applies it to its own connection to Forescale as well.",
+        acted!(unsafe_ssl, boolean))
+        .warning(unsafe_connection),
+    Key::new(Prometheus, "timeout", "a number of milliseconds or a duration, from 1ms to 5m", None,
+        "Time-out of one query; the source's own when it is not given.",
+        optional!(timeout, timeout)),
+
+    Key::new(Forescale, "source", "1 to 63 letters, digits, `-`, `_` and `.`", None,
+        "A named source of the server's settings, credentials included. Not together with `serverAddress`.",
+        Role::Acted {
+            set: |spec, text| { spec.source = SourceRef::Named(name(text)?); Ok(()) },
+            show: |spec| match &spec.source { SourceRef::Named(name) => Some(name.clone()), _ => None },
+        }),
+    Key::new(Forescale, "mode", "`predictive`, `shadow` or `reactive`", Some("predictive"),
+        "Who decides: the plan; the measured load, with the plan only published; the measured load, without forecasts.",
+        acted!(mode, mode)),
+    Key::new(Forescale, "model", "`auto`, `naive`, `seasonal-naive`, `onnx:NAME`, or one of a later version \
+         (`holt-winters`, `mstl`, `prophet`, `gru`, `lstm`, `hybrid`)", Some("auto"),
+        "Who forecasts. `auto` takes the best of the built-in models on the workload's own history.",
+        acted!(model, model))
+        .warning(later_model),
+    Key::new(Forescale, "horizon", "a duration from 1m to 1d, at least one `step`, at most 1440 of them", Some("30m"),
+        "How far ahead the forecast looks.",
+        acted!(horizon, |text| duration(text, "1m", "1d"))),
+    Key::new(Forescale, "step", "a duration from 10s to 1h, in whole seconds", Some("60s"),
+        "Grid of the history and the forecast.",
+        acted!(step, |text| duration(text, "10s", "1h"))),
+    Key::new(Forescale, "history", "a duration from 10m to 400d, at least 2 and at most 100000 of `step`", Some("14d"),
+        "How much history is kept and learned from. Two weeks show each weekday twice.",
+        acted!(history, |text| duration(text, "10m", "400d"))),
+    Key::new(Forescale, "interval", "a duration from 1s to 10m, in whole seconds", Some("15s"),
+        "How often the metric is read and the plan renewed. The HPA asks every 15 s.",
+        acted!(interval, |text| duration(text, "1s", "10m"))),
+    Key::new(Forescale, "leadTime", "`auto`, or a duration from 0s to 1d, at most the `horizon`", Some("auto"),
+        "From the decision to scale until the new pods are Ready: the time that the plan looks ahead.",
+        Role::Acted {
+            set: |spec, text| { spec.lead_time = lead_time(text)?; Ok(()) },
+            show: |spec| Some(match spec.lead_time {
+                LeadTime::Auto => "auto".to_owned(),
+                LeadTime::Fixed(time) => time.to_string(),
+            }),
+        }),
+    Key::new(Forescale, "headroom", "a share from 0 to 5", Some("0"),
+        "Extra share of the planned load: `0.1` plans for 110 %.",
+        acted!(headroom, |text| number(text, 0.0, 5.0))),
+    Key::new(Forescale, "quantile", "a number above 0 and below 1", Some("0.95"),
+        "Level of the forecast that the plan covers: at `0.95` the peak within the lead time is above the plan one time \
+         in twenty. Not together with `shortageCost`.",
+        acted!(quantile, |text| text.parse().map_err(|_| "this is no level between 0 and 1".to_owned()))),
+    Key::new(Forescale, "shortageCost", "a number from 0.01 to 10000", None,
+        "What one replica-minute too few costs against one too many. It sets the quantile to cost / (1 + cost): 19 means \
+         0.95. Not together with `quantile`.",
+        Role::Acted {
+            set: |spec, text| {
+                let cost = number(text, 0.01, 10_000.0)?;
+                spec.quantile = Quantile::new(cost / (1.0 + cost)).map_err(|error| error.to_string())?;
+                spec.shortage_cost = Some(cost);
+                Ok(())
+            },
+            show: |spec| spec.shortage_cost.map(|cost| cost.to_string()),
+        }),
+    Key::new(Forescale, "minReplicas", "a whole number from 0 to 100000, at most `maxReplicas`", None,
+        "Lower bound of the plan, beside the HPA's own.",
+        optional!(min_replicas, |text| whole(text, 0, 100_000))),
+    Key::new(Forescale, "maxReplicas", "a whole number from 1 to 100000, at least `minReplicas`", None,
+        "Upper bound of the plan, beside the HPA's own.",
+        optional!(max_replicas, |text| whole(text, 1, 100_000))),
+    Key::new(Forescale, "rampUp", "an amount per time, such as `100%/1m` or `4/1m`", None,
+        "Fastest growth of the forecast part of the plan. The measured load is never held back.",
+        optional!(ramp_up, |text| ramp(text, 100_000.0))),
+    Key::new(Forescale, "rampDown", "an amount per time, such as `10%/1m` or `1/1m`; at most 100%", None,
+        "Fastest shrinking of the plan.",
+        optional!(ramp_down, |text| ramp(text, 100.0))),
+    Key::new(Forescale, "scaleDownWindow", "a duration from 0s to 1d", Some("5m"),
+        "Before it scales down, the plan must have asked for no more during this window and must expect no more within \
+         it. The HPA's own default is as long; where this one works, `stabilizationWindowSeconds: 0` is enough there.",
+        acted!(scale_down_window, |text| duration(text, "0s", "1d"))),
+    Key::new(Forescale, "timezone", "a name of the IANA database, such as `Europe/Berlin`", Some("UTC"),
+        "Where the workload's days and weeks begin, daylight saving included.",
+        acted!(timezone, timezone)),
+    Key::new(Forescale, "maxReplicaHoursPerDay", "a number from 0.1 to 2400000", None,
+        "Budget.",
+        later!(max_replica_hours_per_day, |text| number(text, 0.1, 2.4e6), "no budget limits the plan")),
+    Key::new(Forescale, "latencyQuery", PROMQL, None,
+        "Latency in seconds, for a learned capacity.",
+        later!(latency_query, query, PLAN_AHEAD)),
+    Key::new(Forescale, "latencySlo", "a duration from 1ms to 10m, together with `latencyQuery`", None,
+        "The latency to keep.",
+        later!(latency_slo, |text| duration(text, "1ms", "10m"), PLAN_AHEAD)),
+    Key::new(Forescale, "replicasQuery", PROMQL, None,
+        "Ready replicas, for a learned lead time.",
+        later!(replicas_query, query, "`leadTime` is not learned, `auto` is the server's `plan.defaultLeadTime`")),
+    Key::new(Forescale, "cpuQuery", PROMQL, None,
+        "CPU use, for vertical advice.",
+        later!(cpu_query, query, "no vertical advice is given")),
+    Key::new(Forescale, "memoryQuery", PROMQL, None,
+        "Memory use, for vertical advice.",
+        later!(memory_query, query, "no vertical advice is given")),
+    Key::new(Forescale, "events", "1 to 4096 bytes", None,
+        "Known coming events.",
+        later!(events, |text| free_text(text, 4096), "the forecast knows of no coming events")),
+
+    Key::new(Connection, "scalerAddress", "`host:port` of Forescale's gRPC port", None,
+        "Where KEDA finds Forescale.", Role::Connection),
+    Key::new(Connection, "enableTLS", "`true` or `false`", None,
+        "KEDA speaks TLS to Forescale.", Role::Connection),
+    Key::new(Connection, "tlsCertFile", "a path", None,
+        "A certificate file of older KEDA versions.", Role::Connection),
+    Key::new(Connection, "caCert", "in a TriggerAuthentication", None,
+        "The authority that signed Forescale's certificate.", Role::Legacy { why: READ_BY_KEDA }),
+    Key::new(Connection, "tlsClientCert", "in a TriggerAuthentication", None,
+        "KEDA's certificate, for mutual TLS.", Role::Legacy { why: READ_BY_KEDA }),
+    Key::new(Connection, "tlsClientKey", "in a TriggerAuthentication", None,
+        "The key of KEDA's certificate.", Role::Refused {
+            why: "must not stand in trigger metadata, which is stored and shown: KEDA reads it from a TriggerAuthentication",
+        }),
+
+    Key::new(Legacy, "cortexOrgID", "nothing: write `customHeaders: X-Scope-OrgID=…`", None,
+        "The tenant, in KEDA before 2.12.", Role::Legacy {
+            why: "has no effect, as in KEDA since 2.12: write `customHeaders: X-Scope-OrgID=…`" }),
+    Key::new(Legacy, "metricName", "nothing", None,
+        "The metric's name, in KEDA before 2.12.", Role::Legacy {
+            why: "has no effect, as in KEDA since 2.12: the metric is called `forescale`" }),
+    Key::new(Legacy, "authModes", "nothing", None,
+        "KEDA's ways to authenticate to Prometheus.", Role::Legacy { why: IN_SOURCES }),
+    Key::new(Legacy, "username", "nothing", None,
+        "As `authModes`.", Role::Legacy { why: IN_SOURCES }),
+    Key::new(Legacy, "customAuthHeader", "nothing", None,
+        "As `authModes`.", Role::Legacy { why: IN_SOURCES }),
+    Key::new(Legacy, "identityOwner", "nothing", None,
+        "As `authModes`.", Role::Legacy { why: IN_SOURCES }),
+    Key::new(Legacy, "awsRegion", "nothing", None,
+        "As `authModes`.", Role::Legacy { why: IN_SOURCES }),
+    Key::new(Legacy, "password", "nothing, it is refused", None,
+        "A secret in the wrong place.", Role::Refused { why: SECRET }),
+    Key::new(Legacy, "bearerToken", "nothing, it is refused", None,
+        "A secret in the wrong place.", Role::Refused { why: SECRET }),
+    Key::new(Legacy, "customAuthValue", "nothing, it is refused", None,
+        "A secret in the wrong place.", Role::Refused { why: SECRET }),
+];

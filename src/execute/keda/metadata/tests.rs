@@ -1,0 +1,383 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::{LeadTime, Mode, ModelChoice, RampStep, SourceRef};
+
+fn metadata(pairs: &[(&str, &str)]) -> Metadata {
+    pairs
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect()
+}
+
+/// The smallest trigger, with `pairs` on top.
+fn with(pairs: &[(&str, &str)]) -> Metadata {
+    let mut all = metadata(&[("query", "sum(rate(x[1m]))"), ("threshold", "100")]);
+    all.extend(metadata(pairs));
+    all
+}
+
+fn parsed(pairs: &[(&str, &str)]) -> Parsed {
+    parse_metadata(&with(pairs)).unwrap()
+}
+
+/// The one mistake in `pairs`.
+fn mistake(pairs: &[(&str, &str)]) -> String {
+    let mistakes = parse_metadata(&with(pairs)).unwrap_err();
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+    mistakes[0].text.clone()
+}
+
+#[test]
+fn a_prometheus_trigger_moves_over_as_it_is() {
+    let spec = parsed(&[
+        ("scalerAddress", "forescale.forescale:6000"),
+        ("serverAddress", "http://prometheus.monitoring:9090/"),
+        ("threshold", "100.50"),
+        ("activationThreshold", "5.5"),
+        ("namespace", "shop"),
+        ("customHeaders", "X-Client-Id=cid, X-Scope-OrgID=team-a"),
+        ("ignoreNullValues", "false"),
+        ("queryParameters", "dedup=true,max_source_resolution=5m"),
+        ("timeout", "1500"),
+    ])
+    .spec;
+    assert_eq!(
+        spec.source,
+        SourceRef::Address("http://prometheus.monitoring:9090".to_owned())
+    );
+    assert!((spec.threshold - 100.5).abs() < 1e-12);
+    assert!((spec.activation_threshold - 5.5).abs() < 1e-12);
+    assert_eq!(spec.namespace.as_deref(), Some("shop"));
+    assert_eq!(
+        spec.custom_headers[1],
+        ("X-Scope-OrgID".to_owned(), "team-a".to_owned())
+    );
+    assert_eq!(spec.query_parameters.len(), 2);
+    assert!(!spec.ignore_null_values);
+    assert_eq!(spec.timeout.unwrap().to_string(), "1s 500ms");
+}
+
+#[test]
+fn everything_has_a_default_but_the_query_and_the_threshold() {
+    let spec = parsed(&[]).spec;
+    assert_eq!(
+        (spec.mode, &spec.model, spec.lead_time),
+        (Mode::Predictive, &ModelChoice::Auto, LeadTime::Auto)
+    );
+    assert_eq!(spec.source, SourceRef::Default);
+    assert_eq!((spec.horizon_steps(), spec.history_steps()), (30, 20_160));
+    let missing = parse_metadata(&Metadata::new()).unwrap_err();
+    let keys: Vec<_> = missing.iter().map(|m| m.key.as_str()).collect();
+    assert_eq!(keys, ["query", "threshold"]);
+}
+
+#[test]
+fn forescales_own_keys_become_typed_values() {
+    let spec = parsed(&[
+        ("source", "main"),
+        ("mode", "shadow"),
+        ("model", "onnx:mlp-1"),
+        ("leadTime", "3m"),
+        ("shortageCost", "9"),
+        ("minReplicas", "2"),
+        ("maxReplicas", "50"),
+        ("rampUp", "100%/1m"),
+        ("rampDown", "4/1m"),
+        ("timezone", "Europe/Berlin"),
+    ])
+    .spec;
+    assert_eq!(spec.source, SourceRef::Named("main".to_owned()));
+    assert_eq!(spec.model.to_string(), "onnx:mlp-1");
+    assert!((spec.quantile.get() - 0.9).abs() < 1e-12);
+    assert_eq!(spec.ramp_up.unwrap().by, RampStep::Percent(100.0));
+    assert_eq!(spec.ramp_down.unwrap().by, RampStep::Replicas(4));
+}
+
+#[test]
+fn a_mistake_names_the_key_the_value_and_what_is_allowed() {
+    assert_eq!(
+        mistake(&[("threshold", "0")]),
+        "`threshold` is `0`: this is below 0.001; allowed: a number from 0.001 to 1000000000"
+    );
+    assert_eq!(
+        mistake(&[("mode", "predictve")]),
+        "`mode` is `predictve`: this is no mode; allowed: `predictive`, `shadow` or `reactive`"
+    );
+    assert_eq!(
+        mistake(&[("interval", "15")]),
+        "`interval` is `15`: this is not a number with a unit; allowed: a duration from 1s to 10m, in whole seconds"
+    );
+}
+
+#[test]
+fn every_key_refuses_what_is_outside_its_bounds() {
+    for (key, value) in [
+        ("query", " "),
+        ("threshold", "NaN"),
+        ("threshold", "1e10"),
+        ("activationThreshold", "inf"),
+        ("serverAddress", "prometheus:9090"),
+        ("serverAddress", "http://h/?x=1"),
+        ("queryParameters", "dedup"),
+        ("queryParameters", "time=1"),
+        ("queryParameters", "a=1,a=2"),
+        ("customHeaders", "bad header=1"),
+        ("customHeaders", "Host=x"),
+        ("ignoreNullValues", "yes"),
+        ("timeout", "0"),
+        ("timeout", "1h"),
+        ("source", "../etc"),
+        ("model", "arima"),
+        ("model", "onnx:../x"),
+        ("horizon", "30"),
+        ("step", "1s"),
+        ("step", "10500ms"),
+        ("history", "1000d"),
+        ("interval", "11m"),
+        ("leadTime", "soon"),
+        ("headroom", "10"),
+        ("quantile", "1"),
+        ("shortageCost", "-1"),
+        ("minReplicas", "1.5"),
+        ("maxReplicas", "0"),
+        ("maxReplicas", "99999999999999999999"),
+        ("rampUp", "4"),
+        ("rampUp", "0/1m"),
+        ("rampDown", "120%/1m"),
+        ("scaleDownWindow", "-5m"),
+        ("timezone", "Mars/Olympus"),
+        ("maxReplicaHoursPerDay", "0"),
+        ("cpuQuery", ""),
+    ] {
+        let text = mistake(&[(key, value)]);
+        assert!(
+            text.contains(&format!("`{key}` is")) && text.contains("allowed: "),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn keys_that_do_not_fit_together_are_told_apart_from_bad_values() {
+    for (pairs, part) in [
+        (
+            vec![("minReplicas", "9"), ("maxReplicas", "3")],
+            "more than `maxReplicas`",
+        ),
+        (
+            vec![("quantile", "0.9"), ("shortageCost", "9")],
+            "exclude one another",
+        ),
+        (
+            vec![("source", "a"), ("serverAddress", "http://b")],
+            "exclude one another",
+        ),
+        (
+            vec![("leadTime", "1h")],
+            "longer than `horizon` of 30m (the default)",
+        ),
+        (vec![("step", "1h")], "shorter than `step` of 1h"),
+        (
+            vec![("step", "10s")],
+            "`history` of 14d (the default) has 120960 points",
+        ),
+        (
+            vec![("horizon", "1d"), ("step", "15s"), ("history", "7d")],
+            "at most 1440",
+        ),
+        (vec![("latencySlo", "250ms")], "needs `latencyQuery`"),
+    ] {
+        let text = mistake(&pairs);
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_key_suggests_the_nearest_known_one() {
+    for (typo, meant) in [
+        ("thresold", "`threshold`"),
+        ("Query", "`query`"),
+        ("leadtime", "`leadTime`"),
+        ("maxReplica", "`maxReplicas`"),
+        ("qeuryFromEnv", "`queryFromEnv`"),
+    ] {
+        let text = mistake(&[(typo, "1")]);
+        assert!(text.contains(&format!("did you mean {meant}")), "{text}");
+    }
+    assert!(mistake(&[("zzz", "1")]).contains("not a known key"));
+}
+
+#[test]
+fn a_value_from_the_environment_stands_in_where_the_plain_key_is_absent() {
+    let resolved = parse_metadata(&metadata(&[
+        ("queryFromEnv", "sum(up)"),
+        ("threshold", "1"),
+    ]));
+    assert_eq!(resolved.unwrap().spec.query, "sum(up)");
+    let both = parsed(&[("queryFromEnv", "ignored")]);
+    assert_eq!(both.spec.query, "sum(rate(x[1m]))");
+    assert!(
+        both.warnings[0].contains("no effect"),
+        "{:?}",
+        both.warnings
+    );
+    let names = metadata(&[
+        ("queryFromEnv", "MY_QUERY"),
+        ("thresholdFromEnv", "MY_LOAD"),
+    ]);
+    let reading = read(&names, Env::Names);
+    assert!(reading.mistakes.is_empty(), "{:?}", reading.mistakes);
+}
+
+#[test]
+fn secrets_are_refused_and_never_repeated() {
+    for (key, value) in [
+        ("bearerToken", "hunter2"),
+        ("passwordFromEnv", "hunter2"),
+        ("customHeaders", "Authorization=Bearer hunter2"),
+        ("customHeaders", "hunter2"),
+        ("serverAddress", "http://me:hunter2@prometheus:9090"),
+    ] {
+        let text = mistake(&[(key, value)]);
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+    assert!(mistake(&[("customHeaders", "Cookie=a")]).contains("named source"));
+}
+
+#[test]
+fn what_has_no_effect_is_said() {
+    for (key, value, part) in [
+        ("authModes", "bearer", "named sources"),
+        ("cortexOrgID", "a", "X-Scope-OrgID"),
+        ("metricName", "x", "`forescale`"),
+        ("model", "prophet", "`auto` chooses"),
+        ("cpuQuery", "sum(cpu)", "not acted on in this version"),
+        ("threshold", "0.0015", "three decimals"),
+        ("unsafeSsl", "true", "named source"),
+    ] {
+        let warnings = parsed(&[(key, value)]).warnings;
+        assert!(
+            warnings.iter().any(|w| w.contains(part)),
+            "{key}: {warnings:?}"
+        );
+    }
+    for quiet in [
+        ("enableTLS", "true"),
+        ("scalerAddress", "f:6000"),
+        ("threshold", "0.1"),
+    ] {
+        assert_eq!(parsed(&[quiet]).warnings, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn sizes_are_bounded() {
+    let many: Metadata = (0..65).map(|n| (format!("k{n}"), String::new())).collect();
+    let long = with(&[("query", &"x".repeat(limits::MAX_VALUE + 1))]);
+    let name = with(&[(&"k".repeat(limits::MAX_KEY + 1), "")]);
+    for metadata in [many, long, name] {
+        let mistakes = parse_metadata(&metadata).unwrap_err();
+        assert!(mistakes[0].text.contains("at most"), "{mistakes:?}");
+    }
+}
+
+#[test]
+fn what_is_shown_reads_back_as_the_same() {
+    let given = [
+        ("serverAddress", "http://p:9090"),
+        ("timeout", "250ms"),
+        ("rampUp", "12.5%/90s"),
+        ("rampDown", "3/2m"),
+        ("shortageCost", "3"),
+        ("customHeaders", "a=b,c=d"),
+        ("latencyQuery", "x"),
+        ("latencySlo", "250ms"),
+    ];
+    let spec = parsed(&given).spec;
+    let mut again = keys::defaults();
+    for key in KEYS {
+        // The quantile follows from the cost here, and is none of its own.
+        if let (Some(text), Role::Acted { set, .. } | Role::Later { set, .. }) =
+            (key.shown(&spec), key.role)
+            && key.name != "quantile"
+        {
+            set(&mut again, &text).unwrap();
+        }
+    }
+    assert_eq!(again, spec);
+}
+
+#[test]
+fn the_reference_page_lists_every_key_with_its_default() {
+    let page = include_str!("../../../../docs/metadata.md");
+    for key in KEYS {
+        let row = format!(
+            "| `{}` | {} | {} | {} |",
+            key.name,
+            key.default
+                .map_or("–".to_owned(), |default| format!("`{default}`")),
+            key.allowed,
+            key.about,
+        );
+        assert!(page.contains(&row), "docs/metadata.md lacks the row\n{row}");
+    }
+    for line in page.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let name = line.split('`').next().unwrap();
+        assert!(
+            keys::find(name).is_some(),
+            "`{name}` is documented but unknown"
+        );
+    }
+}
+
+fn key_name() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(KEYS).prop_map(|key| key.name.to_owned());
+    prop_oneof![
+        4 => known.clone(),
+        1 => known.prop_map(|name| format!("{name}{FROM_ENV}")),
+        1 => ".{0,20}",
+    ]
+}
+
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        ".{0,40}",
+        "-?[0-9]{1,20}(\\.[0-9]{1,5})?(ms|s|m|h|d|%|/1m)?",
+        prop::sample::select(vec![
+            "auto",
+            "shadow",
+            "UTC",
+            "true",
+            "a=b,c=d",
+            "http://p:9090",
+            "onnx:x"
+        ])
+        .prop_map(str::to_owned),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_map_is_either_understood_or_explained(
+        map in prop::collection::btree_map(key_name(), value(), 0..12),
+    ) {
+        match parse_metadata(&map) {
+            Ok(parsed) => {
+                let spec = parsed.spec;
+                prop_assert!(spec.threshold >= 0.001 && spec.threshold <= 1e9);
+                prop_assert!(spec.horizon_steps() >= 1 && spec.history_steps() >= 2);
+                prop_assert!(spec.history_steps() <= 100_000 && spec.horizon_steps() <= 1440);
+                prop_assert!(spec.quantile.get() > 0.0 && spec.quantile.get() < 1.0);
+                prop_assert!(spec.min_replicas.unwrap_or(0) <= spec.max_replicas.unwrap_or(u32::MAX));
+            }
+            Err(mistakes) => {
+                prop_assert!(!mistakes.is_empty());
+                for mistake in mistakes {
+                    prop_assert!(!mistake.text.is_empty() && !mistake.text.ends_with('.'));
+                    prop_assert!(mistake.text.len() < 1000);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Opening the file: creating, recognising, moving aside.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError, TableDefinition};
+use tracing::error;
+
+use super::{BLOCKS, FITS, HEADS, StoreError};
+use crate::domain::{Clock, SystemClock};
+
+const NAME: &str = "forescale.redb";
+
+/// Names the format; a file without it is not ours.
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const FORMAT_KEY: &str = "forescale-format";
+const FORMAT: u64 = 1;
+
+/// redb's own default is a gibibyte; everything that matters is in memory already.
+const CACHE_BYTES: usize = 32 * 1024 * 1024;
+
+/// Why a file could not be opened.
+enum Refusal {
+    Io(io::Error),
+    Locked,
+    /// It is damaged, foreign or of another version: not to be trusted.
+    Unusable(String),
+}
+
+/// Makes the folder if need be; the path of the file in it.
+pub(super) fn prepare_folder(dir: &Path) -> Result<PathBuf, StoreError> {
+    let path = dir.join(NAME);
+    fs::create_dir_all(dir).map_err(|source| open_error(&path, source))?;
+    Ok(path)
+}
+
+/// Opens or creates the file; one that can't be trusted is moved aside first.
+pub(super) fn open(path: &Path) -> Result<Database, StoreError> {
+    let reason = match try_open(path) {
+        Ok(database) => return Ok(database),
+        Err(Refusal::Unusable(reason)) => reason,
+        Err(other) => return Err(refused(path, other)),
+    };
+    let aside = free_name(path);
+    fs::rename(path, &aside).map_err(|source| open_error(path, source))?;
+    error!(
+        path = %path.display(), moved_to = %aside.display(), reason,
+        "snapshot can't be used, it was moved aside and learning starts anew"
+    );
+    try_open(path).map_err(|other| refused(path, other))
+}
+
+fn try_open(path: &Path) -> Result<Database, Refusal> {
+    create_private(path).map_err(Refusal::Io)?;
+    let database = Builder::new()
+        .set_cache_size(CACHE_BYTES)
+        // Reads every page once and compares checksums: a damaged file is found here and not in the middle of work.
+        .set_check_integrity_on_open(true)
+        .create(path)
+        .map_err(Refusal::from)?;
+    recognise(&database)?;
+    Ok(database)
+}
+
+/// Metadata may hold what tenants consider private, so only we may read the file.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(file) => {
+            file.sync_all()?;
+            // The name itself must survive a power cut too.
+            path.parent()
+                .map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the file is ours and of our format; a new one becomes so.
+fn recognise(database: &Database) -> Result<(), Refusal> {
+    let read = || -> Result<(bool, Option<u64>), redb::Error> {
+        let transaction = database.begin_read()?;
+        if transaction.list_tables()?.next().is_none() {
+            return Ok((true, None));
+        }
+        let format = transaction
+            .open_table(META)?
+            .get(FORMAT_KEY)?
+            .map(|format| format.value());
+        // Opening checks the types of the tables.
+        transaction.open_table(HEADS)?;
+        transaction.open_table(FITS)?;
+        transaction.open_table(BLOCKS)?;
+        Ok((false, format))
+    };
+    match read() {
+        Ok((true, _)) => initialise(database).map_err(|error| Refusal::Io(io_error(error))),
+        Ok((false, Some(FORMAT))) => Ok(()),
+        Ok((false, Some(format))) => Err(Refusal::Unusable(format!(
+            "it has format {format}, this version reads {FORMAT}"
+        ))),
+        Ok((false, None)) => Err(Refusal::Unusable(
+            "it is not a snapshot of forescale".to_owned(),
+        )),
+        Err(redb::Error::Io(error)) => Err(Refusal::Io(error)),
+        Err(error) => Err(Refusal::Unusable(error.to_string())),
+    }
+}
+
+fn initialise(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(META)?.insert(FORMAT_KEY, FORMAT)?;
+    transaction.open_table(HEADS)?;
+    transaction.open_table(FITS)?;
+    transaction.open_table(BLOCKS)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn free_name(path: &Path) -> PathBuf {
+    let now = SystemClock.now().to_rfc3339().replace(':', "-");
+    let name = |n: u32| {
+        let number = if n == 1 {
+            String::new()
+        } else {
+            format!("-{n}")
+        };
+        path.with_file_name(format!("{NAME}.damaged-{now}{number}"))
+    };
+    (1..)
+        .map(name)
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| name(0))
+}
+
+fn refused(path: &Path, refusal: Refusal) -> StoreError {
+    match refusal {
+        Refusal::Io(source) => open_error(path, source),
+        Refusal::Locked => StoreError::Locked {
+            path: path.display().to_string(),
+        },
+        Refusal::Unusable(reason) => open_error(path, io::Error::other(reason)),
+    }
+}
+
+fn open_error(path: &Path, source: io::Error) -> StoreError {
+    StoreError::Open {
+        path: path.display().to_string(),
+        source,
+    }
+}
+
+fn io_error(error: redb::Error) -> io::Error {
+    match error {
+        redb::Error::Io(error) => error,
+        other => io::Error::other(other),
+    }
+}
+
+impl From<DatabaseError> for Refusal {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
+                Self::Locked
+            }
+            DatabaseError::Storage(StorageError::Io(error))
+                if !matches!(
+                    error.kind(),
+                    ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+                ) =>
+            {
+                Self::Io(error)
+            }
+            other => Self::Unusable(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What the store knows of its own file, so that a save writes only what has changed.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+
+use super::Restored;
+use crate::domain::{Timestamp, WorkloadId, WorkloadKey};
+use crate::knowledge::History;
+
+/// Every workload in the file.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    entries: HashMap<WorkloadId, Vec<Entry>, foldhash::fast::FixedState>,
+}
+
+/// What of one workload is in the file.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    key: WorkloadKey,
+    /// Tells apart keys with the same fingerprint.
+    pub(super) slot: u32,
+    /// Which history its blocks come from; `None` when that is unknown.
+    pub(super) lineage: Option<u64>,
+    /// The last edit of that history that is in the file.
+    pub(super) saved_edit: Option<u32>,
+    /// Its sealed blocks.
+    pub(super) sealed: Sealed,
+    /// When the fit in the file was made.
+    pub(super) fit_at: Option<Timestamp>,
+    /// Hash of the head.
+    pub(super) head: Option<u64>,
+}
+
+/// The extent of a history's sealed blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sealed {
+    first: i64,
+    last: i64,
+    count: usize,
+    known: bool,
+}
+
+impl Index {
+    /// The workload's entry, if it is in the file.
+    pub(super) fn get(&self, id: WorkloadId, key: &WorkloadKey) -> Option<&Entry> {
+        self.entries
+            .get(&id)?
+            .iter()
+            .find(|entry| entry.key == *key)
+    }
+
+    /// A copy of the workload's entry, or a new one in a free slot, which is taken from then on.
+    pub(super) fn entry(&mut self, id: WorkloadId, key: &WorkloadKey) -> Entry {
+        let same_id = self.entries.entry(id).or_default();
+        if let Some(entry) = same_id.iter().find(|entry| entry.key == *key) {
+            return entry.clone();
+        }
+        let free = (0..).find(|slot| same_id.iter().all(|entry| entry.slot != *slot));
+        let entry = Entry::new(key.clone(), free.unwrap_or(u32::MAX));
+        same_id.push(entry.clone());
+        entry
+    }
+
+    /// Replaces the workload's entry.
+    pub(super) fn put(&mut self, id: WorkloadId, entry: Entry) {
+        let same_id = self.entries.entry(id).or_default();
+        same_id.retain(|other| other.key != entry.key);
+        same_id.push(entry);
+    }
+
+    /// Removes the workload's entry.
+    pub(super) fn remove(&mut self, id: WorkloadId, key: &WorkloadKey) {
+        if let Some(same_id) = self.entries.get_mut(&id) {
+            same_id.retain(|entry| entry.key != *key);
+            if same_id.is_empty() {
+                self.entries.remove(&id);
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// A workload of whose contents in the file nothing is known.
+    pub(super) fn new(key: WorkloadKey, slot: u32) -> Self {
+        Self {
+            key,
+            slot,
+            lineage: None,
+            saved_edit: None,
+            sealed: Sealed::default(),
+            fit_at: None,
+            head: None,
+        }
+    }
+
+    /// A workload that has just been read.
+    pub(super) fn restored(slot: u32, restored: &Restored) -> Self {
+        let history = &restored.learned.history;
+        Self {
+            lineage: Some(history.lineage()),
+            saved_edit: Some(history.edits()),
+            sealed: Sealed::of(history),
+            fit_at: restored.learned.fit.as_ref().map(|fit| fit.at),
+            ..Self::new(restored.key.clone(), slot)
+        }
+    }
+
+    /// Another history has taken the place of the one in the file: everything is written anew.
+    pub(super) fn forget_contents(&mut self) {
+        *self = Self::new(self.key.clone(), self.slot);
+    }
+}
+
+impl Sealed {
+    pub(super) fn of(history: &History) -> Self {
+        let (mut first, mut last, mut count) = (0, 0, 0);
+        for number in history.sealed_numbers() {
+            first = if count == 0 { number } else { first };
+            last = number;
+            count += 1;
+        }
+        Self {
+            first,
+            last,
+            count,
+            known: true,
+        }
+    }
+
+    /// Whether every block of `self` is surely among those of `now`: then none has to be removed from the file.
+    pub(super) fn only_grew_into(self, now: Self) -> bool {
+        self.known
+            && (self.count == 0
+                || (now.first == self.first && now.last >= self.last && now.count >= self.count))
+    }
+}
+
+/// Tells two heads apart; never leaves the process.
+pub(super) fn hash(bytes: &[u8]) -> u64 {
+    foldhash::fast::FixedState::default().hash_one(bytes)
+}

@@ -1,0 +1,141 @@
+//! What a workload's parts weigh, in bytes on the heap.
+
+use std::sync::Arc;
+
+use super::Published;
+use crate::domain::{
+    Fit, Forecast, Metadata, PastPlan, Plan, PlanMemory, TriggerSpec, WorkloadKey,
+};
+
+/// An `Arc` carries two counters before its value.
+const ARC: usize = 2 * size_of::<usize>();
+
+pub(super) fn key(key: &WorkloadKey) -> usize {
+    2 * ARC + key.namespace.len() + key.name.len() + ARC + metadata(&key.metadata)
+}
+
+fn metadata(metadata: &Metadata) -> usize {
+    // A B-tree node holds eleven pairs and is rarely full.
+    let nodes = metadata.len().div_ceil(6).max(1);
+    let node = 11 * 2 * size_of::<String>() + 2 * size_of::<usize>();
+    let texts: usize = metadata
+        .iter()
+        .map(|(k, v)| k.capacity() + v.capacity())
+        .sum();
+    size_of::<Metadata>() + nodes * node + texts
+}
+
+pub(super) fn spec(spec: &TriggerSpec) -> usize {
+    let pairs = [&spec.query_parameters, &spec.custom_headers];
+    let pairs = pairs
+        .into_iter()
+        .flatten()
+        .map(|(k, v)| 2 * size_of::<String>() + k.capacity() + v.capacity());
+    let options = [
+        &spec.namespace,
+        &spec.latency_query,
+        &spec.replicas_query,
+        &spec.cpu_query,
+        &spec.memory_query,
+        &spec.events,
+    ];
+    let options = options.into_iter().flatten().map(String::capacity);
+    spec.query.capacity() + spec.timezone.capacity() + pairs.chain(options).sum::<usize>()
+}
+
+pub(super) fn published(published: &Published) -> usize {
+    let health = &published.health;
+    let fault = health
+        .fault
+        .as_ref()
+        .map_or(0, |fault| fault.text.capacity());
+    let warnings: usize = health
+        .warnings
+        .iter()
+        .map(|text| size_of::<String>() + text.capacity())
+        .sum();
+    ARC + size_of::<Published>()
+        + plan(&published.plan)
+        + published.forecast.as_deref().map_or(0, forecast)
+        + fault
+        + warnings
+}
+
+fn plan(plan: &Plan) -> usize {
+    let reason = size_of_val::<[_]>(&plan.reasons);
+    let texts: usize = plan
+        .reasons
+        .iter()
+        .map(|reason| reason.text.capacity())
+        .sum();
+    let model = plan.model.as_ref().map_or(0, |model| ARC + model.len());
+    ARC + size_of::<Plan>() + reason + texts + model
+}
+
+fn forecast(forecast: &Forecast) -> usize {
+    let values = forecast.levels().len() * forecast.steps() * size_of::<f32>();
+    let stand_in = forecast
+        .stand_in
+        .as_ref()
+        .map_or(0, |it| ARC + it.wanted.len() + it.why.capacity());
+    ARC + size_of::<Forecast>()
+        + size_of_val(forecast.levels())
+        + values
+        + forecast.model.len()
+        + ARC
+        + stand_in
+}
+
+pub(super) fn memory(memory: &PlanMemory) -> usize {
+    memory.recent.capacity() * size_of::<PastPlan>()
+}
+
+pub(super) fn fit(fit: &Fit) -> usize {
+    let profile = fit
+        .profile
+        .as_ref()
+        .map_or(0, |profile| profile.values.capacity() * size_of::<f32>());
+    let band = |band: &crate::domain::BandSet| {
+        let numbers = (band.offsets.capacity() + band.steps.capacity()) * size_of::<f32>();
+        numbers + name(&band.model)
+    };
+    let bands: usize = size_of_val::<[_]>(&fit.bands) + fit.bands.iter().map(band).sum::<usize>();
+    let scores: usize = size_of_val::<[_]>(&fit.scores)
+        + fit
+            .scores
+            .iter()
+            .map(|score| name(&score.model))
+            .sum::<usize>();
+    ARC + size_of::<Fit>() + profile + bands + scores
+}
+
+fn name(name: &Arc<str>) -> usize {
+    ARC + name.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::knowledge::samples;
+
+    #[test]
+    fn two_weeks_of_minutes_with_everything_learned_fit_in_64_kib() {
+        let workload = samples::full_workload("web");
+        let history = workload.learned().history.heap_bytes();
+        let bytes = workload.heap_bytes();
+        assert_eq!(workload.learned().history.len(), 20_160);
+        assert!(
+            bytes <= 64 * 1024,
+            "{bytes} bytes, of which history {history}"
+        );
+        assert!(
+            bytes > 55_000,
+            "{bytes} bytes: something has not been counted"
+        );
+    }
+
+    #[test]
+    fn a_workload_of_which_nothing_is_known_weighs_little() {
+        let bytes = samples::workload("web").heap_bytes();
+        assert!(bytes < 4096, "{bytes} bytes");
+    }
+}

@@ -1,0 +1,627 @@
+//! What becomes of networks that keep the contract, and of those that don't.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as they do")]
+
+#[path = "support/onnx.rs"]
+mod support;
+
+use std::path::Path;
+
+use forescale::analyze::models::onnx::Networks;
+use forescale::analyze::models::onnx::calendar::Feature;
+use forescale::analyze::models::onnx::card::{Card, Normalisation, Step};
+use forescale::analyze::models::onnx::proto::{ModelProto, StringStringEntryProto};
+use forescale::analyze::{Config, ForecastInput, ModelError, OnnxEngine};
+use forescale::domain::Forecast;
+use forescale::train::networks::Cell;
+use forescale::train::onnx_file::{Dim, Graph};
+use prost::Message;
+use support::{card, configs, levels, mlp, recurrent, workload};
+use tempfile::TempDir;
+
+/// A card without a calendar.
+fn plain() -> Card {
+    Card {
+        calendar: vec![],
+        ..card()
+    }
+}
+
+/// A network that answers `bias` (`[horizon, levels]`, normalised) whatever it sees.
+fn constant(card: &Card, bias: &[f32]) -> Vec<u8> {
+    let mut graph = Graph::new();
+    let context = graph.context(card);
+    let flat = graph.dense(
+        &context,
+        bias.len(),
+        &vec![0.0; bias.len() * card.context],
+        bias,
+    );
+    graph.quantiles(card, &flat);
+    graph.to_bytes(card).unwrap()
+}
+
+/// A history of ones with a two at the end of it: level 4/3 and unit 25/24 over 24 steps.
+fn nearly_flat(horizon: usize) -> ForecastInput {
+    let mut values = vec![1.0; 40];
+    values[39] = 2.0;
+    workload(60, values, horizon)
+}
+
+fn folder_with(name: &str, file: &[u8]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), name, file);
+    folder
+}
+
+fn put(folder: &Path, name: &str, file: &[u8]) {
+    std::fs::write(folder.join(format!("{name}.onnx")), file).unwrap();
+}
+
+fn pure_rust(folder: &Path) -> Networks {
+    Networks::new(&configs(folder)[0]).unwrap()
+}
+
+/// The answers for `batch` in every engine that is here, each with the engine's name.
+fn answers(
+    file: &[u8],
+    batch: &[ForecastInput],
+) -> Vec<(String, Vec<Result<Forecast, ModelError>>)> {
+    let folder = folder_with("net", file);
+    configs(folder.path())
+        .iter()
+        .map(|config| {
+            let networks = Networks::new(config).unwrap();
+            (
+                networks.engine(),
+                networks.load("net").unwrap().forecast(batch),
+            )
+        })
+        .collect()
+}
+
+/// The error of loading `file` is the same in every engine that is here.
+fn refusal(file: &[u8]) -> String {
+    let folder = folder_with("net", file);
+    let errors: Vec<String> = configs(folder.path())
+        .iter()
+        .map(|config| {
+            Networks::new(config)
+                .unwrap()
+                .load("net")
+                .unwrap_err()
+                .to_string()
+        })
+        .collect();
+    for error in &errors {
+        assert!(error.contains("net.onnx`: "), "names the file: {error}");
+        assert_eq!(error, &errors[0]);
+    }
+    errors[0].clone()
+}
+
+fn assert_near(found: f32, expected: f64) {
+    let found = f64::from(found);
+    assert!(
+        (found - expected).abs() < 1e-5 * expected.abs().max(1.0),
+        "{found} is not {expected}"
+    );
+}
+
+// === what is served ===
+
+#[test]
+fn a_forecast_is_brought_back_into_the_workloads_unit_and_to_the_levels_wanted() {
+    let card = plain();
+    let bias: Vec<f32> = (0..6).flat_map(|step| [-1.0, step as f32, 10.0]).collect();
+    let mut input = nearly_flat(4);
+    input.levels = levels(&[0.1, 0.3, 0.5, 0.9, 0.99]).into();
+    let (level, unit) = (4.0 / 3.0, 25.0 / 24.0);
+    for (engine, answer) in answers(&constant(&card, &bias), &[input]) {
+        let forecast = answer[0].as_ref().unwrap();
+        assert_eq!(&*forecast.model, "onnx:net", "{engine}");
+        assert_eq!(forecast.steps(), 4);
+        assert_eq!(forecast.origin().to_rfc3339(), "2026-01-09T12:00:00Z");
+        for step in 0..4 {
+            let median = level + unit * step as f64;
+            assert_near(forecast.path(2)[step], median);
+            assert_near(forecast.path(0)[step], level - unit);
+            assert_near(forecast.path(1)[step], (median + level - unit) / 2.0);
+            assert_near(forecast.path(3)[step], level + unit * 10.0);
+            assert!(
+                forecast.path(4)[step] > forecast.path(3)[step] + 1.0,
+                "0.99 lies above 0.9"
+            );
+        }
+    }
+}
+
+#[test]
+fn crossing_levels_are_sorted_and_a_rate_does_not_fall_below_zero() {
+    let card = plain();
+    let bias = [3.0, -50.0, 1.0].repeat(6);
+    for (_, answer) in answers(&constant(&card, &bias), &[nearly_flat(1)]) {
+        let forecast = answer[0].as_ref().unwrap();
+        let (level, unit) = (4.0 / 3.0, 25.0 / 24.0);
+        assert_near(forecast.path(0)[0], 0.0);
+        assert_near(forecast.path(1)[0], level + unit);
+        assert_near(forecast.path(2)[0], level + 3.0 * unit);
+    }
+}
+
+#[test]
+fn a_network_can_repeat_yesterday() {
+    let mut card = card();
+    card.calendar = vec![Feature::YesterdayKnown, Feature::Yesterday];
+    card.levels = levels(&[0.5]);
+    let mut graph = Graph::new();
+    graph.context(&card);
+    let calendar = graph.calendar(&card).unwrap();
+    let yesterday = graph.slice(&calendar, 2, 1, 2);
+    let flat = graph.reshape(&yesterday, &[-1, 6]);
+    graph.quantiles(&card, &flat);
+    let day = 24 * 60;
+    let values: Vec<f64> = (0..day + 60).map(f64::from).collect();
+    let input = workload(60, values, 6);
+    for (engine, answer) in answers(&graph.to_bytes(&card).unwrap(), &[input]) {
+        let forecast = answer[0].as_ref().unwrap();
+        for step in 0..6 {
+            // Step 0 speaks of one minute after the last value, which is 1499.
+            let found = f64::from(forecast.path(0)[step]);
+            assert!(
+                (found - (60.0 + step as f64)).abs() < 0.01,
+                "{engine}, step {step}: {found}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_workload_on_another_step_is_resampled_when_one_step_divides_the_other() {
+    let card = plain();
+    let bias: Vec<f32> = (1..=6).flat_map(|step| [step as f32; 3]).collect();
+    let file = constant(&card, &bias);
+    let flat = |step, horizon| workload(step, vec![4.0; 80], horizon);
+    let batch = [flat(30, 5), flat(120, 3), flat(45, 3)];
+    for (_, answer) in answers(&file, &batch) {
+        let path = |i: usize| answer[i].as_ref().unwrap().path(1).to_vec();
+        assert_eq!(
+            path(0),
+            [8.0, 8.0, 10.0, 12.0, 14.0],
+            "between minutes it is linear"
+        );
+        assert_eq!(path(1), [12.0, 20.0, 28.0], "every second minute");
+        let error = answer[2].as_ref().unwrap_err().to_string();
+        assert!(error.contains("45s") && error.contains("60s"), "{error}");
+    }
+}
+
+#[test]
+fn a_network_for_any_step_takes_the_workloads() {
+    let card = Card {
+        step: Step::Any,
+        normalisation: Normalisation::None,
+        ..plain()
+    };
+    let file = constant(&card, &[2.0; 18]);
+    for (_, answer) in answers(&file, &[workload(45, vec![4.0; 24], 6)]) {
+        let forecast = answer[0].as_ref().unwrap();
+        assert_eq!(forecast.step().as_secs(), 45);
+        assert_eq!(forecast.path(0), [2.0; 6]);
+    }
+}
+
+#[test]
+fn what_a_network_cannot_forecast_is_an_error_of_that_workload_alone() {
+    let card = plain();
+    let mut gaps = vec![f64::NAN; 40];
+    gaps[39] = 1.0;
+    let batch = [
+        nearly_flat(6),
+        nearly_flat(7),
+        workload(60, gaps, 3),
+        nearly_flat(2),
+    ];
+    for (_, answer) in answers(&constant(&card, &[0.0; 18]), &batch) {
+        assert!(answer[0].is_ok() && answer[3].is_ok());
+        let horizon = answer[1].as_ref().unwrap_err().to_string();
+        assert!(
+            horizon.contains("7 steps") && horizon.contains("6 steps"),
+            "{horizon}"
+        );
+        let few = answer[2].as_ref().unwrap_err().to_string();
+        assert!(
+            few.contains("1 observed values, the network needs 12"),
+            "{few}"
+        );
+    }
+}
+
+#[test]
+fn nonsense_is_never_served_and_spoils_no_neighbour() {
+    // The root of the newest value: not a number below the level, which is where a falling load stands.
+    let card = plain();
+    let mut graph = Graph::new();
+    let context = graph.context(&card);
+    let newest = graph.slice(&context, 1, 23, 24);
+    let root = graph.node("Sqrt", &[&newest], &[]);
+    let flat = graph.concat(&[&root; 18], 1);
+    graph.quantiles(&card, &flat);
+    let falling = workload(60, (0..40).rev().map(f64::from).collect(), 6);
+    let rising = workload(60, (0..40).map(f64::from).collect(), 6);
+    for (engine, answer) in answers(&graph.to_bytes(&card).unwrap(), &[falling, rising]) {
+        let error = answer[0].as_ref().unwrap_err().to_string();
+        assert!(error.contains("nonsense: NaN"), "{engine}: {error}");
+        assert!(answer[1].is_ok(), "{engine}");
+    }
+    for (engine, answer) in answers(&constant(&card, &[5000.0; 18]), &[nearly_flat(1)]) {
+        let error = answer[0].as_ref().unwrap_err().to_string();
+        assert!(
+            error.contains("nonsense") && error.contains("largest magnitude is 2"),
+            "{engine}: {error}"
+        );
+    }
+}
+
+// === what is refused ===
+
+#[test]
+fn a_missing_network_names_every_place_that_was_searched() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = configs(folder.path()).remove(0);
+    config.model_dirs.push("/nowhere".into());
+    let error = Networks::new(&config)
+        .unwrap()
+        .load("net")
+        .unwrap_err()
+        .to_string();
+    let first = folder.path().join("net.onnx");
+    assert!(
+        error.contains(&format!("`{}`", first.display())) && error.contains("`/nowhere/net.onnx`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_name_cannot_lead_out_of_the_folders() {
+    let outside = folder_with("net", &constant(&plain(), &[0.0; 18]));
+    let inside = outside.path().join("inside");
+    std::fs::create_dir(&inside).unwrap();
+    let networks = pure_rust(&inside);
+    let long = "a".repeat(101);
+    for name in ["../net", "..", ".net", "a/b", "", "net\0", "nét", &long] {
+        let error = networks.load(name).unwrap_err().to_string();
+        assert!(error.contains("is no name of a network"), "{name}: {error}");
+    }
+}
+
+#[test]
+fn what_is_not_onnx_is_refused() {
+    for junk in [&b"not a network"[..], b"", &[0xff; 64]] {
+        let error = refusal(junk);
+        assert!(error.contains("it is not an ONNX file"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_cut_off_anywhere_is_refused_and_nothing_panics() {
+    let file = mlp(&card(), 8).to_onnx(&card()).unwrap();
+    let folder = folder_with("net", &file);
+    for config in configs(folder.path()) {
+        let networks = Networks::new(&config).unwrap();
+        for cut in (0..file.len()).step_by(file.len() / 23) {
+            put(folder.path(), "net", &file[..cut]);
+            assert!(networks.load("net").is_err(), "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn names_and_shapes_must_be_those_of_the_contract() {
+    let card = plain();
+    let graph_of = |input: &str, dims: &[Dim], output: &str| {
+        let mut graph = Graph::new();
+        let context = graph.input(input, dims);
+        let flat = graph.dense(&context, 18, &[0.0; 18 * 24], &[0.0; 18]);
+        let grid = graph.reshape(&flat, &[-1, 6, 3]);
+        graph.output(output, &grid, &[Dim::Batch, Dim::Fixed(6), Dim::Fixed(3)]);
+        graph.to_bytes_unchecked(&card.to_metadata())
+    };
+    let dims = [Dim::Batch, Dim::Fixed(24)];
+    let name = refusal(&graph_of("history", &dims, "quantiles"));
+    assert!(
+        name.contains("input `history` is unknown") && name.contains("input `context` is missing"),
+        "{name}"
+    );
+    let output = refusal(&graph_of("context", &dims, "y"));
+    assert!(
+        output.contains("output `quantiles` is missing: found `y`"),
+        "{output}"
+    );
+    let batch = refusal(&graph_of(
+        "context",
+        &[Dim::Fixed(4), Dim::Fixed(24)],
+        "quantiles",
+    ));
+    assert!(
+        batch.contains(
+            "input `context` must be float32 [batch (not fixed), 24 (context)], found float32 [4, 24]"
+        ),
+        "{batch}"
+    );
+}
+
+#[test]
+fn a_batch_that_is_fixed_inside_the_network_shows_at_load() {
+    let card = plain();
+    let mut graph = Graph::new();
+    let context = graph.context(&card);
+    let one = graph.reshape(&context, &[1, -1]);
+    let one = graph.slice(&one, 1, 0, 18);
+    graph.quantiles(&card, &one);
+    let error = {
+        let folder = folder_with("net", &graph.to_bytes(&card).unwrap());
+        pure_rust(folder.path())
+            .load("net")
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(
+        error.contains("trial run") && error.contains("[1, 6, 3]"),
+        "{error}"
+    );
+}
+
+#[test]
+fn metadata_must_agree_with_the_network() {
+    let file = |change: fn(&mut Card)| {
+        let mut graph = Graph::new();
+        let mut card = plain();
+        let context = graph.context(&card);
+        let flat = graph.dense(&context, 18, &[0.0; 18 * 24], &[0.0; 18]);
+        graph.quantiles(&card, &flat);
+        change(&mut card);
+        graph.to_bytes_unchecked(&card.to_metadata())
+    };
+    for (change, problem) in [
+        (
+            (|c| c.horizon = 7) as fn(&mut Card),
+            "output `quantiles` must be float32 [batch (not fixed), 7 (horizon)",
+        ),
+        (
+            |c| c.context = 30,
+            "input `context` must be float32 [batch (not fixed), 30 (context)], found float32 [batch, 24]",
+        ),
+        (
+            |c| c.levels = levels(&[0.1, 0.5]),
+            "2 (levels)], found float32 [batch, 6, 3]",
+        ),
+        (
+            |c| c.calendar = vec![Feature::Weekend],
+            "input `calendar` is missing",
+        ),
+        (|c| c.peak_leads = vec![3], "output `peaks` is missing"),
+        (
+            |c| c.levels = levels(&[0.1, 0.9]),
+            "metadata `forescale.levels` is `0.1,0.9`",
+        ),
+    ] {
+        let error = refusal(&file(change));
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+#[test]
+fn peaks_are_checked_when_a_network_has_them() {
+    let mut card = plain();
+    card.peak_leads = vec![2, 6];
+    let mut graph = Graph::new();
+    let context = graph.context(&card);
+    let flat = graph.slice(&context, 1, 0, 18);
+    graph.quantiles(&card, &flat);
+    let peaks = graph.slice(&context, 1, 0, 6);
+    graph.peaks(&card, &peaks);
+    let folder = folder_with("net", &graph.to_bytes(&card).unwrap());
+    for config in configs(folder.path()) {
+        Networks::new(&config).unwrap().load("net").unwrap();
+    }
+    card.peak_leads = vec![2, 4, 6];
+    let error = graph.to_bytes(&card).unwrap_err();
+    assert!(
+        error.contains("output `peaks` must be float32 [batch (not fixed), 3 (peak_leads)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn weights_outside_the_file_and_foreign_operators_are_refused() {
+    let change = |change: fn(&mut ModelProto)| {
+        let mut model = ModelProto::decode(&*constant(&plain(), &[0.0; 18])).unwrap();
+        change(&mut model);
+        model.encode_to_vec()
+    };
+    let outside = refusal(&change(|model| {
+        let weights = &mut model.graph.as_mut().unwrap().initializer[0];
+        weights.data_location = Some(1);
+        weights.external_data = vec![StringStringEntryProto {
+            key: Some("location".to_owned()),
+            value: Some("/etc/passwd".to_owned()),
+        }];
+    }));
+    assert!(
+        outside.contains("weights stand in another file"),
+        "{outside}"
+    );
+    let foreign = refusal(&change(|model| {
+        let mut set = model.opset_import[0].clone();
+        set.domain = Some("com.example".to_owned());
+        model.opset_import.push(set);
+    }));
+    assert!(foreign.contains("operators of `com.example`"), "{foreign}");
+}
+
+#[test]
+fn an_operator_that_no_engine_knows_is_an_error_that_names_it() {
+    let card = plain();
+    let mut graph = Graph::new();
+    let context = graph.context(&card);
+    let flat = graph.node("Clairvoyance", &[&context], &[]);
+    graph.quantiles(&card, &flat);
+    let folder = folder_with("net", &graph.to_bytes(&card).unwrap());
+    for config in configs(folder.path()) {
+        let error = Networks::new(&config)
+            .unwrap()
+            .load("net")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("can't load it") && error.contains("Clairvoyance"),
+            "{error}"
+        );
+    }
+}
+
+// === files that come and go ===
+
+#[test]
+fn a_changed_file_is_loaded_anew_and_a_broken_one_does_not_take_the_old_one_away() {
+    let card = plain();
+    let folder = folder_with("net", &constant(&card, &[0.0; 18]));
+    for config in configs(folder.path()) {
+        put(folder.path(), "net", &constant(&card, &[0.0; 18]));
+        let networks = Networks::new(&config).unwrap();
+        let median = || {
+            let forecast = networks
+                .load("net")?
+                .forecast(&[nearly_flat(1)])
+                .remove(0)?;
+            Ok::<f32, ModelError>(forecast.path(1)[0])
+        };
+        assert_near(median().unwrap(), 4.0 / 3.0);
+
+        let other = recurrent(&card, Cell::Gru, 4, 1).to_onnx(&card).unwrap();
+        put(folder.path(), "net", &other);
+        let changed = median().unwrap();
+        assert!(
+            (changed - 4.0 / 3.0).abs() > 0.01,
+            "another network: {changed}"
+        );
+
+        put(folder.path(), "net", b"broken");
+        assert_near(median().unwrap(), f64::from(changed));
+        let failures = networks.failures();
+        assert!(failures[0].0 == "net" && failures[0].1.to_string().contains("not an ONNX file"));
+
+        std::fs::remove_file(folder.path().join("net.onnx")).unwrap();
+        assert!(
+            median()
+                .unwrap_err()
+                .to_string()
+                .contains("there is no network `net`")
+        );
+    }
+}
+
+#[test]
+fn a_failed_file_is_read_again_only_when_it_changes_or_failures_are_forgotten() {
+    let card = plain();
+    let good = constant(&card, &[0.0; 18]);
+    let broken = vec![0xff; good.len()];
+    let folder = folder_with("net", &broken);
+    let path = folder.path().join("net.onnx");
+    let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let networks = pure_rust(folder.path());
+    networks.load("net").unwrap_err();
+    // Mended in secret: same length, same time.
+    put(folder.path(), "net", &good);
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(modified).unwrap();
+    networks.load("net").unwrap_err();
+    networks.forget_failures();
+    networks.load("net").unwrap();
+    assert_eq!(networks.failures(), []);
+}
+
+#[test]
+fn folders_are_searched_in_order_and_list_their_networks() {
+    let card = plain();
+    let first = folder_with("net", &constant(&card, &[1.0; 18]));
+    let second = folder_with("net", &constant(&card, &[0.0; 18]));
+    put(second.path(), "other", b"whatever");
+    put(second.path(), ".hidden", b"whatever");
+    std::fs::write(second.path().join("README.md"), "").unwrap();
+    let mut config = configs(first.path()).remove(0);
+    config.model_dirs.push(second.path().to_path_buf());
+    let networks = Networks::new(&config).unwrap();
+    assert_eq!(networks.names(), ["net", "other"]);
+    let forecast = networks
+        .load("net")
+        .unwrap()
+        .forecast(&[nearly_flat(1)])
+        .remove(0)
+        .unwrap();
+    assert_near(forecast.path(1)[0], 4.0 / 3.0 + 25.0 / 24.0);
+}
+
+// === engines ===
+
+#[test]
+fn onnx_runtime_demanded_but_missing_is_an_error_and_auto_does_without() {
+    let config = |onnx_engine| Config {
+        onnx_engine,
+        onnx_library: Some("/nowhere/libonnxruntime.so".into()),
+        ..Config::default()
+    };
+    let error = Networks::new(&config(OnnxEngine::OnnxRuntime))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("nothing at `/nowhere/libonnxruntime.so`")
+            && error.contains("`ORT_DYLIB_PATH`"),
+        "{error}"
+    );
+    let networks = Networks::new(&config(OnnxEngine::Auto)).unwrap();
+    assert_eq!(networks.engine(), "rten 0.27");
+}
+
+#[test]
+fn a_library_that_is_none_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("libonnxruntime.so");
+    std::fs::write(&path, "not a library").unwrap();
+    let config = Config {
+        onnx_engine: OnnxEngine::OnnxRuntime,
+        onnx_library: Some(path.clone()),
+        ..Config::default()
+    };
+    let error = Networks::new(&config).unwrap_err().to_string();
+    assert!(error.contains(path.to_str().unwrap()), "{error}");
+}
+
+#[test]
+fn a_damaged_file_is_loaded_or_refused_but_brings_nothing_down() {
+    let card = card();
+    let mut seeded = support::Seeded(7);
+    let mut below = |most: usize| (f64::from(seeded.next().abs()) * (most - 1) as f64) as usize;
+    let folder = tempfile::tempdir().unwrap();
+    let networks: Vec<Networks> = configs(folder.path())
+        .iter()
+        .map(|c| Networks::new(c).unwrap())
+        .collect();
+    for cell in [Cell::Gru, Cell::Lstm] {
+        let file = recurrent(&card, cell, 4, 2).to_onnx(&card).unwrap();
+        for round in 0..100 {
+            let mut damaged = file.clone();
+            for _ in 0..=round % 3 {
+                damaged[below(file.len())] = below(256) as u8;
+            }
+            let name = format!("{cell:?}-{round}");
+            put(folder.path(), &name, &damaged);
+            for networks in &networks {
+                if let Ok(network) = networks.load(&name) {
+                    assert_eq!(network.forecast(&[nearly_flat(2)]).len(), 1);
+                }
+            }
+        }
+    }
+}
