@@ -27,9 +27,10 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use tokio_util::sync::CancellationToken;
 
+use super::Failure;
 use crate::domain::{HumanDuration, ManualClock};
 use crate::simulate::demand::{Demand, Pattern};
-use crate::telemetry;
+use crate::telemetry::{self, LogHandle};
 use driver::Driver;
 use frame::Doors;
 use play::Show;
@@ -82,7 +83,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "ADDR", env = "FORESCALE_HTTP_ADDR")]
     http_addr: Option<SocketAddr>,
     /// Log filter; the live view hides the log unless stderr goes elsewhere
-    #[arg(long, value_name = "FILTER", env = "FORESCALE_LOG", default_value = "error")]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "FORESCALE_LOG",
+        default_value = "error"
+    )]
     log: String,
 }
 
@@ -103,18 +109,22 @@ enum Speed {
 }
 
 /// Runs the demo to its end.
-///
-/// # Errors
-/// When a flag can't be used, a port is taken, or the trigger's metadata is refused.
-pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let setup = args.setup()?;
+pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
+    let setup = args.setup().map_err(Failure::usage)?;
     let watched = args.watched();
-    let log = if watched && std::io::stderr().is_terminal() {
+    // Log lines would tear the view.
+    let filter = if watched && std::io::stderr().is_terminal() {
         "off"
     } else {
         &args.log
     };
-    let log = telemetry::init(log, telemetry::Format::Auto).map_err(|text| anyhow::anyhow!(text))?;
+    let log = telemetry::init(filter, telemetry::Format::Auto)
+        .map_err(|text| Failure::usage(anyhow::anyhow!(text)))?;
+    super::runtime()?.block_on(show(&args, setup, watched, log))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(args: &Args, setup: Setup, watched: bool, log: LogHandle) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     on_signal(&stop)?;
     let clock = Arc::new(ManualClock::at(START));
@@ -131,7 +141,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         announce(&doors);
         Show::Lines(Progress::default())
     };
-    play::play(&mut driver, &mut show, args.pace(watched), &doors, &stop).await?;
+    let pace = args.pace(watched);
+    play::play(&mut driver, &mut show, pace, &doors, &stop).await?;
     // The summary goes to the ordinary screen.
     drop(show);
     print(&driver.summary(), args.format)?;
@@ -141,8 +152,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         stop.cancelled().await;
     }
     drop(driver);
-    stage.clear().await?;
-    Ok(ExitCode::SUCCESS)
+    stage.clear().await
 }
 
 impl Args {
@@ -242,7 +252,9 @@ fn tell(text: &str) {
 fn print(summary: &Summary, format: Format) -> anyhow::Result<()> {
     let text = match format {
         Format::Text => summary.text(),
-        Format::Json => summary.json().context("failed to write the summary as JSON")?,
+        Format::Json => summary
+            .json()
+            .context("failed to write the summary as JSON")?,
     };
     match writeln!(std::io::stdout().lock(), "{text}") {
         // The reader has seen enough.

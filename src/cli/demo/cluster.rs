@@ -73,7 +73,8 @@ impl Cluster {
     /// Meets `demand` for `dt` from `now` on.
     pub(super) fn carry(&mut self, now: Timestamp, dt: Duration, demand: f64) {
         let (ready, total) = (self.pods.ready(now), self.pods.total());
-        self.figures.tick(now, dt, demand, self.capacity, ready, total);
+        self.figures
+            .tick(now, dt, demand, self.capacity, ready, total);
     }
 
     /// Replicas that serve.

@@ -79,7 +79,11 @@ impl<S: Scaler> Driver<S> {
             self.forescale.sync(now, answer);
         }
         let demand = self.demand.value(now + TICK / 2);
-        let tick = Tick { at: now, demand, read };
+        let tick = Tick {
+            at: now,
+            demand,
+            read,
+        };
         plain::step(&mut self.plain, &self.setup, tick);
         self.forescale.carry(now, TICK, demand);
         self.recording.push(tick);
@@ -108,7 +112,10 @@ impl<S: Scaler> Driver<S> {
     pub(super) fn summary(&self) -> Summary {
         let (forescale, plain) = self.totals();
         let differ = super::verdict::costs_differ(&forescale, &plain);
-        let tuned = || self.recording.tuned_to(&self.setup, forescale.replica_hours);
+        let tuned = || {
+            self.recording
+                .tuned_to(&self.setup, forescale.replica_hours)
+        };
         let equal_cost = differ.then(tuned).flatten();
         let run = Run {
             pattern: self.setup.pattern,
@@ -136,7 +143,11 @@ impl<S: Scaler> Driver<S> {
             return;
         };
         let plan = &published.plan;
-        *self.answers.by_basis.entry(plan.basis.to_string()).or_default() += 1;
+        *self
+            .answers
+            .by_basis
+            .entry(plan.basis.to_string())
+            .or_default() += 1;
         if let (Basis::Forecast, Some(model)) = (plan.basis, &plan.model) {
             *self.answers.by_model.entry(model.to_string()).or_default() += 1;
         }

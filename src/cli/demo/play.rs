@@ -125,11 +125,17 @@ mod tests {
         tokio::time::advance(Duration::from_secs(3600)).await;
         let minute = START + Duration::from_secs(60);
         assert_eq!(pace.wait(minute), Duration::ZERO);
-        assert_eq!(pace.wait(minute + Duration::from_secs(60)), Duration::from_secs(1));
+        assert_eq!(
+            pace.wait(minute + Duration::from_secs(60)),
+            Duration::from_secs(1)
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_a_speed_nothing_waits() {
-        assert_eq!(Pace::from(None, START).wait(START + Duration::from_secs(60)), Duration::ZERO);
+        assert_eq!(
+            Pace::from(None, START).wait(START + Duration::from_secs(60)),
+            Duration::ZERO
+        );
     }
 }

@@ -37,7 +37,10 @@ fn line<S: Scaler>(driver: &Driver<S>) -> String {
             || "no forecast".to_owned(),
             |last| {
                 let (low, high) = BAND_PERCENT;
-                format!("forecast {:.0}-{:.0}/s ({low}-{high} %)", last.low, last.high)
+                format!(
+                    "forecast {:.0}-{:.0}/s ({low}-{high} %)",
+                    last.low, last.high
+                )
             },
         );
     let (load, ready) = driver

@@ -52,7 +52,9 @@ impl Live {
         let channel = Channel::from_shared(format!("http://{grpc}"))?
             .connect()
             .await
-            .with_context(|| format!("failed to connect to the demo's own gRPC server at `{grpc}`"))?;
+            .with_context(|| {
+                format!("failed to connect to the demo's own gRPC server at `{grpc}`")
+            })?;
         let mut client = ExternalScalerClient::new(channel);
         let object = ScaledObjectRef {
             name: name.to_owned(),
@@ -60,7 +62,9 @@ impl Live {
             scaler_metadata: metadata.clone().into_iter().collect(),
         };
         let specs = client.get_metric_spec(object.clone()).await;
-        let specs = specs.map_err(|status| anyhow::anyhow!("{}", status.message()))?.into_inner();
+        let specs = specs
+            .map_err(|status| anyhow::anyhow!("{}", status.message()))?
+            .into_inner();
         let spec = specs.metric_specs.into_iter().next();
         let spec = spec.context("the server named no metric")?;
         // KEDA takes the float when it is above zero.
@@ -83,8 +87,18 @@ impl Live {
             scaled_object_ref: Some(self.object.clone()),
             metric_name: self.metric.clone(),
         };
-        let values = self.client.get_metrics(request).await?.into_inner().metric_values;
-        let active = self.client.is_active(self.object.clone()).await?.into_inner().result;
+        let values = self
+            .client
+            .get_metrics(request)
+            .await?
+            .into_inner()
+            .metric_values;
+        let active = self
+            .client
+            .is_active(self.object.clone())
+            .await?
+            .into_inner()
+            .result;
         Ok(values.into_iter().next().map(|value| {
             let served = Served {
                 value: value.metric_value_float,

@@ -101,7 +101,10 @@ mod tests {
         for (event, wish) in [
             (key(KeyCode::Char('q'), none), Some(Wish::Quit)),
             (key(KeyCode::Esc, none), Some(Wish::Quit)),
-            (key(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Wish::Quit)),
+            (
+                key(KeyCode::Char('c'), KeyModifiers::CONTROL),
+                Some(Wish::Quit),
+            ),
             (key(KeyCode::Char('c'), none), None),
             (key(KeyCode::Char(' '), none), Some(Wish::Pause)),
             (Event::Resize(80, 24), Some(Wish::Redraw)),

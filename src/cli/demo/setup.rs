@@ -89,8 +89,10 @@ impl Setup {
             threshold.is_finite() && threshold >= 0.001,
             "`threshold` is `{threshold}`: write a number of at least 0.001"
         );
-        let (min_replicas, max_replicas) =
-            (number(&metadata, "minReplicas")?, number(&metadata, "maxReplicas")?);
+        let (min_replicas, max_replicas) = (
+            number(&metadata, "minReplicas")?,
+            number(&metadata, "maxReplicas")?,
+        );
         ensure!(
             1 <= min_replicas && min_replicas <= max_replicas,
             "`minReplicas` is `{min_replicas}` and `maxReplicas` is `{max_replicas}`: the demo needs 1 <= minReplicas <= maxReplicas"
@@ -149,8 +151,17 @@ mod tests {
     use super::*;
 
     fn setup(set: &[(&str, &str)]) -> anyhow::Result<Setup> {
-        let set: Vec<_> = set.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Setup::new(Pattern::Shop, 1, HumanDuration::from_secs(60), &set, WithoutData::Hold)
+        let set: Vec<_> = set
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        Setup::new(
+            Pattern::Shop,
+            1,
+            HumanDuration::from_secs(60),
+            &set,
+            WithoutData::Hold,
+        )
     }
 
     #[test]

@@ -113,7 +113,9 @@ impl Address {
 
 impl ReplaySource for Replay {
     fn value(&self, query: &str, at: Timestamp) -> Option<f64> {
-        self.knows(query).then(|| self.demand.observed(at)).flatten()
+        self.knows(query)
+            .then(|| self.demand.observed(at))
+            .flatten()
     }
 
     fn now(&self) -> Timestamp {

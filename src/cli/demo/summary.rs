@@ -95,6 +95,12 @@ impl Summary {
         }
     }
 
+    /// What may be concluded.
+    #[cfg(test)]
+    pub(super) fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
     /// For machines: the same as JSON.
     ///
     /// # Errors

@@ -78,8 +78,7 @@ fn wide(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: Rect) {
     let [left, right] = Layout::horizontal(columns).areas(body);
     let halves = [Constraint::Percentage(50), Constraint::Percentage(50)];
     let [load, replicas] = Layout::vertical(halves).areas(left);
-    let [score, why] =
-        Layout::vertical([Constraint::Length(9), Constraint::Min(6)]).areas(right);
+    let [score, why] = Layout::vertical([Constraint::Length(9), Constraint::Min(6)]).areas(right);
     header(canvas, frame, theme, head);
     charts::load(canvas, frame, theme, load);
     charts::replicas(canvas, frame, theme, replicas);

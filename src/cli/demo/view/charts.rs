@@ -19,9 +19,7 @@ type Points = Vec<(f64, f64)>;
 /// Load: the demand that arrives, and the forecast band ahead.
 pub(super) fn load(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: Rect) {
     let demand: Points = past(frame, |point| Some(point.demand));
-    let missing: Points = past(frame, |point| {
-        point.observed.is_none().then_some(0.0)
-    });
+    let missing: Points = past(frame, |point| point.observed.is_none().then_some(0.0));
     let ahead = |value: fn(&crate::cli::demo::frame::BandPoint) -> f64| -> Points {
         frame
             .band
