@@ -1,7 +1,7 @@
 //! The desk: one file a command. Only here is anything written to stdout.
 
 mod check;
-mod demo;
+//mod demo;
 mod serve;
 
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ enum Command {
     /// Answer KEDA: gRPC on 6000, HTTP on 8080
     Serve(serve::Args),
     /// See it work, with nothing else installed: a generated workload, a virtual cluster, a plain HPA beside it
-    Demo(demo::Args),
+    //Demo(demo::Args),
     /// Validate ScaledObject manifests offline and print their effective settings
     Check(check::Args),
 }
@@ -38,13 +38,28 @@ const EXIT_USAGE: u8 = 2;
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
-        Command::Demo(args) => demo::run(args),
-        Command::Check(args) => check::main(&args),
+        //Command::Demo(args) => demo::run(args),
+        Command::Check(args) => check(&args),
     };
     outcome.unwrap_or_else(|failure| {
         complain(&failure.error);
         ExitCode::from(failure.code)
     })
+}
+
+fn check(args: &check::Args) -> Result<ExitCode, Failure> {
+    let mut out = std::io::stdout().lock();
+    match check::run(args, &mut out) {
+        Ok(outcome) => Ok(outcome.exit_code()),
+        Err(error) if broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the reader of stdout has gone away (`forescale check … | head`), which is no fault of ours.
+fn broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// A command that could not do its work.

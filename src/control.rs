@@ -14,7 +14,7 @@ mod persist;
 mod publish;
 mod run;
 mod schedule;
-// pub mod service;
+pub mod service;
 
 pub use engine::{Engine, Parts};
 pub use metrics::Metrics;

@@ -107,11 +107,6 @@ impl History {
         usize::try_from(self.capacity).unwrap_or(usize::MAX)
     }
 
-    /// Distance between two steps.
-    pub fn step(&self) -> Duration {
-        self.step
-    }
-
     /// Stores a value at the grid point that holds `at`; a later call for the same point replaces it; a value that is
     /// not finite, or older than the capacity reaches, is left out.
     pub fn record(&mut self, at: Timestamp, value: f64) {

@@ -1,0 +1,185 @@
+//! The whole service: rooms built from settings, servers bound, the loop supervised, and all of it drained in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Engine, Metrics, Parts};
+use crate::domain::{Clock, SystemClock};
+use crate::knowledge::{Board, Store};
+use crate::monitor::Monitor;
+use crate::settings::Settings;
+use crate::telemetry::{self, Heartbeat, LogHandle, Registry};
+use crate::{admin, analyze, execute, monitor};
+
+/// After a panic the loop starts again, this much later.
+const RESTART_AFTER: Duration = Duration::from_secs(1);
+
+/// A service that holds its ports and has read its snapshot, but does not run yet.
+#[derive(Debug)]
+pub struct Service {
+    engine: Arc<Engine>,
+    grpc: execute::keda::Bound,
+    http: admin::Bound,
+    admin: admin::State,
+    heartbeat: Heartbeat,
+}
+
+impl Service {
+    /// Builds everything and takes both ports.
+    ///
+    /// # Errors
+    /// When a setting can't be used, a port is taken, the snapshot is held by another process, or ONNX Runtime is
+    /// demanded and missing.
+    pub async fn bind(settings: &Settings, log: Option<LogHandle>) -> anyhow::Result<Self> {
+        Self::bind_with(settings, log, Arc::new(SystemClock)).await
+    }
+
+    /// The same on a clock of one's own.
+    ///
+    /// # Errors
+    /// As [`Service::bind`].
+    pub async fn bind_with(
+        settings: &Settings,
+        log: Option<LogHandle>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let mut registry = Registry::default();
+        telemetry::register_build_info(&mut registry);
+        let engine = engine(settings, clock, &mut registry)?;
+        let grpc = execute::keda::Server::bind(settings.keda.clone())?;
+        grpc.metrics().register(&mut registry);
+        let http = admin::Server::bind(&settings.admin).await?;
+        listening("grpc", grpc.local_addr()?);
+        listening("http", http.local_addr()?);
+        let heartbeat = Heartbeat::default();
+        let admin = admin_state(settings, &engine, registry, log, heartbeat.clone());
+        Ok(Self { engine, grpc, http, admin, heartbeat })
+    }
+
+    /// The engine, for a driver that turns it by hand.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Address of the gRPC server.
+    ///
+    /// # Errors
+    /// When the system can't tell.
+    pub fn grpc_addr(&self) -> std::io::Result<SocketAddr> {
+        self.grpc.local_addr()
+    }
+
+    /// Address of the HTTP server.
+    ///
+    /// # Errors
+    /// When the system can't tell.
+    pub fn http_addr(&self) -> std::io::Result<SocketAddr> {
+        self.http.local_addr()
+    }
+
+    /// Runs until `shutdown`: the loop, and both servers. The drain goes in order: gRPC calls and streams end, the loop
+    /// ends its work and writes a last snapshot, HTTP goes last, so that probes are answered until the end.
+    ///
+    /// # Errors
+    /// When a server can't go on.
+    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let engine = Arc::clone(&self.engine);
+        let supervised = supervise(engine, shutdown.clone(), self.heartbeat.clone());
+        let looped = tokio::spawn(supervised);
+        self.serve(looped, shutdown).await
+    }
+
+    /// Runs only the servers until `shutdown`; whoever holds the engine turns it.
+    ///
+    /// # Errors
+    /// When a server can't go on.
+    pub async fn run_servers(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let (heartbeat, stop) = (self.heartbeat.clone(), shutdown.clone());
+        let beating = tokio::spawn(async move {
+            while !stop.is_cancelled() {
+                heartbeat.beat();
+                tokio::time::sleep(RESTART_AFTER).await;
+            }
+        });
+        self.serve(beating, shutdown).await
+    }
+
+    async fn serve(self, looped: JoinHandle<()>, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let context = execute::keda::Context {
+            board: Arc::clone(self.engine.board()),
+            clock: self.engine.clock(),
+        };
+        let http_stop = CancellationToken::new();
+        let readiness = self.grpc.readiness();
+        let http = tokio::spawn(self.http.serve(self.admin, http_stop.clone()));
+        let grpc = tokio::spawn(self.grpc.serve(context, shutdown.clone()));
+        readiness.set(true);
+        let served = grpc.await;
+        // A server that ended by itself takes the rest down with it: better restarted than half alive.
+        shutdown.cancel();
+        looped.await.context("the loop died while shutting down")?;
+        http_stop.cancel();
+        let answered = http.await;
+        served.context("the gRPC server died")??;
+        answered.context("the HTTP server died")??;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn engine(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    registry: &mut Registry,
+) -> anyhow::Result<Arc<Engine>> {
+    let metrics = Metrics::default();
+    metrics.register(registry);
+    let monitor_metrics = monitor::Metrics::default();
+    monitor_metrics.register(registry);
+    let models = analyze::models::Registry::new(&settings.analyze)?;
+    tracing::info!(engine = models.onnx_engine(), "engine of ONNX models");
+    let store = match &settings.knowledge.data_dir {
+        Some(dir) => Some(Arc::new(Store::open(dir)?)),
+        None => None,
+    };
+    let engine = Engine::new(Parts {
+        clock,
+        board: Arc::new(Board::new(settings.knowledge.max_workloads)),
+        monitor: Monitor::new(&settings.monitor, monitor_metrics)?,
+        models: Arc::new(models),
+        store,
+        control: settings.control.clone(),
+        analyze: settings.analyze.clone(),
+        plan: settings.plan.clone(),
+        knowledge: settings.knowledge.clone(),
+        metrics,
+    });
+    let report = engine.restore().context("failed to read the snapshot")?;
+    if report != super::RestoreReport::default() {
+        let (restored, left_out) = (report.restored, report.left_out);
+        tracing::info!(restored, left_out, "snapshot read");
+    }
+    Ok(engine)
+}
+
+fn listening(server: &str, addr: SocketAddr) {
+    tracing::info!(server, %addr, "listening");
+}
+
+/// Runs the loop and starts it again should it ever panic: scaling must not stop with it.
+async fn supervise(engine: Arc<Engine>, shutdown: CancellationToken, heartbeat: Heartbeat) {
+    while let Err(error) =
+        tokio::spawn(Arc::clone(&engine).run(shutdown.clone(), heartbeat.clone())).await
+    {
+        tracing::error!(%error, "the loop died, starting it again");
+        if shutdown.is_cancelled() {
+            return;
+        }
+        tokio::time::sleep(RESTART_AFTER).await;
+    }
+}
