@@ -408,3 +408,51 @@ fn the_health_and_the_live_sample_are_part_of_the_snapshot() {
     store.save(&[Arc::clone(&workload)], NOW).unwrap();
     assert_same(&store.load().unwrap()[0], &workload);
 }
+
+/// `cargo test --lib ten_thousand -- --ignored --nocapture`
+#[test]
+#[ignore = "measures, proves nothing: 10,000 workloads take about 2 GB of memory and disk"]
+fn ten_thousand_workloads_are_saved_and_read_in_seconds() {
+    use std::io::Write as _;
+    let dir = folder();
+    let began = tokio::time::Instant::now;
+    let say = |what: &str, since: tokio::time::Instant, detail: String| {
+        writeln!(std::io::stderr(), "{what}: {:?} {detail}", since.elapsed()).unwrap();
+    };
+    let fill = began();
+    let all: Vec<_> = (0..10_000)
+        .map(|i| samples::full_workload(&format!("web-{i}")))
+        .collect();
+    say("fill", fill, String::new());
+    let heap: usize = all.iter().map(|workload| workload.heap_bytes()).sum();
+    let store = Store::open(dir.path()).unwrap();
+    let size = || {
+        format!(
+            "file {} MiB",
+            fs::metadata(file_of(&dir)).unwrap().len() >> 20
+        )
+    };
+    let first = began();
+    let report = store.save(&all, NOW).unwrap();
+    say(
+        "first save",
+        first,
+        format!("{report:?} {} heap {} MiB", size(), heap >> 20),
+    );
+    for minute in 1..=4 {
+        for workload in &all {
+            workload.learned().history.record(later(minute * 60), 5.0);
+            workload.publish(samples::published(later(minute * 60)));
+        }
+        let next = began();
+        let report = store.save(&all, later(minute * 60)).unwrap();
+        say("next save", next, format!("{report:?} {}", size()));
+    }
+    drop(store);
+    let open = began();
+    let store = Store::open(dir.path()).unwrap();
+    say("open with check", open, String::new());
+    let load = began();
+    let restored = store.load().unwrap();
+    say("load", load, format!("{}", restored.len()));
+}

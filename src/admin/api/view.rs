@@ -1,0 +1,249 @@
+//! A workload as the API shows it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::query::Window;
+use crate::domain::{
+    Forecast, Mode, PastPlan, Plan, Quantile, Series, SourceRef, StandIn, Timestamp, TriggerSpec,
+};
+use crate::knowledge::{Health, Workload};
+
+/// Stands where a tenant may have put a secret.
+const HIDDEN: &str = "***";
+
+/// A workload in the list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Summary {
+    namespace: Arc<str>,
+    name: Arc<str>,
+    id: String,
+    mode: Mode,
+    model: String,
+    query: String,
+    registered_at: Timestamp,
+    last_asked_at: Timestamp,
+    plan: Option<Arc<Plan>>,
+    health: Health,
+    warnings: Vec<String>,
+}
+
+/// A workload with everything.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Detail {
+    #[serde(flatten)]
+    summary: Summary,
+    spec: Value,
+    history: HistoryView,
+    forecast: Option<ForecastView>,
+    recent_plans: Vec<PastPlanView>,
+    fit: Option<FitView>,
+}
+
+/// A stretch of history; missing values are `null`.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HistoryView {
+    start: Timestamp,
+    step_seconds: u64,
+    values: Vec<Option<f64>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ForecastView {
+    origin: Timestamp,
+    step_seconds: u64,
+    levels: Vec<Quantile>,
+    paths: BTreeMap<String, Vec<f32>>,
+    model: Arc<str>,
+    stand_in: Option<StandIn>,
+}
+
+#[derive(Debug, Serialize)]
+struct PastPlanView {
+    at: Timestamp,
+    raw: u32,
+    planned: u32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FitView {
+    at: Timestamp,
+    scores: Vec<ScoreView>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ScoreView {
+    model: Arc<str>,
+    relative_loss: f32,
+    origins: u32,
+}
+
+impl Summary {
+    pub(super) fn of(workload: &Workload) -> Self {
+        let published = workload.published();
+        Self {
+            namespace: Arc::clone(&workload.key.namespace),
+            name: Arc::clone(&workload.key.name),
+            id: workload.key.id().to_string(),
+            mode: workload.spec.mode,
+            model: workload.spec.model.to_string(),
+            query: workload.spec.query.clone(),
+            registered_at: workload.registered_at,
+            last_asked_at: workload.last_asked(),
+            plan: published
+                .as_ref()
+                .map(|published| Arc::clone(&published.plan)),
+            health: published
+                .map(|published| published.health.clone())
+                .unwrap_or_default(),
+            warnings: workload.warnings.clone(),
+        }
+    }
+}
+
+impl Detail {
+    pub(super) fn of(workload: &Workload, window: Window) -> Self {
+        let learned = workload.learned();
+        let step = learned.history.step();
+        let steps = window.since.as_millis().div_ceil(step.as_millis().max(1));
+        let series = learned
+            .history
+            .tail(usize::try_from(steps).unwrap_or(usize::MAX));
+        let recent_plans = learned
+            .memory
+            .recent
+            .iter()
+            .map(PastPlanView::from)
+            .collect();
+        let fit = learned.fit.clone();
+        drop(learned);
+        let published = workload.published();
+        let forecast = published.and_then(|published| published.forecast.clone());
+        Self {
+            summary: Summary::of(workload),
+            spec: spec(&workload.spec),
+            history: HistoryView::of(&series, window.points),
+            forecast: forecast.as_deref().map(ForecastView::from),
+            recent_plans,
+            fit: fit.map(|fit| FitView {
+                at: fit.at,
+                scores: fit
+                    .scores
+                    .iter()
+                    .map(|score| ScoreView {
+                        model: Arc::clone(&score.model),
+                        relative_loss: score.relative_loss,
+                        origins: score.origins,
+                    })
+                    .collect(),
+            }),
+        }
+    }
+}
+
+impl HistoryView {
+    /// At most `points` values: where there are more, several steps become one that shows the highest of them, so that
+    /// peaks stay visible.
+    pub(super) fn of(series: &Series, points: usize) -> Self {
+        let each = series.len().div_ceil(points).max(1);
+        let highest = |steps: &[f64]| {
+            steps
+                .iter()
+                .copied()
+                .filter(|v| v.is_finite())
+                .reduce(f64::max)
+        };
+        Self {
+            start: series.start(),
+            step_seconds: series.step().as_secs() * each as u64,
+            values: series.values().chunks(each).map(highest).collect(),
+        }
+    }
+}
+
+impl From<&Forecast> for ForecastView {
+    fn from(forecast: &Forecast) -> Self {
+        let path = |(index, level): (usize, &Quantile)| {
+            (level.get().to_string(), forecast.path(index).to_vec())
+        };
+        Self {
+            origin: forecast.origin(),
+            step_seconds: forecast.step().as_secs(),
+            levels: forecast.levels().to_vec(),
+            paths: forecast.levels().iter().enumerate().map(path).collect(),
+            model: Arc::clone(&forecast.model),
+            stand_in: forecast.stand_in.clone(),
+        }
+    }
+}
+
+impl From<&PastPlan> for PastPlanView {
+    fn from(past: &PastPlan) -> Self {
+        Self {
+            at: past.at,
+            raw: past.raw,
+            planned: past.planned,
+        }
+    }
+}
+
+/// The effective settings of a trigger, without what might be secret: values of headers and of query parameters, and a
+/// password in an address.
+fn spec(spec: &TriggerSpec) -> Value {
+    let mut spec = spec.clone();
+    let pairs = spec
+        .custom_headers
+        .iter_mut()
+        .chain(&mut spec.query_parameters);
+    pairs.for_each(|(_, value)| HIDDEN.clone_into(value));
+    if let SourceRef::Address(address) = &mut spec.source
+        && let Ok(mut url) = url::Url::parse(address)
+        && (!url.username().is_empty() || url.password().is_some())
+    {
+        // Both fail only for addresses that can't hold credentials in the first place.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        *address = url.to_string();
+    }
+    serde_json::to_value(spec).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::knowledge::samples;
+
+    #[test]
+    fn a_long_history_is_thinned_out_to_its_peaks() {
+        let values = vec![1.0, 5.0, 2.0, f64::NAN, f64::NAN, f64::NAN, 7.0];
+        let series = Series::new(Timestamp::from_secs(600), Duration::from_secs(60), values);
+        let view = HistoryView::of(&series, 3);
+        assert_eq!(view.values, [Some(5.0), None, Some(7.0)]);
+        assert_eq!(view.step_seconds, 180);
+        assert_eq!(HistoryView::of(&series, 100).values.len(), 7);
+    }
+
+    #[test]
+    fn what_might_be_secret_is_not_shown() {
+        let mut shown = samples::spec();
+        shown.query_parameters = vec![("token".into(), "hush".into())];
+        shown.source = SourceRef::Address("https://me:hush@prometheus.example:9090/x".into());
+        let text = spec(&shown).to_string();
+        assert!(!text.contains("hush") && !text.contains("me:"), "{text}");
+        assert!(
+            text.contains("X-Token") && text.contains("prometheus.example:9090/x"),
+            "{text}"
+        );
+    }
+}
