@@ -1,0 +1,141 @@
+//! Plays a run to its end: as fast as it can, or slowed down for the eye.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::driver::Driver;
+use super::frame::{Doors, Frame};
+use super::progress::Progress;
+use super::scaler::Scaler;
+use super::screen::{Screen, Wish};
+use super::setup::START;
+use crate::domain::Timestamp;
+
+/// Real time between two drawings.
+const DRAW_EVERY: Duration = Duration::from_millis(50);
+/// Nothing sleeps longer than this, so that keys are answered.
+const NAP: Duration = Duration::from_millis(20);
+/// A run that is late by more than this (the machine slept, or is slow) does not hurry to catch up.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(1);
+
+/// Who watches.
+#[derive(Debug)]
+pub(super) enum Show {
+    /// A person at a terminal.
+    Screen(Screen),
+    /// A log, or a person who wants no view.
+    Lines(Progress),
+}
+
+/// Ties virtual time to real time.
+#[derive(Debug)]
+struct Pace {
+    speed: Option<f64>,
+    real: Instant,
+    virt: Timestamp,
+}
+
+/// Plays until the run is over, a person quits, or `stop` is cancelled.
+///
+/// # Errors
+/// When the terminal is gone.
+pub(super) async fn play<S: Scaler>(
+    driver: &mut Driver<S>,
+    show: &mut Show,
+    speed: Option<f64>,
+    doors: &Doors,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let mut pace = Pace::from(speed, START);
+    let mut paused = false;
+    let mut drawn: Option<Instant> = None;
+    while !driver.finished() && !stop.is_cancelled() {
+        if let Show::Screen(screen) = show {
+            match screen.wish()? {
+                Some(Wish::Quit) => break,
+                Some(Wish::Pause) => {
+                    paused = !paused;
+                    pace = Pace::from(speed, driver.now());
+                    drawn = None;
+                }
+                Some(Wish::Redraw) => drawn = None,
+                None => {}
+            }
+            if drawn.is_none_or(|at| at.elapsed() >= DRAW_EVERY) {
+                screen.draw(&Frame::of(driver, doors, paused, speed))?;
+                drawn = Some(Instant::now());
+            }
+        }
+        let wait = if paused { NAP } else { pace.wait(driver.now()) };
+        if wait.is_zero() {
+            driver.tick().await;
+            if let Show::Lines(progress) = show {
+                progress.note(driver);
+            }
+        } else {
+            tokio::time::sleep(wait.min(NAP)).await;
+        }
+    }
+    Ok(())
+}
+
+impl Pace {
+    fn from(speed: Option<f64>, virt: Timestamp) -> Self {
+        Self {
+            speed,
+            real: Instant::now(),
+            virt,
+        }
+    }
+
+    /// How long the moment `now` is still ahead.
+    fn wait(&mut self, now: Timestamp) -> Duration {
+        let Some(speed) = self.speed else {
+            return Duration::ZERO;
+        };
+        let due = Duration::from_secs_f64(now.since(self.virt).as_secs_f64() / speed);
+        let passed = self.real.elapsed();
+        if passed > due + FORGIVEN_AFTER {
+            *self = Self::from(self.speed, now);
+        }
+        due.saturating_sub(passed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_speed_of_sixty_makes_a_minute_last_a_second() {
+        let mut pace = Pace::from(Some(60.0), START);
+        let minute = START + Duration::from_secs(60);
+        assert_eq!(pace.wait(minute), Duration::from_secs(1));
+        tokio::time::advance(Duration::from_millis(400)).await;
+        assert_eq!(pace.wait(minute), Duration::from_millis(600));
+        tokio::time::advance(Duration::from_millis(700)).await;
+        assert_eq!(pace.wait(minute), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_that_slept_does_not_make_the_run_hurry() {
+        let mut pace = Pace::from(Some(60.0), START);
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        let minute = START + Duration::from_secs(60);
+        assert_eq!(pace.wait(minute), Duration::ZERO);
+        assert_eq!(
+            pace.wait(minute + Duration::from_secs(60)),
+            Duration::from_secs(1)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_speed_nothing_waits() {
+        assert_eq!(
+            Pace::from(None, START).wait(START + Duration::from_secs(60)),
+            Duration::ZERO
+        );
+    }
+}

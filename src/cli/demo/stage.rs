@@ -1,0 +1,144 @@
+//! The stage of a run: the replay endpoint, and the whole service as `serve` builds it, on a clock that is moved by
+//! hand. Only the loop is not let run by itself: the driver turns it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::setup::QUERY;
+use crate::control::Engine;
+use crate::control::service::Service;
+use crate::domain::{Clock, HumanDuration, ManualClock, Timestamp};
+use crate::monitor::replay::{ReplayServer, ReplaySource};
+use crate::monitor::{DEFAULT_SOURCE, SourceConfig};
+use crate::settings::Settings;
+use crate::simulate::demand::Demand;
+use crate::telemetry::LogHandle;
+
+/// A model may take as long as it needs: on a slow machine a time-out would make a run differ from the same run on
+/// another one.
+const MODEL_TIMEOUT: HumanDuration = HumanDuration::from_secs(600);
+/// Open calls at the end get this long.
+const DRAIN_GRACE: HumanDuration = HumanDuration::from_secs(1);
+
+/// What runs behind a demo.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) engine: Arc<Engine>,
+    pub(super) grpc: SocketAddr,
+    pub(super) http: SocketAddr,
+    stop: CancellationToken,
+    service: JoinHandle<anyhow::Result<()>>,
+    replay: JoinHandle<std::io::Result<()>>,
+}
+
+/// Where the servers shall listen: a wish of the user, or the usual port if it is free.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Address {
+    pub(super) wanted: Option<SocketAddr>,
+    pub(super) usual_port: u16,
+}
+
+/// What the replay endpoint replays.
+#[derive(Debug)]
+struct Replay {
+    demand: Arc<Demand>,
+    clock: Arc<ManualClock>,
+}
+
+impl Stage {
+    /// Starts the servers.
+    ///
+    /// # Errors
+    /// When a port is taken.
+    pub(super) async fn set(
+        demand: Arc<Demand>,
+        clock: Arc<ManualClock>,
+        grpc: Address,
+        http: Address,
+        log: LogHandle,
+    ) -> anyhow::Result<Self> {
+        let stop = CancellationToken::new();
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .context("failed to listen for the replay endpoint")?;
+        let prometheus = listener.local_addr()?;
+        let source = Arc::new(Replay {
+            demand,
+            clock: Arc::clone(&clock),
+        });
+        let replay = tokio::spawn(ReplayServer::new(listener).run(source, stop.clone()));
+        let settings = settings(prometheus, grpc.choose(), http.choose());
+        let service = Service::bind_with(&settings, Some(log), clock).await?;
+        let (grpc, http) = (service.grpc_addr()?, service.http_addr()?);
+        Ok(Self {
+            engine: Arc::clone(service.engine()),
+            grpc,
+            http,
+            service: tokio::spawn(service.run_servers(stop.clone())),
+            stop,
+            replay,
+        })
+    }
+
+    /// Ends the servers.
+    ///
+    /// # Errors
+    /// When one of them had died before.
+    pub(super) async fn clear(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.service.await.context("the service died")??;
+        self.replay.await.context("the replay endpoint died")??;
+        Ok(())
+    }
+}
+
+impl Address {
+    fn choose(self) -> SocketAddr {
+        self.wanted.unwrap_or_else(|| {
+            let usual = SocketAddr::from(([127, 0, 0, 1], self.usual_port));
+            match std::net::TcpListener::bind(usual) {
+                Ok(_) => usual,
+                Err(_) => SocketAddr::from(([127, 0, 0, 1], 0)),
+            }
+        })
+    }
+}
+
+impl ReplaySource for Replay {
+    fn value(&self, query: &str, at: Timestamp) -> Option<f64> {
+        self.knows(query)
+            .then(|| self.demand.observed(at))
+            .flatten()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn knows(&self, query: &str) -> bool {
+        query == QUERY
+    }
+}
+
+fn settings(prometheus: SocketAddr, grpc: SocketAddr, http: SocketAddr) -> Settings {
+    let mut settings = Settings::default();
+    let source = SourceConfig {
+        url: format!("http://{prometheus}"),
+        ..SourceConfig::default()
+    };
+    settings.monitor.sources = BTreeMap::from([(DEFAULT_SOURCE.to_owned(), source)]);
+    settings.keda.addr = grpc;
+    settings.keda.drain_grace = DRAIN_GRACE;
+    settings.admin.addr = http;
+    settings.analyze.model_timeout = MODEL_TIMEOUT;
+    settings.knowledge.data_dir = None;
+    settings.knowledge.forget_after = HumanDuration(Duration::MAX);
+    settings
+}
