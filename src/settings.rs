@@ -136,6 +136,14 @@ impl Settings {
         })
     }
 
+    /// A fingerprint of the effective settings: equal on replicas that were set up alike.
+    pub fn fingerprint(&self) -> String {
+        let state = foldhash::quality::FixedState::default();
+        // Settings are plain data: what can't be written as YAML does not exist in them.
+        let written = serde_yaml::to_string(self).unwrap_or_default();
+        format!("{:016x}", std::hash::BuildHasher::hash_one(&state, written))
+    }
+
     fn apply(&mut self, overrides: Overrides) {
         let sources = &mut self.monitor.sources;
         if let Some(url) = overrides.prometheus {
