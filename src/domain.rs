@@ -3,6 +3,7 @@
 mod duration;
 mod fit;
 mod forecast;
+mod milli;
 mod plan;
 mod quantile;
 mod series;
@@ -13,6 +14,7 @@ mod workload;
 pub use duration::{HumanDuration, HumanDurationError};
 pub use fit::{BandSet, Fit, ModelScore, Profile};
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
+pub use milli::{milli_rounded, milli_truncated, wire_target};
 pub use plan::{Basis, GoodPlan, Limit, PastPlan, Plan, PlanMemory, Reason, Served};
 pub use quantile::{DEFAULT_LEVELS, Quantile, QuantileError};
 pub use series::{Sample, Series};

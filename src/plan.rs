@@ -1,33 +1,36 @@
-//! From forecast to replicas. Pure: same values in, same values out; no clock, no await, no globals.
-//! STUB: to be written by the plan room; these signatures are what `control/` relies on.
+//! From forecast to replicas. Pure: same values in, same values out; no clock, no await, no globals, so that a backtest
+//! is production.
+//!
+//! A plan covers the worst moment of the lead time, because a replica asked for now is Ready only then. Four rules hold
+//! whatever the forecast says:
+//! 1. The measured load is a floor; ramps don't lower it, only `maxReplicas` does.
+//! 2. Without fresh data the last good plan is held or raised by what the last forecast still says, never lowered, and
+//!    an active workload stays active.
+//! 3. In shadow and reactive mode KEDA gets the measured load's number and state, nothing else.
+//! 4. Every limit that moved the number is a [`Reason`](crate::domain::Reason).
+//!
+//! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
+//! the smoothing of `smooth`, `hold` stands in without data, `memory` remembers, `number` writes it for KEDA.
 
-use serde::{Deserialize, Serialize};
+mod case;
+mod config;
+mod hold;
+mod ledger;
+mod load;
+mod memory;
+mod number;
+mod outlook;
+mod predict;
+mod smooth;
+#[cfg(test)]
+mod tests;
 
-use crate::domain::{
-    Forecast, HumanDuration, Plan, PlanMemory, Sample, Served, Timestamp, TriggerSpec,
-};
+pub use config::{Config, ConfigError};
+pub use number::serve;
 
-/// Settings of the planner.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Config {
-    /// Lead time of workloads that give none, before one has been learned.
-    pub default_lead_time: HumanDuration,
-    /// No plan ever asks for more replicas than this, whatever Prometheus says.
-    pub max_replicas: u32,
-    /// A sample older than this (or than three steps, whichever is longer) is no present load.
-    pub stale_after: HumanDuration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            default_lead_time: HumanDuration::from_secs(180),
-            max_replicas: 10_000,
-            stale_after: HumanDuration::from_secs(120),
-        }
-    }
-}
+use crate::domain::{Forecast, Mode, Plan, PlanMemory, Sample, Timestamp, TriggerSpec};
+use case::{Case, Decision};
+use load::Load;
 
 /// What a plan is made from.
 #[derive(Clone, Copy, Debug)]
@@ -45,18 +48,49 @@ pub struct Inputs<'a> {
 }
 
 /// Decides. `None` only when nothing has ever been known: no sample, no last good plan.
+///
+/// The memory that comes back replaces the one that went in. A sample counts as present load while it is no older than
+/// `stale_after` or three steps, whichever is longer; a negative one counts as 0, as in KEDA (keda#7880); one that is
+/// not finite is no sample.
 pub fn decide(config: &Config, inputs: &Inputs<'_>) -> Option<(Plan, PlanMemory)> {
-    let _ = (config, inputs);
-    None
+    let case = Case::new(config, inputs);
+    let load = load::judge(config, inputs);
+    let decision = match (&load, inputs.spec.mode) {
+        (Load::Fresh(sample), Mode::Reactive) => predict::reactive(&case, *sample),
+        (Load::Fresh(sample), Mode::Shadow) => predict::shadow(&case, *sample),
+        (Load::Fresh(sample), Mode::Predictive) => predict::predictive(&case, *sample),
+        (Load::Absent(absent), _) => hold::hold(&case, absent)?,
+    };
+    let memory = memory::remember(&case, &decision);
+    Some((publish(&case, &load, decision), memory))
 }
 
-/// The numbers on the wire for `replicas` at `threshold`.
-pub fn serve(replicas: u32, threshold: f64) -> Served {
-    let _ = (replicas, threshold);
-    Served {
-        value: 0.0,
-        target: 0.0,
-        value_int: 0,
-        target_int: 1,
+/// The decision as a plan, with the numbers on the wire.
+fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
+    let Decision {
+        basis,
+        replicas,
+        planned,
+        active,
+        peak,
+        model,
+        reasons,
+        ..
+    } = decision;
+    Plan {
+        at: case.now,
+        mode: case.spec.mode,
+        basis,
+        replicas,
+        planned,
+        reactive: load.sample().map(|sample| case.measured_need(sample.value)),
+        active,
+        served: serve(replicas, case.spec.threshold),
+        observed: load.sample(),
+        peak,
+        quantile: case.spec.quantile,
+        lead_time: case.lead.into(),
+        model,
+        reasons,
     }
 }

@@ -1,0 +1,120 @@
+//! A plan without fresh data. What is not known is not zero: the last good plan stands, raised by what the last
+//! forecast still expects, never lowered until data returns.
+
+use super::case::{Case, Decision};
+use super::ledger::{Ledger, ago, replicas};
+use super::load::Absent;
+use super::outlook::{Outlook, Seen, over_lead_time};
+use super::predict::activate;
+use super::smooth;
+use crate::domain::{Basis, Limit, Mode};
+
+/// What stands while nothing is measured.
+struct Standing {
+    planned: u32,
+    served: u32,
+    active: bool,
+    text: String,
+}
+
+/// Holds; `None` when there is nothing to hold and there never was a sample.
+pub(super) fn hold(case: &Case<'_>, absent: &Absent) -> Option<Decision> {
+    let standing = standing(case, absent)?;
+    Some(match case.spec.mode {
+        Mode::Predictive => raised(case, standing),
+        Mode::Shadow | Mode::Reactive => served(case, standing),
+    })
+}
+
+/// The last good plan; before there was one, the newest sample however old, or what has been held for it. Without a
+/// good plan nobody knows whether the workload runs, and stopping it by mistake costs more than a replica: it counts
+/// as active.
+fn standing(case: &Case<'_>, absent: &Absent) -> Option<Standing> {
+    let why = &absent.why;
+    if let Some(good) = case.past.last_good() {
+        let made = ago(good.at, case.now);
+        return Some(Standing {
+            planned: good.planned,
+            served: good.served,
+            active: good.active,
+            text: format!("{why}: holding the last good plan, made {made}"),
+        });
+    }
+    let measured = absent.last.map(|sample| case.measured_need(sample.value));
+    let need = measured.max(case.past.previous())?.max(1);
+    Some(Standing {
+        planned: need,
+        served: need,
+        active: true,
+        text: format!(
+            "{why}, and no plan was ever made from fresh data: holding {}",
+            replicas(need)
+        ),
+    })
+}
+
+/// Predictive mode: raised by the forecast, and never below what has been held so far.
+fn raised(case: &Case<'_>, standing: Standing) -> Decision {
+    let before = standing.planned.max(standing.served);
+    // Plans made while holding are remembered too, so a raise is not taken back when the forecast runs out.
+    let held = case
+        .past
+        .previous()
+        .map_or(before, |previous| previous.max(before));
+    let mut ledger = Ledger::open(Limit::Hold, before, held, standing.text);
+    let seen = match over_lead_time(case) {
+        Outlook::Seen(seen) => Some(seen),
+        Outlook::Blind(_) => None,
+    };
+    if let Some(seen) = &seen {
+        let need = smooth::need(case, seen.peak);
+        ledger.raise_to(Limit::Forecast, need, || seen.text(case));
+    }
+    let expected = seen.as_ref().map_or(0.0, |seen| seen.peak.value);
+    let active = standing.active || case.activates(expected);
+    activate(case, active, expected, &mut ledger);
+    ledger.bound(case);
+    decision(case, active, ledger, None, seen)
+}
+
+/// Shadow and reactive mode: the forecast has no say in what KEDA is told.
+fn served(case: &Case<'_>, standing: Standing) -> Decision {
+    let active = standing.active;
+    let mut ledger = Ledger::open(Limit::Hold, standing.served, standing.served, standing.text);
+    match case.spec.mode {
+        Mode::Shadow => ledger.cap(case),
+        Mode::Reactive | Mode::Predictive => ledger.bound(case),
+    }
+    let planned = match case.spec.mode {
+        Mode::Shadow => {
+            let previous = case.past.previous().unwrap_or(0);
+            let seen = super::outlook::worst(case, case.lead);
+            let need = seen.map_or(0, |peak| smooth::need(case, peak));
+            Some(case.bounded(standing.planned.max(previous).max(need)))
+        }
+        Mode::Reactive | Mode::Predictive => None,
+    };
+    decision(case, active, ledger, planned, None)
+}
+
+fn decision(
+    case: &Case<'_>,
+    active: bool,
+    ledger: Ledger,
+    planned: Option<u32>,
+    seen: Option<Seen<'_>>,
+) -> Decision {
+    let replicas = ledger.count();
+    let planned = planned.unwrap_or(replicas);
+    Decision {
+        basis: Basis::Held,
+        replicas,
+        planned,
+        raw: planned.min(case.upper_bound()),
+        active,
+        peak: seen.as_ref().map(|seen| seen.peak),
+        model: seen.map(|seen| seen.forecast.model.clone()),
+        reasons: ledger.close(),
+        fresh: None,
+    }
+}

@@ -1,0 +1,85 @@
+//! What the forecast says about a window ahead, if it still says anything.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::case::Case;
+use super::ledger::{ago, amount, span};
+use crate::domain::{Forecast, Peak};
+
+/// A forecast whose last sample is older than this many of its steps means that the model has been failing.
+const STEPS_UNTIL_OLD: u32 = 4;
+
+/// What the forecast says about the lead time.
+pub(super) enum Outlook<'a> {
+    /// Its worst moment.
+    Seen(Seen<'a>),
+    /// Nothing, and why.
+    Blind(String),
+}
+
+/// The worst moment of the lead time.
+pub(super) struct Seen<'a> {
+    pub(super) peak: Peak,
+    pub(super) forecast: &'a Forecast,
+}
+
+/// Looks over the lead time.
+pub(super) fn over_lead_time<'a>(case: &Case<'a>) -> Outlook<'a> {
+    let Some(forecast) = case.forecast else {
+        return Outlook::Blind("there is no forecast yet".into());
+    };
+    if let Some(peak) = worst(case, case.lead) {
+        return Outlook::Seen(Seen { peak, forecast });
+    }
+    let model = &forecast.model;
+    Outlook::Blind(if forecast.until() <= case.now {
+        let ended = ago(forecast.until(), case.now);
+        format!("the last forecast, by `{model}`, ended {ended}")
+    } else {
+        let lead = span(case.lead);
+        format!("the forecast by `{model}` says nothing usable about the next {lead}")
+    })
+}
+
+/// The worst moment from now on within `ahead`, at the trigger's quantile; `None` where the forecast says nothing.
+pub(super) fn worst(case: &Case<'_>, ahead: Duration) -> Option<Peak> {
+    let forecast = case.forecast?;
+    // The end is rounded up to the grid, so that the shortest look ahead still sees the next step.
+    let until = case.now + ahead.max(Duration::from_millis(1));
+    let peak = forecast.worst(case.spec.quantile, case.now, until)?;
+    peak.value.is_finite().then_some(peak)
+}
+
+impl Seen<'_> {
+    /// The expectation in words, with what limits it.
+    pub(super) fn text(&self, case: &Case<'_>) -> String {
+        let Peak { value, at } = self.peak;
+        let mut text = format!(
+            "`{}` expects a peak of {} in {} ({} quantile of the next {})",
+            self.forecast.model,
+            amount(value),
+            span(at.since(case.now)),
+            case.spec.quantile,
+            span(case.lead),
+        );
+        self.caveats(case, &mut text);
+        text
+    }
+
+    fn caveats(&self, case: &Case<'_>, text: &mut String) {
+        // Writing to a string can't fail.
+        let (now, forecast) = (case.now, self.forecast);
+        if let Some(stand_in) = &forecast.stand_in {
+            let _ = write!(text, ", standing in for `{}`", stand_in.wanted);
+        }
+        if now.since(forecast.origin()) > forecast.step() * STEPS_UNTIL_OLD {
+            let age = ago(forecast.origin(), now);
+            let _ = write!(text, ", from data that ended {age}");
+        }
+        if forecast.until() < now + case.lead {
+            let rest = span(forecast.until().since(now));
+            let _ = write!(text, ", seeing only {rest} ahead");
+        }
+    }
+}

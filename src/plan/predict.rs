@@ -1,0 +1,140 @@
+//! A plan from fresh data: from the expected peak, or the measured load where nothing is expected, to replicas.
+
+use super::case::{Case, Decision};
+use super::ledger::{Ledger, amount, replicas, span};
+use super::outlook::{Outlook, over_lead_time};
+use super::smooth;
+use crate::domain::{Basis, Limit, Sample};
+
+/// KEDA gets the plan.
+pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
+    let outlook = over_lead_time(case);
+    let reactive = case.measured_need(sample.value);
+    let mut ledger = open(case, &outlook, sample.value, reactive);
+    ledger.raise_to(Limit::ObservedFloor, reactive, || {
+        let load = case.load_text(sample.value);
+        format!("the measured load of {load} is above the expectation")
+    });
+    let raw = ledger.count().min(case.upper_bound());
+    smooth::scale_down_window(case, &mut ledger);
+    smooth::ramps(case, reactive, &mut ledger);
+    let expected = expected_load(&outlook);
+    let active = case.activates(sample.value.max(expected));
+    activate(case, active, sample.value.max(expected), &mut ledger);
+    ledger.bound(case);
+    let seen = match outlook {
+        Outlook::Seen(seen) => Some(seen),
+        Outlook::Blind(_) => None,
+    };
+    Decision {
+        basis: if seen.is_some() {
+            Basis::Forecast
+        } else {
+            Basis::Reactive
+        },
+        replicas: ledger.count(),
+        planned: ledger.count(),
+        raw,
+        active,
+        peak: seen.as_ref().map(|seen| seen.peak),
+        model: seen.map(|seen| seen.forecast.model.clone()),
+        reasons: ledger.close(),
+        fresh: Some(sample),
+    }
+}
+
+/// The plan is only published; KEDA gets the measured load's number and state, as if Forescale forecast nothing.
+pub(super) fn shadow(case: &Case<'_>, sample: Sample) -> Decision {
+    let plan = predictive(case, sample);
+    let reactive = case.measured_need(sample.value);
+    let active = case.activates(sample.value);
+    let mut ledger = Ledger::open(Limit::Mode, plan.planned, reactive, {
+        let load = case.load_text(sample.value);
+        let planned = replicas(plan.planned);
+        format!(
+            "in shadow mode KEDA is told the measured load, {load}; the plan of {planned} is only published"
+        )
+    });
+    activate(case, active, sample.value, &mut ledger);
+    // `minReplicas` belongs to the plan: served in shadow it would move the fleet that it must only watch.
+    ledger.cap(case);
+    let replicas = ledger.count();
+    let mut reasons = plan.reasons;
+    reasons.extend(ledger.close());
+    Decision {
+        basis: Basis::Reactive,
+        replicas,
+        active,
+        reasons,
+        ..plan
+    }
+}
+
+/// Nothing is forecast; KEDA gets the measured load's number.
+pub(super) fn reactive(case: &Case<'_>, sample: Sample) -> Decision {
+    let reactive = case.measured_need(sample.value);
+    let active = case.activates(sample.value);
+    let mut ledger = Ledger::open(Limit::Mode, reactive, reactive, {
+        let load = case.load_text(sample.value);
+        format!("in reactive mode the measured load alone decides: {load}")
+    });
+    activate(case, active, sample.value, &mut ledger);
+    ledger.bound(case);
+    Decision {
+        basis: Basis::Reactive,
+        replicas: ledger.count(),
+        planned: ledger.count(),
+        raw: ledger.count(),
+        active,
+        peak: None,
+        model: None,
+        reasons: ledger.close(),
+        fresh: Some(sample),
+    }
+}
+
+/// Where the number starts: at the expected peak, or at the measured load; then the headroom on it.
+fn open(case: &Case<'_>, outlook: &Outlook<'_>, measured: f64, reactive: u32) -> Ledger {
+    let headroom = 1.0 + case.spec.headroom.max(0.0);
+    let (mut ledger, with_headroom) = match outlook {
+        Outlook::Seen(seen) => {
+            let need = case.expected_need(seen.peak.value);
+            let text = seen.text(case);
+            let ledger = Ledger::open(Limit::Forecast, reactive, need, text);
+            (ledger, case.expected_need(seen.peak.value * headroom))
+        }
+        Outlook::Blind(why) => {
+            let text = format!(
+                "the measured load decides, {}: {why}",
+                case.load_text(measured)
+            );
+            let ledger = Ledger::open(Limit::Observed, reactive, reactive, text);
+            (ledger, case.measured_need(measured * headroom))
+        }
+    };
+    ledger.raise_to(Limit::Headroom, with_headroom, || {
+        format!("`headroom` adds {} %", amount(case.spec.headroom * 100.0))
+    });
+    ledger
+}
+
+/// An active workload has at least one replica: KEDA would start it anyway, and a value of 0 would fight that.
+pub(super) fn activate(case: &Case<'_>, active: bool, load: f64, ledger: &mut Ledger) {
+    if active {
+        ledger.raise_to(Limit::Activation, 1, || {
+            format!(
+                "a load of {} measured or expected within {} is above the activation threshold of {}",
+                amount(load),
+                span(case.lead),
+                amount(case.spec.activation_threshold),
+            )
+        });
+    }
+}
+
+fn expected_load(outlook: &Outlook<'_>) -> f64 {
+    match outlook {
+        Outlook::Seen(seen) => seen.peak.value,
+        Outlook::Blind(_) => 0.0,
+    }
+}

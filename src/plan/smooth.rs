@@ -1,0 +1,109 @@
+//! What keeps a plan from flapping: the scale-down window and the ramps. Both are relative to what was planned before;
+//! a first plan is free.
+
+use super::case::Case;
+use super::ledger::{Ledger, amount, replicas, span};
+use super::outlook;
+use crate::domain::{Limit, Peak, Ramp, RampStep};
+
+/// Float noise in a percentage of a replica count.
+const NOISE: f64 = 1e-9;
+
+/// Holds a scale-down while the window behind has asked for more, or the window ahead expects more. It never raises
+/// the plan above the one before.
+pub(super) fn scale_down_window(case: &Case<'_>, ledger: &mut Ledger) {
+    let window = case.spec.scale_down_window.get();
+    let wanted = ledger.count();
+    let Some(before) = case.past.previous().filter(|before| wanted < *before) else {
+        return;
+    };
+    if window.is_zero() {
+        return;
+    }
+    let behind = case.past.highest_raw(case.now - window).unwrap_or(0);
+    let ahead = outlook::worst(case, window);
+    let expected = ahead.map_or(0, |peak| need(case, peak));
+    let held = behind.max(expected).min(before);
+    ledger.raise_to(Limit::ScaleDownWindow, held, || {
+        let window = span(window);
+        match ahead {
+            Some(peak) if expected >= behind => format!(
+                "not scaling down yet: within the coming {window} a peak of {} needs {}",
+                amount(peak.value),
+                replicas(expected),
+            ),
+            _ => format!(
+                "not scaling down yet: the past {window} asked for {}",
+                replicas(behind)
+            ),
+        }
+    });
+}
+
+/// Bounds how fast the plan moves, relative to what was planned one period ago, as the HPA's policies do. `floor`, the
+/// measured load's need, wins over `rampUp`.
+pub(super) fn ramps(case: &Case<'_>, floor: u32, ledger: &mut Ledger) {
+    let Some(before) = case.past.previous() else {
+        return;
+    };
+    match (case.spec.ramp_up, case.spec.ramp_down) {
+        (Some(ramp), _) if ledger.count() > before => {
+            let start = start_of_period(case, ramp).unwrap_or(before);
+            let limit = highest(start, ramp).max(before).max(floor);
+            ledger.lower_to(Limit::RampUp, limit, || {
+                let start = replicas(start);
+                format!(
+                    "`rampUp` of {ramp} from {start}{}",
+                    floor_text(limit == floor)
+                )
+            });
+        }
+        (_, Some(ramp)) if ledger.count() < before => {
+            let start = start_of_period(case, ramp).unwrap_or(before);
+            let limit = lowest(start, ramp).min(before);
+            ledger.raise_to(Limit::RampDown, limit, || {
+                format!("`rampDown` of {ramp} from {}", replicas(start))
+            });
+        }
+        _ => {}
+    }
+}
+
+/// Replicas for a peak, with headroom.
+pub(super) fn need(case: &Case<'_>, peak: Peak) -> u32 {
+    case.expected_need(peak.value * (1.0 + case.spec.headroom.max(0.0)))
+}
+
+fn start_of_period(case: &Case<'_>, ramp: Ramp) -> Option<u32> {
+    case.past.planned_at(case.now - ramp.per.get())
+}
+
+/// The most that a ramp allows; a percentage always lets at least one replica move.
+fn highest(start: u32, ramp: Ramp) -> u32 {
+    match ramp.by {
+        RampStep::Replicas(step) => start.saturating_add(step),
+        RampStep::Percent(percent) => {
+            let limit = f64::from(start) * (1.0 + percent.max(0.0) / 100.0);
+            ((limit * (1.0 - NOISE)).ceil() as u32).max(start.saturating_add(1))
+        }
+    }
+}
+
+/// The least that a ramp allows; a percentage always lets at least one replica move.
+fn lowest(start: u32, ramp: Ramp) -> u32 {
+    match ramp.by {
+        RampStep::Replicas(step) => start.saturating_sub(step),
+        RampStep::Percent(percent) => {
+            let limit = f64::from(start) * (1.0 - percent.clamp(0.0, 100.0) / 100.0);
+            ((limit * (1.0 + NOISE)).floor() as u32).min(start.saturating_sub(1))
+        }
+    }
+}
+
+fn floor_text(at_floor: bool) -> &'static str {
+    if at_floor {
+        ", but never below the measured load"
+    } else {
+        ""
+    }
+}

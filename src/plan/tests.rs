@@ -1,0 +1,161 @@
+//! The planner's behaviour, told as stories: a scenario holds the trigger, the clock and the memory between plans.
+
+mod faults;
+mod freshness;
+mod limits;
+mod modes;
+mod peak;
+mod recall;
+
+use std::time::Duration;
+
+use super::{Config, Inputs, decide};
+use crate::domain::{
+    Forecast, HumanDuration, LeadTime, Limit, Mode, ModelChoice, Plan, PlanMemory, Quantile, Ramp,
+    RampStep, Reason, Sample, SourceRef, Timestamp, TriggerSpec,
+};
+
+const STEP: Duration = Duration::from_mins(1);
+
+/// One workload at 100 per replica with a lead time of 3 minutes, no headroom, no limits.
+struct Scenario {
+    config: Config,
+    spec: TriggerSpec,
+    now: Timestamp,
+    forecast: Option<Forecast>,
+    memory: PlanMemory,
+}
+
+impl Scenario {
+    fn new() -> Self {
+        Self {
+            config: Config::default(),
+            spec: spec(),
+            now: Timestamp::from_secs(1_700_000_040),
+            forecast: None,
+            memory: PlanMemory::default(),
+        }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut TriggerSpec)) -> Self {
+        change(&mut self.spec);
+        self
+    }
+
+    /// A forecast from now on: its 0.9 path step by step, its median at half of that.
+    fn expecting(mut self, path: &[f32]) -> Self {
+        self.expect(path);
+        self
+    }
+
+    fn expect(&mut self, path: &[f32]) {
+        let half = path.iter().map(|value| value / 2.0);
+        let values = half.chain(path.iter().copied()).collect();
+        let levels = [0.5, 0.9]
+            .map(|level| Quantile::new(level).unwrap())
+            .to_vec();
+        let origin = self.now.floor_to(STEP);
+        self.forecast =
+            Some(Forecast::new("test", origin, STEP, levels, values, Some(0.0)).unwrap());
+    }
+
+    fn later(&mut self, secs: u64) -> &mut Self {
+        self.now = self.now + Duration::from_secs(secs);
+        self
+    }
+
+    /// Decides on a sample of `age` seconds.
+    fn sees_aged(&mut self, value: f64, age: u64) -> Option<Plan> {
+        let at = self.now - Duration::from_secs(age);
+        self.decide(Some(Sample { at, value }))
+    }
+
+    /// Decides on a fresh sample.
+    fn sees(&mut self, value: f64) -> Plan {
+        self.sees_aged(value, 10).unwrap()
+    }
+
+    /// Decides without a sample.
+    fn sees_nothing(&mut self) -> Option<Plan> {
+        self.decide(None)
+    }
+
+    fn decide(&mut self, observed: Option<Sample>) -> Option<Plan> {
+        let (plan, memory) = decide(
+            &self.config,
+            &Inputs {
+                now: self.now,
+                spec: &self.spec,
+                observed,
+                forecast: self.forecast.as_ref(),
+                memory: &self.memory,
+            },
+        )?;
+        self.memory = memory;
+        Some(plan)
+    }
+}
+
+fn spec() -> TriggerSpec {
+    TriggerSpec {
+        query: "sum(rate(http_requests_total[1m]))".into(),
+        source: SourceRef::Default,
+        threshold: 100.0,
+        activation_threshold: 0.0,
+        query_parameters: vec![],
+        custom_headers: vec![],
+        namespace: None,
+        ignore_null_values: true,
+        unsafe_ssl: false,
+        timeout: None,
+        mode: Mode::Predictive,
+        model: ModelChoice::Auto,
+        horizon: HumanDuration::from_secs(1800),
+        step: STEP.into(),
+        history: HumanDuration::from_secs(14 * 86_400),
+        interval: HumanDuration::from_secs(15),
+        lead_time: LeadTime::Fixed(HumanDuration::from_secs(180)),
+        headroom: 0.0,
+        quantile: Quantile::new(0.9).unwrap(),
+        shortage_cost: None,
+        min_replicas: None,
+        max_replicas: None,
+        ramp_up: None,
+        ramp_down: None,
+        scale_down_window: HumanDuration::default(),
+        timezone: "UTC".into(),
+        max_replica_hours_per_day: None,
+        latency_query: None,
+        latency_slo: None,
+        replicas_query: None,
+        cpu_query: None,
+        memory_query: None,
+        events: None,
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a ramp as a trigger holds it")]
+fn percent(percent: f64, secs: u64) -> Option<Ramp> {
+    Some(Ramp {
+        by: RampStep::Percent(percent),
+        per: HumanDuration::from_secs(secs),
+    })
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a ramp as a trigger holds it")]
+fn by(replicas: u32, secs: u64) -> Option<Ramp> {
+    Some(Ramp {
+        by: RampStep::Replicas(replicas),
+        per: HumanDuration::from_secs(secs),
+    })
+}
+
+/// The reason of this limit; the plan must have it.
+fn reason(plan: &Plan, limit: Limit) -> &Reason {
+    let found = plan.reasons.iter().find(|reason| reason.limit == limit);
+    found.unwrap_or_else(|| panic!("no {limit:?} in {:#?}", plan.reasons))
+}
+
+fn has(plan: &Plan, limit: Limit) -> bool {
+    plan.reasons.iter().any(|reason| reason.limit == limit)
+}
