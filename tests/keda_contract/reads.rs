@@ -92,13 +92,13 @@ async fn the_target_is_the_one_that_the_planner_made_its_value_for() {
         let mut trigger = keda.trigger(0, &[("query", "sum(x)"), ("threshold", threshold)]);
         let specs = trigger.stream_specs().await.unwrap().message().await;
         let spec = specs.unwrap().unwrap().metric_specs.remove(0);
-        let served = forescale::plan::serve(7, threshold.parse().unwrap());
+        let plan = forescale::plan::serve(7, threshold.parse().unwrap());
         assert_eq!(
             spec.target_size_float.to_bits(),
-            served.target.to_bits(),
+            plan.target.to_bits(),
             "{threshold}"
         );
-        assert_eq!(spec.target_size, served.target_int, "{threshold}");
+        assert_eq!(spec.target_size, plan.target_int, "{threshold}");
 
         let metric = trigger.build_hpa().await.unwrap().remove(0);
         let known = server.board.all();
