@@ -10,7 +10,7 @@ use super::error::{ConfigError, shorten};
 use super::request::{RESERVED_PARAMETERS, is_reserved_header};
 
 const MAX_CONCURRENCY: usize = 1024;
-const MAX_TIMEOUT: Duration = Duration::from_secs(600);
+const MAX_TIMEOUT: Duration = Duration::from_mins(10);
 const MAX_ATTEMPTS: u32 = 10;
 const MAX_POINTS: u64 = 1_000_000;
 const MIN_BODY_BYTES: usize = 4096;
