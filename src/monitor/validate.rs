@@ -221,8 +221,8 @@ impl Check<'_> {
             && retries.max_backoff.get() <= MAX_TIMEOUT;
         self.require(fine, "retries.maxBackoff", || {
             format!(
-                "is `{}` with an `initialBackoff` of `{}`: the initial one must be more than `0s` and at most the \
-                 longest one, which may be up to `10m`",
+                "is `{}` and `initialBackoff` is `{}`: allowed is more than `0s` for the initial one, and from there up \
+                 to `10m` for the longest",
                 retries.max_backoff, retries.initial_backoff
             )
         });
