@@ -10,6 +10,9 @@ use crate::domain::Profile;
 /// Bins are no finer than this: one minute's median over two weeks is mostly noise.
 const BIN: i64 = 300;
 
+/// Bins of a whole week are twice as long: they rest on two or three days, and a fit is kept for every workload.
+const WEEK_BIN: i64 = 2 * BIN;
+
 /// A day this much older counts half.
 const HALF_LIFE_DAYS: f64 = 7.0;
 
@@ -101,8 +104,14 @@ impl Cells {
                 .collect::<Option<Vec<Vec<f64>>>>()?
                 .concat(),
         };
+        let (bin, values) = if kind == Kind::Week && 2 * self.bin <= WEEK_BIN {
+            let pairs = values.chunks_exact(2).map(|pair| f64::midpoint(pair[0], pair[1]));
+            (2 * self.bin, pairs.collect())
+        } else {
+            (self.bin, values)
+        };
         Some(Profile {
-            bin_seconds: self.bin as u32,
+            bin_seconds: bin as u32,
             values: values.into_iter().map(|v| v as f32).collect(),
         })
     }

@@ -5,7 +5,7 @@ use crate::analyze::models::{Look, MEMBERS};
 use crate::analyze::view::View;
 
 /// Origins over all cuts.
-const ORIGINS: usize = 600;
+const ORIGINS: usize = 500;
 
 /// Where the history is cut, as shares of its length.
 const SHARES: [f64; 2] = [0.65, 0.825];
