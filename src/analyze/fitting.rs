@@ -121,10 +121,14 @@ pub(crate) fn origins(view: &View<'_>, skip: usize, until: usize, most: usize) -
     (from..until).rev().step_by(spacing).filter(|i| view.measured(*i)).collect()
 }
 
-/// The shortest spacing that gives at most `most` of `steps` steps and shares no factor with 60.
+/// The shortest spacing that gives at most `most` of `steps` steps and, unless it is a short one anyway, shares no
+/// factor with 60.
 fn spacing(steps: usize, most: usize) -> usize {
     let least = steps.div_ceil(most.max(1)).max(1);
     let coprime = |s: &usize| s % 2 != 0 && s % 3 != 0 && s % 5 != 0;
+    if least < 5 {
+        return least;
+    }
     (least..least + 8).find(coprime).unwrap_or(least)
 }
 

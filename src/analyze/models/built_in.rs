@@ -149,9 +149,9 @@ fn points_of_mix(look: &Look<'_>, fit: &Fit, origin: usize) -> Option<Vec<f64>> 
     points.collect()
 }
 
-/// The newest value and how old it is.
+/// The newest measured value and how old it is.
 fn start(view: &View<'_>) -> Option<Start> {
-    let origin = view.seen.iter().rposition(|v| !v.is_nan())?;
+    let origin = (0..view.len()).rev().find(|index| view.measured(*index))?;
     Some(Start {
         origin,
         age: view.len() - 1 - origin,
