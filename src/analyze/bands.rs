@@ -15,6 +15,9 @@ const PRIOR: f64 = 8.0;
 /// Below so many independent errors the default still has a say.
 const ENOUGH: f64 = 60.0;
 
+/// No offset is larger, so that it fits its type whatever the data.
+const LARGEST: f64 = 1e30;
+
 /// The units that are tried.
 pub(crate) const SCALES: [BandScale; 4] = [
     BandScale::Constant,
@@ -36,7 +39,7 @@ pub(crate) struct Errors {
 
 /// The units of bands at `origin`, by [`SCALES`]; none of them is 0, so that no band collapses.
 pub(crate) fn units(view: &View<'_>, origin: usize) -> [f64; 4] {
-    let least = (0.02 * view.magnitude).max(1e-9);
+    let least = if view.magnitude > 0.0 { 0.02 * view.magnitude } else { 1e-9 };
     let level = view.level(origin).unwrap_or(view.magnitude).abs().max(least);
     let spread = view.spread(origin).unwrap_or(0.05 * level).max(0.005 * level).max(0.1 * least);
     [1.0, level, spread, (level * spread).sqrt()]
@@ -64,7 +67,7 @@ pub(crate) fn measure(model: &str, knots: &[u32], errors: &[Errors], step_secs: 
         by_knot.push(offsets);
     }
     let offsets = (0..DEFAULT_LEVELS.len())
-        .flat_map(|level| by_knot.iter().map(move |offsets| offsets[level] as f32))
+        .flat_map(|level| by_knot.iter().map(move |offsets| offsets[level].clamp(-LARGEST, LARGEST) as f32))
         .collect();
     BandSet {
         model: model.into(),
