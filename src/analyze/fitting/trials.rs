@@ -34,8 +34,20 @@ pub(super) fn cuts(view: &View<'_>) -> Vec<Cut> {
     }
     let tried = ((1.0 - SHARES[0]) * days).min(MOST_DAYS) / days;
     let place = |share: f64| first + ((1.0 - share) * (len - first) as f64) as usize;
-    let (one, two) = (place(tried), place(tried * (1.0 - SHARES[1]) / (1.0 - SHARES[0])));
-    vec![Cut { at: one, until: two }, Cut { at: two, until: len }]
+    let (one, two) = (
+        place(tried),
+        place(tried * (1.0 - SHARES[1]) / (1.0 - SHARES[0])),
+    );
+    vec![
+        Cut {
+            at: one,
+            until: two,
+        },
+        Cut {
+            at: two,
+            until: len,
+        },
+    ]
 }
 
 /// What each model said from each origin, and what came.
@@ -49,7 +61,7 @@ pub(super) struct Trials {
     /// Steps of the history.
     len: usize,
     /// In order of time.
-    pub(super) trials: Vec<Trial>,
+    pub(super) all: Vec<Trial>,
 }
 
 /// What each model said from one origin.
@@ -72,15 +84,17 @@ impl Trials {
             knots: knots.to_vec(),
             spacing: super::spacing(tried, ORIGINS),
             len: view.len(),
-            trials: Vec::new(),
+            all: Vec::new(),
         }
     }
 
     /// Lets every model learn before the cut and forecast after it.
     pub(super) fn run(&mut self, look: &Look<'_>, cut: &Cut) {
         let view = look.view;
-        let learned: Vec<Option<Vec<f32>>> =
-            MEMBERS.iter().map(|member| member.learn(look, cut.at)).collect();
+        let learned: Vec<Option<Vec<f32>>> = MEMBERS
+            .iter()
+            .map(|member| member.learn(look, cut.at))
+            .collect();
         for origin in (cut.at..cut.until).step_by(self.spacing) {
             if !view.measured(origin) {
                 continue;
@@ -88,7 +102,11 @@ impl Trials {
             let at = |knot: &u32| origin + *knot as usize;
             let came = |knot| {
                 let measured = view.measured(at(knot));
-                if measured { view.seen[at(knot)] } else { f64::NAN }
+                if measured {
+                    view.seen[at(knot)]
+                } else {
+                    f64::NAN
+                }
             };
             let actual: Vec<f64> = look.knots.iter().map(came).collect();
             if actual.iter().all(|v| v.is_nan()) {
@@ -100,7 +118,7 @@ impl Trials {
                     .and_then(|learned| member.points(look, learned, origin))
                     .unwrap_or_else(|| vec![f64::NAN; look.knots.len()])
             });
-            self.trials.push(Trial {
+            self.all.push(Trial {
                 origin,
                 units: bands::units(view, origin),
                 points: points.collect(),
@@ -111,27 +129,29 @@ impl Trials {
 
     /// The errors of a model at each knot.
     pub(super) fn errors(&self, model: usize) -> Vec<Errors> {
-        (0..self.knots.len()).map(|knot| self.errors_at(model, knot)).collect()
+        (0..self.knots.len())
+            .map(|knot| self.errors_at(model, knot))
+            .collect()
     }
 
     /// The errors of a model at one knot, in order of time.
     pub(super) fn errors_at(&self, model: usize, knot: usize) -> Errors {
         let mut found = Errors::default();
-        for trial in &self.trials {
+        for trial in &self.all {
             let error = trial.actual[knot] - trial.points[model][knot];
             if error.is_finite() {
-                found.errors.push(error);
+                found.misses.push(error);
                 found.units.push(trial.units);
             }
         }
         let overlap = (f64::from(self.knots[knot]) / self.spacing as f64).max(1.0);
-        found.independent = found.errors.len() as f64 / overlap;
+        found.independent = found.misses.len() as f64 / overlap;
         found
     }
 
     /// Seconds from each origin of [`Trials::errors_at`] to the end of the history.
     pub(super) fn ages_at(&self, model: usize, knot: usize) -> Vec<f64> {
-        self.trials
+        self.all
             .iter()
             .filter(|t| (t.actual[knot] - t.points[model][knot]).is_finite())
             .map(|t| (self.len - t.origin) as f64 * self.step_secs)

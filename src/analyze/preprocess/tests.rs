@@ -34,7 +34,12 @@ fn the_first_steps_of_a_gap_are_held_and_the_rest_stays_missing() {
 
 #[test]
 fn infinite_values_are_missing_and_absurd_ones_are_tamed() {
-    let prepared = prepare(&series(vec![f64::INFINITY, f64::NEG_INFINITY, 1.0, f64::MAX]));
+    let prepared = prepare(&series(vec![
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        1.0,
+        f64::MAX,
+    ]));
     let got = prepared.series.values();
     assert!(got[0].is_nan() && got[1].is_nan());
     assert!(got[3].is_finite() && got[3] <= LARGEST);
@@ -45,7 +50,11 @@ fn an_isolated_outlier_is_replaced_once_it_has_proven_isolated() {
     let mut values = busy(60);
     values[40] = 900.0;
     let early = prepare(&series(values[..=40].to_vec()));
-    assert_eq!(early.series.values()[40].to_bits(), 900.0_f64.to_bits(), "the newest is never touched");
+    assert_eq!(
+        early.series.values()[40].to_bits(),
+        900.0_f64.to_bits(),
+        "the newest is never touched"
+    );
     let late = prepare(&series(values));
     assert!(late.series.values()[40] < 110.0);
     assert_eq!(
@@ -55,7 +64,11 @@ fn an_isolated_outlier_is_replaced_once_it_has_proven_isolated() {
             original: 900.0
         }]
     );
-    assert_eq!(late.seen()[40].to_bits(), 900.0_f64.to_bits(), "a level may still see it");
+    assert_eq!(
+        late.seen()[40].to_bits(),
+        900.0_f64.to_bits(),
+        "a level may still see it"
+    );
 }
 
 #[test]
@@ -108,12 +121,20 @@ fn silence_for_hours_is_believed_at_last() {
 
 #[test]
 fn a_night_of_nothing_every_day_is_no_outage() {
-    let day = |i: usize| if i % DAY < 96 { 0.0 } else { 100.0 + (i % 5) as f64 };
+    let day = |i: usize| {
+        if i % DAY < 96 {
+            0.0
+        } else {
+            100.0 + (i % 5) as f64
+        }
+    };
     let values: Vec<f64> = (0..3 * DAY).map(day).collect();
     let prepared = prepare(&series(values.clone()));
     assert_eq!(prepared.series.values()[DAY + 96..], values[DAY + 96..]);
     assert!(
-        prepared.marks[2 * DAY..].iter().all(|mark| *mark == Mark::Observed),
+        prepared.marks[2 * DAY..]
+            .iter()
+            .all(|mark| *mark == Mark::Observed),
         "the second night is like the first"
     );
 }
