@@ -179,7 +179,7 @@ fn best_scale(errors: &[Errors]) -> BandScale {
 /// Quantiles of the errors in the unit at `unit`, one for each default level.
 fn offsets(at: &Errors, unit: usize) -> [f64; 9] {
     let mut sorted: Vec<f64> = at
-        .errors
+        .misses
         .iter()
         .zip(&at.units)
         .map(|(e, units)| e / units[unit])
