@@ -171,9 +171,10 @@ impl Doors {
             crate::execute::keda::METRIC_NAME,
         );
         format!(
-            "grpcurl -plaintext -d '{}' {} externalscaler.ExternalScaler/GetMetrics",
+            "grpcurl -plaintext -d '{}' {} {}/GetMetrics",
             object.replace('\'', r"'\''"),
-            self.grpc
+            self.grpc,
+            crate::execute::keda::SERVICE_NAME,
         )
     }
 

@@ -4,14 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::control::Engine;
-use crate::domain::Served;
-use crate::execute::keda::proto::external_scaler_client::ExternalScalerClient;
-use crate::execute::keda::proto::{GetMetricsRequest, ScaledObjectRef};
+use crate::execute::keda::Client;
 use crate::knowledge::Published;
 use crate::simulate::keda::Answer;
 
-use anyhow::Context;
-use tonic::transport::Channel;
+use super::setup::NAMESPACE;
 
 /// Something that answers KEDA.
 pub(super) trait Scaler {
@@ -32,10 +29,9 @@ pub(super) trait Scaler {
 #[derive(Debug)]
 pub(super) struct Live {
     engine: Arc<Engine>,
-    client: ExternalScalerClient<Channel>,
-    object: ScaledObjectRef,
-    metric: String,
-    target: f64,
+    client: Client,
+    name: String,
+    metadata: HashMap<String, String>,
 }
 
 impl Live {
@@ -49,65 +45,13 @@ impl Live {
         name: &str,
         metadata: &crate::domain::Metadata,
     ) -> anyhow::Result<Self> {
-        let channel = Channel::from_shared(format!("http://{grpc}"))?
-            .connect()
-            .await
-            .with_context(|| {
-                format!("failed to connect to the demo's own gRPC server at `{grpc}`")
-            })?;
-        let mut client = ExternalScalerClient::new(channel);
-        let object = ScaledObjectRef {
-            name: name.to_owned(),
-            namespace: super::setup::NAMESPACE.to_owned(),
-            scaler_metadata: metadata.clone().into_iter().collect(),
-        };
-        let specs = client.get_metric_spec(object.clone()).await;
-        let specs = specs
-            .map_err(|status| anyhow::anyhow!("{}", status.message()))?
-            .into_inner();
-        let spec = specs.metric_specs.into_iter().next();
-        let spec = spec.context("the server named no metric")?;
-        // KEDA takes the float when it is above zero.
-        let target = if spec.target_size_float > 0.0 {
-            spec.target_size_float
-        } else {
-            spec.target_size as f64
-        };
+        let client = Client::connect(&grpc.to_string(), NAMESPACE, name, metadata).await?;
         Ok(Self {
             engine,
             client,
-            object,
-            metric: spec.metric_name,
-            target,
+            name: name.to_owned(),
+            metadata: metadata.clone().into_iter().collect(),
         })
-    }
-
-    async fn try_ask(&mut self) -> Result<Answer, tonic::Status> {
-        let request = GetMetricsRequest {
-            scaled_object_ref: Some(self.object.clone()),
-            metric_name: self.metric.clone(),
-        };
-        let values = self
-            .client
-            .get_metrics(request)
-            .await?
-            .into_inner()
-            .metric_values;
-        let active = self
-            .client
-            .is_active(self.object.clone())
-            .await?
-            .into_inner()
-            .result;
-        Ok(values.into_iter().next().map(|value| {
-            let served = Served {
-                value: value.metric_value_float,
-                target: 0.0,
-                value_int: value.metric_value,
-                target_int: 1,
-            };
-            (served, active)
-        }))
     }
 }
 
@@ -117,20 +61,19 @@ impl Scaler for Live {
     }
 
     async fn ask(&mut self) -> Answer {
-        self.try_ask().await.unwrap_or_else(|status| {
-            tracing::warn!(code = %status.code(), "KEDA's call failed: {}", status.message());
+        self.client.read().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "KEDA's call failed");
             None
         })
     }
 
     fn target(&self) -> f64 {
-        self.target
+        self.client.target()
     }
 
     fn published(&self) -> Option<Arc<Published>> {
-        let metadata: &HashMap<String, String> = &self.object.scaler_metadata;
         let board = self.engine.board();
-        let workload = board.find(&self.object.namespace, &self.object.name, metadata)?;
+        let workload = board.find(NAMESPACE, &self.name, &self.metadata)?;
         workload.published()
     }
 }
