@@ -89,6 +89,9 @@ pub enum SettingsError {
         /// Why.
         source: std::io::Error,
     },
+    /// A setting, wherever it came from, can't be used.
+    #[error("{0}")]
+    Invalid(String),
     /// The file is no valid settings file; the message names the key and what is allowed.
     #[error("`{}`: {text}", path.display())]
     Parse {
@@ -116,7 +119,19 @@ impl Settings {
             )?,
         };
         settings.apply(overrides);
+        settings.validate()?;
         Ok(settings)
+    }
+
+    /// Checks what the types don't; every mistake is named in one message.
+    fn validate(&self) -> Result<(), SettingsError> {
+        let monitor = self.monitor.validate();
+        let mut mistakes: Vec<String> = monitor.iter().map(ToString::to_string).collect();
+        mistakes.extend(self.plan.validate().err().map(|error| error.to_string()));
+        if mistakes.is_empty() {
+            return Ok(());
+        }
+        Err(SettingsError::Invalid(mistakes.join("\n       ")))
     }
 
     /// Settings from YAML text; `path` is for messages.

@@ -116,7 +116,7 @@ fn unusable(spec: &TriggerSpec, fetched: &Fetched, span: Span, now: Timestamp) -
             format!("the query `{query}` returned no data; no data is not zero"),
         ),
         Some(newest) => (
-            FaultKind::Stale,
+            FaultKind::Empty,
             format!("the query `{query}` has returned no data since {newest}; no data is not zero"),
         ),
     };

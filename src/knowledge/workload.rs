@@ -87,16 +87,14 @@ pub enum FaultKind {
     Query,
     /// More than one series.
     ManySeries,
-    /// No series, or no sample in the window.
+    /// No series, or none any more.
     Empty,
-    /// Only `NaN` or infinite samples.
+    /// The newest samples are `NaN` or infinite.
     NotFinite,
     /// The source's circuit is open after many failures.
     CircuitOpen,
     /// The source is not configured, or the address is not allowed.
     Config,
-    /// The newest sample is old though Prometheus answers.
-    Stale,
     /// The model failed and another one stood in.
     Model,
 }
@@ -268,7 +266,6 @@ impl FaultKind {
             Self::NotFinite => "not-finite",
             Self::CircuitOpen => "circuit-open",
             Self::Config => "config",
-            Self::Stale => "stale",
             Self::Model => "model",
         }
     }

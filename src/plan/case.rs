@@ -13,6 +13,9 @@ const MEASURED_NOISE: f64 = 1e-9;
 /// Forecasts are stored in single precision, so their noise is larger.
 const FORECAST_NOISE: f64 = 1e-6;
 
+/// The least share of one replica's load that an expectation must be above `activationThreshold` to activate.
+const FORESEEN_SHARE: f64 = 0.05;
+
 /// One question to the planner.
 pub(super) struct Case<'a> {
     pub(super) now: Timestamp,
@@ -83,6 +86,13 @@ impl<'a> Case<'a> {
         } else {
             share.ceil() as u32
         }
+    }
+
+    /// Whether the expected load makes the workload active before the measured one does. The band around a load of zero
+    /// is above zero: less than [`FORESEEN_SHARE`] of a replica on top of the threshold wakes nobody, or a workload with
+    /// quiet nights would never sleep.
+    pub(super) fn foresees_activity(&self, expected: f64) -> bool {
+        self.activates(expected - FORESEEN_SHARE * self.spec.threshold)
     }
 
     /// Whether a load makes the workload active.

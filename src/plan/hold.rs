@@ -71,7 +71,7 @@ fn raised(case: &Case<'_>, standing: Standing) -> Decision {
         ledger.raise_to(Limit::Forecast, need, || seen.text(case));
     }
     let expected = seen.as_ref().map_or(0.0, |seen| seen.peak.value);
-    let active = standing.active || case.activates(expected);
+    let active = standing.active || case.foresees_activity(expected);
     activate(case, active, expected, &mut ledger);
     ledger.bound(case);
     decision(case, active, ledger, None, seen)

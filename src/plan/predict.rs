@@ -19,7 +19,7 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
     smooth::scale_down_window(case, &mut ledger);
     smooth::ramps(case, reactive, &mut ledger);
     let expected = expected_load(&outlook);
-    let active = case.activates(sample.value.max(expected));
+    let active = case.activates(sample.value) || case.foresees_activity(expected);
     activate(case, active, sample.value.max(expected), &mut ledger);
     ledger.bound(case);
     let seen = match outlook {

@@ -188,13 +188,13 @@ fn an_active_workload_has_at_least_one_replica_and_an_idle_one_may_have_none() {
 fn the_expected_load_activates_before_the_measured_one_does() {
     let mut scenario = Scenario::new()
         .with(|spec| spec.activation_threshold = 50.0)
-        .expecting(&[0.0, 0.0, 51.0, 500.0]);
+        .expecting(&[0.0, 0.0, 56.0, 500.0]);
     let plan = scenario.sees(0.0);
     assert_eq!((plan.active, plan.replicas), (true, 1));
-    scenario.later(60).expect(&[0.0, 0.0, 50.0, 500.0]);
+    scenario.later(60).expect(&[0.0, 0.0, 55.0, 500.0]);
     assert!(
         !scenario.sees(0.0).active,
-        "at the threshold is not above it"
+        "less than a twentieth of a replica above the threshold wakes nobody"
     );
 }
 
