@@ -446,7 +446,11 @@ impl Block {
     }
 
     fn last_index(&self) -> Option<i64> {
-        let offset = (0..BLOCK).rev().find(|offset| self.is_present(*offset))?;
+        let until = match &self.body {
+            Body::Raw(values) => values.len(),
+            Body::Packed(_) => BLOCK,
+        };
+        let offset = (0..until).rev().find(|offset| self.is_present(*offset))?;
         Some(self.first_index() + offset as i64)
     }
 
