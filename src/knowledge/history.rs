@@ -24,6 +24,7 @@ use crate::domain::{Sample, Series, Timestamp};
 
 /// Steps in a block.
 const BLOCK: usize = 256;
+const BLOCK_STEPS: i64 = 256;
 
 /// The block before the newest is sealed once the newest reaches this far.
 const EXACT_AT_LEAST: usize = 64;
@@ -196,7 +197,7 @@ impl History {
         let values = block.values();
         let offset = values.iter().rposition(|value| !value.is_nan())?;
         Some(Sample {
-            at: self.time_of(block.first_index() + offset as i64),
+            at: self.time_of(block.index_at(offset)),
             value: values[offset],
         })
     }
@@ -404,7 +405,12 @@ impl History {
 
 impl Block {
     fn first_index(&self) -> i64 {
-        self.number.saturating_mul(BLOCK as i64)
+        self.number.saturating_mul(BLOCK_STEPS)
+    }
+
+    #[expect(clippy::cast_possible_wrap, reason = "an offset is below 256")]
+    fn index_at(&self, offset: usize) -> i64 {
+        self.first_index() + offset as i64
     }
 
     fn is_sealed(&self) -> bool {
@@ -451,7 +457,7 @@ impl Block {
             Body::Packed(_) => BLOCK,
         };
         let offset = (0..until).rev().find(|offset| self.is_present(*offset))?;
-        Some(self.first_index() + offset as i64)
+        Some(self.index_at(offset))
     }
 
     fn offset_from(&self, oldest: i64) -> usize {
@@ -460,7 +466,7 @@ impl Block {
 
     fn first_sample_from(&self, oldest: i64) -> Option<i64> {
         let offset = (self.offset_from(oldest)..BLOCK).find(|offset| self.is_present(*offset))?;
-        Some(self.first_index() + offset as i64)
+        Some(self.index_at(offset))
     }
 
     fn count_from(&self, oldest: i64) -> usize {
@@ -488,7 +494,7 @@ impl Block {
 
     fn from_record(record: BlockRecord) -> Option<Self> {
         // A number so far out that its steps can't be counted was never written by us.
-        record.number.checked_add(1)?.checked_mul(BLOCK as i64)?;
+        record.number.checked_add(1)?.checked_mul(BLOCK_STEPS)?;
         if record.steps as usize != BLOCK {
             return None;
         }
@@ -504,7 +510,7 @@ impl Block {
                     && values.iter().all(|value| !value.is_infinite());
                 sound.then_some(Body::Raw(values))?
             }
-            BodyRecord::Packed(packed) => Body::Packed(Packed::from_record(packed)?),
+            BodyRecord::Packed(packed) => Body::Packed(Packed::from_record(&packed)?),
         };
         let block = Self {
             number: record.number,
@@ -526,8 +532,8 @@ impl Body {
 
 /// The block that holds step `index`, and where in it.
 fn place(index: i64) -> (i64, usize) {
-    let block = BLOCK as i64;
-    (index.div_euclid(block), index.rem_euclid(block) as usize)
+    let offset = index.rem_euclid(BLOCK_STEPS);
+    (index.div_euclid(BLOCK_STEPS), offset as usize)
 }
 
 /// The first block that is kept exact while `newest` is the newest step.

@@ -22,7 +22,7 @@ use tracing::warn;
 
 use self::index::{Entry, Index, Sealed};
 use self::records::{Head, RecordError};
-use super::{History, Learned, Published, Workload};
+use super::{Learned, Published, Workload};
 use crate::domain::{Fit, Timestamp, WorkloadId, WorkloadKey};
 
 /// A workload's place in the file: its fingerprint, and a number that tells apart keys with the same fingerprint.
@@ -166,9 +166,9 @@ impl Store {
             }
             transaction.commit()?;
             // Only now is it true: after a failed commit everything counts as unsaved.
-            saved
-                .into_iter()
-                .for_each(|(id, entry)| index.put(id, entry));
+            for (id, entry) in saved {
+                index.put(id, entry);
+            }
             Ok(report)
         })
     }
@@ -197,7 +197,9 @@ impl Store {
                 }
             }
             transaction.commit()?;
-            known.iter().for_each(|(id, _, key)| index.remove(*id, key));
+            for (id, _, key) in &known {
+                index.remove(*id, key);
+            }
             Ok(())
         })
     }
@@ -330,61 +332,39 @@ impl<'t> Tables<'t> {
     fn save(
         &mut self,
         id: WorkloadId,
-        mut entry: Entry,
+        entry: Entry,
         workload: &Workload,
         now: Timestamp,
     ) -> Result<(Entry, usize), redb::Error> {
-        let place = (id.0, entry.slot);
-        let learned = workload.learned();
-        let history = &learned.history;
-        if entry.lineage != Some(history.lineage()) {
-            entry.forget_contents();
+        let changes = Changes::of(entry, workload);
+        let Entry { slot, .. } = changes.entry;
+        let place = (id.0, slot);
+        let mut bytes = 0;
+        for (number, record) in &changes.blocks {
+            self.blocks
+                .insert((id.0, slot, *number), record.as_slice())?;
+            bytes += record.len();
         }
-        let mut bytes = self.save_blocks(place, &entry, history)?;
-        match &learned.fit {
-            Some(fit) if entry.fit_at != Some(fit.at) => {
+        if let Some(kept) = &changes.only_keep {
+            self.remove_blocks(place, |number| kept.binary_search(&number).is_err())?;
+        }
+        match &changes.fit {
+            FitChange::None => {}
+            FitChange::Gone => {
+                self.fits.remove(place)?;
+            }
+            FitChange::New(fit) => {
                 let record = records::encode(fit);
                 self.fits.insert(place, record.as_slice())?;
                 bytes += record.len();
             }
-            None if entry.lineage.is_none() || entry.fit_at.is_some() => {
-                self.fits.remove(place)?;
-            }
-            _ => {}
         }
-        let body = records::encode(&Head::of(workload, &learned));
-        let hash = index::hash(&body);
-        if entry.head != Some(hash) {
-            let record = records::stamp(now, &body);
+        if let Some(body) = &changes.head {
+            let record = records::stamp(now, body);
             self.heads.insert(place, record.as_slice())?;
             bytes += record.len();
         }
-        entry.lineage = Some(history.lineage());
-        entry.saved_edit = Some(history.edits());
-        entry.sealed = Sealed::of(history);
-        entry.fit_at = learned.fit.as_ref().map(|fit| fit.at);
-        entry.head = Some(hash);
-        Ok((entry, bytes))
-    }
-
-    fn save_blocks(
-        &mut self,
-        place: Place,
-        entry: &Entry,
-        history: &History,
-    ) -> Result<usize, redb::Error> {
-        let mut bytes = 0;
-        for (number, record) in history.sealed_since(entry.saved_edit) {
-            let record = records::encode(&record);
-            self.blocks
-                .insert((place.0, place.1, number), record.as_slice())?;
-            bytes += record.len();
-        }
-        if !entry.sealed.only_grew_into(Sealed::of(history)) {
-            let kept: Vec<i64> = history.sealed_numbers().collect();
-            self.remove_blocks(place, |number| kept.binary_search(&number).is_err())?;
-        }
-        Ok(bytes)
+        Ok((changes.entry, bytes))
     }
 
     fn remove_blocks(
@@ -402,6 +382,60 @@ impl<'t> Tables<'t> {
         self.heads.remove(place)?;
         self.fits.remove(place)?;
         self.remove_blocks(place, |_| true)
+    }
+}
+
+/// What a workload has that its entry in the file has not. Taken out of the workload before anything is written, so that
+/// the refresh loop never waits for the disk.
+struct Changes {
+    /// Sealed blocks by number.
+    blocks: Vec<(i64, Vec<u8>)>,
+    /// When blocks have to leave the file: the numbers that stay, rising.
+    only_keep: Option<Vec<i64>>,
+    fit: FitChange,
+    head: Option<Vec<u8>>,
+    /// The entry once all this is written.
+    entry: Entry,
+}
+
+enum FitChange {
+    None,
+    Gone,
+    New(Arc<Fit>),
+}
+
+impl Changes {
+    fn of(mut entry: Entry, workload: &Workload) -> Self {
+        let learned = workload.learned();
+        let history = &learned.history;
+        if entry.lineage != Some(history.lineage()) {
+            entry.forget_contents();
+        }
+        let sealed = history.sealed_since(entry.saved_edit);
+        let blocks = sealed.map(|(number, record)| (number, records::encode(&record)));
+        let only_grew = entry.sealed.only_grew_into(Sealed::of(history));
+        let fit = match &learned.fit {
+            Some(fit) if entry.fit_at != Some(fit.at) => FitChange::New(Arc::clone(fit)),
+            None if entry.lineage.is_none() || entry.fit_at.is_some() => FitChange::Gone,
+            _ => FitChange::None,
+        };
+        let body = records::encode(&Head::of(workload, &learned));
+        let hash = index::hash(&body);
+        let head_changed = entry.head != Some(hash);
+        Self {
+            blocks: blocks.collect(),
+            only_keep: (!only_grew).then(|| history.sealed_numbers().collect()),
+            fit,
+            head: head_changed.then_some(body),
+            entry: Entry {
+                lineage: Some(history.lineage()),
+                saved_edit: Some(history.edits()),
+                sealed: Sealed::of(history),
+                fit_at: learned.fit.as_ref().map(|fit| fit.at),
+                head: Some(hash),
+                ..entry
+            },
+        }
     }
 }
 

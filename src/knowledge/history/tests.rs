@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn at(index: i64) -> Timestamp {
     Timestamp::from_secs(index * 60)
