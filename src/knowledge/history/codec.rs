@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::BLOCK;
+use super::block::BLOCK;
 
 /// The code of a missing step.
 const MISSING: u16 = u16::MAX;
