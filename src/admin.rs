@@ -12,7 +12,7 @@
 //! | `GET /api/v1/status` | version, uptime, engine, sources |
 //!
 //! It reads the board and changes nothing but the log filter. It takes no credentials and shows none, so it belongs behind
-//! the NetworkPolicy of the manifests. `docs/http-api.md` describes each answer.
+//! the `NetworkPolicy` of the manifests. `docs/http-api.md` describes each answer.
 
 mod api;
 mod error;

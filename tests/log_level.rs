@@ -26,7 +26,7 @@ async fn the_log_filter_is_read_and_changed_over_http() {
         registry: Arc::default(),
         log: Some(log.clone()),
         readiness: Readiness::default(),
-        heartbeat: Heartbeat::new(Duration::from_secs(60)),
+        heartbeat: Heartbeat::new(Duration::from_mins(1)),
         info: Info {
             version: String::new(),
             commit: String::new(),

@@ -3,6 +3,12 @@
 //! The test starts itself again as a child that saves in a loop, says which rounds are done, and is killed with SIGKILL
 //! in the middle of it. A second test fills the disk up to a limit on the file's size.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_wrap,
+    reason = "a test, whose helper functions clippy takes for something else; its numbers are small"
+)]
+
 use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -136,7 +142,7 @@ fn save_for_ever(dir: &Path) {
         .load()
         .unwrap()
         .first()
-        .map_or(0, |restored| round_of(&restored.published));
+        .map_or(0, |restored| round_of(restored.published.as_ref()));
     for round in 1..=done {
         all.iter()
             .enumerate()
@@ -159,10 +165,8 @@ fn report(line: &str) {
     writeln!(out, "@{line}").unwrap();
 }
 
-fn round_of(published: &Option<Published>) -> i64 {
-    published
-        .as_ref()
-        .map_or(0, |published| published.plan.at.as_secs())
+fn round_of(published: Option<&Published>) -> i64 {
+    published.map_or(0, |published| published.plan.at.as_secs())
 }
 
 /// Opens the file, checks that it is one whole round, and gives its number.
@@ -173,14 +177,14 @@ fn check(dir: &Path) -> i64 {
     assert_eq!(damaged, 1, "nothing was moved aside");
     let Some(round) = restored
         .first()
-        .map(|restored| round_of(&restored.published))
+        .map(|restored| round_of(restored.published.as_ref()))
     else {
         return 0;
     };
     assert_eq!(restored.len(), WORKLOADS, "all workloads of a save or none");
     for workload in &restored {
         assert_eq!(
-            round_of(&workload.published),
+            round_of(workload.published.as_ref()),
             round,
             "no workload of another round"
         );
@@ -295,7 +299,7 @@ fn a_full_disk_fails_the_save_and_keeps_the_last_snapshot() {
     let done = all
         .iter()
         .filter_map(|report| saved(report))
-        .last()
+        .next_back()
         .expect("some saves fit");
     let failure = all.last().unwrap();
     assert!(

@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_age_is_the_silence_since_the_last_beat() {
-        let heartbeat = Heartbeat::new(Duration::from_secs(60));
+        let heartbeat = Heartbeat::new(Duration::from_mins(1));
         let after = |secs| heartbeat.started + Duration::from_secs(secs);
         assert_eq!(heartbeat.age_at(after(61)), Duration::from_secs(61));
         heartbeat.clone().beat_at(after(61));
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn silence_beyond_the_limit_is_no_life() {
-        let living = Heartbeat::new(Duration::from_secs(3600));
+        let living = Heartbeat::new(Duration::from_hours(1));
         assert!(living.is_fresh());
         let stopped = Heartbeat {
             started: Instant::now().checked_sub(Duration::from_secs(5)).unwrap(),

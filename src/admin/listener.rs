@@ -32,7 +32,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             request: Duration::from_secs(20),
-            idle: Duration::from_secs(120),
+            idle: Duration::from_mins(2),
         }
     }
 }

@@ -21,7 +21,7 @@ pub(super) async fn get(Shared(state): Shared<State>) -> Result<Response, ApiErr
 }
 
 /// Anybody who reaches the port may read; only this machine may write, unless the settings say otherwise.
-pub(super) async fn put(
+pub(super) fn put(
     remote_allowed: bool,
     Shared(state): Shared<State>,
     ConnectInfo(Peer(peer)): ConnectInfo<Peer>,

@@ -17,8 +17,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 /// Alive: this answer, and a refresh loop that turns. A process whose loop is stuck should be started anew.
 pub(super) async fn healthz(Shared(state): Shared<State>) -> Response {
-    let failed = stopped_loop(&state).into_iter().collect();
-    verdict("ok", failed)
+    verdict("ok", stopped_loop(&state).as_slice())
 }
 
 /// Ready: alive, and nothing that the start waits for is missing.
@@ -28,7 +27,8 @@ pub(super) async fn readyz(Shared(state): Shared<State>) -> Response {
         .pending()
         .into_iter()
         .map(|name| format!("waiting for {name}"));
-    verdict("ready", waiting.chain(stopped_loop(&state)).collect())
+    let reasons: Vec<_> = waiting.chain(stopped_loop(&state)).collect();
+    verdict("ready", &reasons)
 }
 
 fn stopped_loop(state: &State) -> Option<String> {
@@ -39,7 +39,7 @@ fn stopped_loop(state: &State) -> Option<String> {
     })
 }
 
-fn verdict(good: &str, reasons: Vec<String>) -> Response {
+fn verdict(good: &str, reasons: &[String]) -> Response {
     if reasons.is_empty() {
         return Json(json!({ "status": good })).into_response();
     }

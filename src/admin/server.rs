@@ -113,7 +113,7 @@ impl Bound {
 
 pub(super) fn router(state: State, remote_log_level: bool) -> Router {
     let put_log_level =
-        move |state, peer, body| log_level::put(remote_log_level, state, peer, body);
+        async move |state, peer, body| log_level::put(remote_log_level, state, peer, body);
     Router::new()
         .route("/", get(page::page))
         .route("/metrics", get(probes::metrics))
@@ -145,6 +145,10 @@ async fn no_such_method(method: Method, uri: Uri) -> ApiError {
         .hint("the `allow` header says what it takes")
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the layer hands it over like this"
+)]
 pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text

@@ -30,7 +30,7 @@ impl Running {
     async fn start() -> Self {
         Self::with(
             Config::default(),
-            Heartbeat::new(Duration::from_secs(3600)),
+            Heartbeat::new(Duration::from_hours(1)),
             Patience::default(),
         )
         .await
@@ -419,7 +419,7 @@ async fn metrics_hold_a_set_of_series_for_each_workload() {
     };
     let quiet = Running::with(
         off,
-        Heartbeat::new(Duration::from_secs(60)),
+        Heartbeat::new(Duration::from_mins(1)),
         Patience::default(),
     )
     .await;
@@ -469,8 +469,8 @@ async fn the_page_needs_nothing_from_elsewhere_and_says_so_to_the_browser() {
     );
 }
 
-#[tokio::test]
-async fn another_machine_may_not_change_the_log_filter_unless_the_settings_say_so() {
+#[test]
+fn another_machine_may_not_change_the_log_filter_unless_the_settings_say_so() {
     use axum::extract::{ConnectInfo, State as Shared};
     use axum::response::IntoResponse;
     let state = State {
@@ -479,10 +479,10 @@ async fn another_machine_may_not_change_the_log_filter_unless_the_settings_say_s
         registry: Arc::default(),
         log: None,
         readiness: Readiness::default(),
-        heartbeat: Heartbeat::new(Duration::from_secs(60)),
+        heartbeat: Heartbeat::new(Duration::from_mins(1)),
         info: info(),
     };
-    let put = async |remote_allowed: bool, peer: &str| {
+    let put = |remote_allowed: bool, peer: &str| {
         let peer = ConnectInfo(listener::Peer(peer.parse().unwrap()));
         let answer = log_level::put(
             remote_allowed,
@@ -490,15 +490,15 @@ async fn another_machine_may_not_change_the_log_filter_unless_the_settings_say_s
             peer,
             Ok("debug".into()),
         );
-        answer.await.into_response().status().as_u16()
+        answer.into_response().status().as_u16()
     };
-    assert_eq!(put(false, "10.0.0.7:1").await, 403);
-    assert_eq!(put(false, "[2001:db8::1]:1").await, 403);
+    assert_eq!(put(false, "10.0.0.7:1"), 403);
+    assert_eq!(put(false, "[2001:db8::1]:1"), 403);
     // 404: past the door, but this process has no log filter; `tests/log_level.rs` has one.
     for peer in ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
-        assert_eq!(put(false, peer).await, 404, "{peer}");
+        assert_eq!(put(false, peer), 404, "{peer}");
     }
-    assert_eq!(put(true, "10.0.0.7:1").await, 404);
+    assert_eq!(put(true, "10.0.0.7:1"), 404);
 }
 
 #[tokio::test]
@@ -522,7 +522,7 @@ async fn a_client_that_never_finishes_its_request_is_let_go() {
     };
     let running = Running::with(
         Config::default(),
-        Heartbeat::new(Duration::from_secs(60)),
+        Heartbeat::new(Duration::from_mins(1)),
         patience,
     )
     .await;
@@ -640,13 +640,13 @@ async fn page_for_the_eye() {
         registry: Arc::default(),
         log: None,
         readiness: Readiness::default(),
-        heartbeat: Heartbeat::new(Duration::from_secs(3600)),
+        heartbeat: Heartbeat::new(Duration::from_hours(1)),
         info: info(),
     };
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
     tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         stop.cancel();
     });
     Server::bind(&config)

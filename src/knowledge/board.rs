@@ -9,18 +9,18 @@ use super::{Restored, Workload};
 use crate::domain::{Timestamp, TriggerSpec, WorkloadId, WorkloadKey};
 
 /// Keys with the same fingerprint lie on one shelf; equality is decided on the whole key.
-type Shelves = HashMap<WorkloadId, Vec<Arc<Workload>>, foldhash::fast::FixedState>;
+type ById = HashMap<WorkloadId, Vec<Arc<Workload>>, foldhash::fast::FixedState>;
 
 #[derive(Debug, Default)]
-struct Shelf {
-    by_id: Shelves,
+struct Shelves {
+    by_id: ById,
     len: usize,
 }
 
 /// All workloads.
 #[derive(Debug)]
 pub struct Board {
-    shelf: RwLock<Shelf>,
+    shelves: RwLock<Shelves>,
     max_workloads: usize,
     arrivals: Mutex<Vec<Arc<Workload>>>,
     arrival: Notify,
@@ -38,7 +38,7 @@ impl Board {
     /// An empty board with room for `max_workloads`.
     pub fn new(max_workloads: usize) -> Self {
         Self {
-            shelf: RwLock::default(),
+            shelves: RwLock::default(),
             max_workloads,
             arrivals: Mutex::default(),
             arrival: Notify::new(),
@@ -53,8 +53,8 @@ impl Board {
         metadata: &HashMap<String, String>,
     ) -> Option<Arc<Workload>> {
         let id = WorkloadId::of(namespace, name, metadata);
-        let shelf = self.read();
-        let found = shelf.by_id.get(&id)?.iter().find(|workload| {
+        let shelves = self.read();
+        let found = shelves.by_id.get(&id)?.iter().find(|workload| {
             let key = &workload.key;
             *key.namespace == *namespace
                 && *key.name == *name
@@ -99,25 +99,25 @@ impl Board {
         make: impl FnOnce(WorkloadKey) -> Workload,
     ) -> Result<Arc<Workload>, BoardFull> {
         let id = key.id();
-        let mut shelf = self.write();
-        if let Some(same) = shelf.by_id.get(&id)
+        let mut shelves = self.write();
+        if let Some(same) = shelves.by_id.get(&id)
             && let Some(there) = same.iter().find(|workload| workload.key == key)
         {
             return Ok(Arc::clone(there));
         }
-        if shelf.len >= self.max_workloads {
+        if shelves.len >= self.max_workloads {
             return Err(BoardFull {
                 max: self.max_workloads,
             });
         }
         let workload = Arc::new(make(key));
-        shelf
+        shelves
             .by_id
             .entry(id)
             .or_default()
             .push(Arc::clone(&workload));
-        shelf.len += 1;
-        drop(shelf);
+        shelves.len += 1;
+        drop(shelves);
         self.newcomers().push(Arc::clone(&workload));
         self.arrival.notify_one();
         Ok(workload)
@@ -126,17 +126,17 @@ impl Board {
     /// Removes a workload.
     pub fn forget(&self, key: &WorkloadKey) {
         let id = key.id();
-        let mut shelf = self.write();
-        let Some(same) = shelf.by_id.get_mut(&id) else {
+        let mut shelves = self.write();
+        let Some(same) = shelves.by_id.get_mut(&id) else {
             return;
         };
         let before = same.len();
         same.retain(|workload| workload.key != *key);
         let removed = before - same.len();
         if same.is_empty() {
-            shelf.by_id.remove(&id);
+            shelves.by_id.remove(&id);
         }
-        shelf.len -= removed;
+        shelves.len -= removed;
     }
 
     /// Every workload, in no particular order.
@@ -177,16 +177,16 @@ impl Board {
     }
 
     // Nothing under the lock panics halfway through a change, so a poisoned lock is still good.
-    fn read(&self) -> RwLockReadGuard<'_, Shelf> {
-        self.shelf.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Shelves> {
+        self.shelves.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn newcomers(&self) -> MutexGuard<'_, Vec<Arc<Workload>>> {
         self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Shelf> {
-        self.shelf.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, Shelves> {
+        self.shelves.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

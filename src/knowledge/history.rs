@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub(super) use self::block::BlockRecord;
-use self::block::{BLOCK, Block, Body, place};
+use self::block::{Block, Body, place};
 use crate::domain::{Sample, Series, Timestamp};
 
 /// The block before the newest is sealed once the newest reaches this far.
@@ -159,7 +159,7 @@ impl History {
         let values = block.values();
         let offset = values.iter().rposition(|value| !value.is_nan())?;
         Some(Sample {
-            at: self.time_of(block.first_index() + offset as i64),
+            at: self.time_of(block.index_at(offset)),
             value: values[offset],
         })
     }

@@ -107,7 +107,7 @@ pub(crate) fn load(at: Timestamp) -> f64 {
 }
 
 pub(crate) fn forecast(origin: Timestamp) -> Forecast {
-    let step = Duration::from_secs(60);
+    let step = Duration::from_mins(1);
     let path = |level: Quantile| {
         (1..=30).map(move |i| {
             let at = origin + step * i;
@@ -127,7 +127,7 @@ pub(crate) fn forecast(origin: Timestamp) -> Forecast {
 }
 
 pub(crate) fn published(at: Timestamp) -> Published {
-    let forecast = Arc::new(forecast(at.floor_to(Duration::from_secs(60))));
+    let forecast = Arc::new(forecast(at.floor_to(Duration::from_mins(1))));
     Published {
         plan: Arc::new(plan(at)),
         forecast: Some(forecast),
@@ -166,7 +166,7 @@ pub(crate) fn plan(at: Timestamp) -> Plan {
         }),
         peak: Some(Peak {
             value: 571.3,
-            at: at + Duration::from_secs(180),
+            at: at + Duration::from_mins(3),
         }),
         quantile: Quantile::new(0.95).unwrap(),
         lead_time: HumanDuration::from_secs(180),

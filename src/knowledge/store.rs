@@ -13,16 +13,18 @@ mod index;
 mod records;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use tracing::warn;
 
-use self::index::{Entry, Index, Sealed};
-use self::records::{Head, RecordError};
-use super::{History, Learned, Published, Workload};
+use self::index::{Entry, Index};
+use self::records::RecordError;
+use self::write::Tables;
+use super::{Learned, Published, Workload};
 use crate::domain::{Fit, Timestamp, WorkloadId, WorkloadKey};
 
 /// A workload's place in the file: its fingerprint, and a number that tells apart keys with the same fingerprint.
@@ -166,9 +168,9 @@ impl Store {
             }
             transaction.commit()?;
             // Only now is it true: after a failed commit everything counts as unsaved.
-            saved
-                .into_iter()
-                .for_each(|(id, entry)| index.put(id, entry));
+            for (id, entry) in saved {
+                index.put(id, entry);
+            }
             Ok(report)
         })
     }
@@ -197,7 +199,9 @@ impl Store {
                 }
             }
             transaction.commit()?;
-            known.iter().for_each(|(id, _, key)| index.remove(*id, key));
+            for (id, _, key) in &known {
+                index.remove(*id, key);
+            }
             Ok(())
         })
     }
@@ -306,102 +310,6 @@ impl std::fmt::Debug for State {
         f.debug_struct("State")
             .field("open", &self.database.is_some())
             .finish_non_exhaustive()
-    }
-}
-
-// === writing one workload ===
-
-struct Tables<'t> {
-    heads: Table<'t, Place, &'static [u8]>,
-    fits: Table<'t, Place, &'static [u8]>,
-    blocks: Table<'t, (u64, u32, i64), &'static [u8]>,
-}
-
-impl<'t> Tables<'t> {
-    fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
-        Ok(Self {
-            heads: transaction.open_table(HEADS)?,
-            fits: transaction.open_table(FITS)?,
-            blocks: transaction.open_table(BLOCKS)?,
-        })
-    }
-
-    /// Writes what differs from `entry`; gives back the entry as it is after a successful commit, and the bytes written.
-    fn save(
-        &mut self,
-        id: WorkloadId,
-        mut entry: Entry,
-        workload: &Workload,
-        now: Timestamp,
-    ) -> Result<(Entry, usize), redb::Error> {
-        let place = (id.0, entry.slot);
-        let learned = workload.learned();
-        let history = &learned.history;
-        if entry.lineage != Some(history.lineage()) {
-            entry.forget_contents();
-        }
-        let mut bytes = self.save_blocks(place, &entry, history)?;
-        match &learned.fit {
-            Some(fit) if entry.fit_at != Some(fit.at) => {
-                let record = records::encode(fit);
-                self.fits.insert(place, record.as_slice())?;
-                bytes += record.len();
-            }
-            None if entry.lineage.is_none() || entry.fit_at.is_some() => {
-                self.fits.remove(place)?;
-            }
-            _ => {}
-        }
-        let body = records::encode(&Head::of(workload, &learned));
-        let hash = index::hash(&body);
-        if entry.head != Some(hash) {
-            let record = records::stamp(now, &body);
-            self.heads.insert(place, record.as_slice())?;
-            bytes += record.len();
-        }
-        entry.lineage = Some(history.lineage());
-        entry.saved_edit = Some(history.edits());
-        entry.sealed = Sealed::of(history);
-        entry.fit_at = learned.fit.as_ref().map(|fit| fit.at);
-        entry.head = Some(hash);
-        Ok((entry, bytes))
-    }
-
-    fn save_blocks(
-        &mut self,
-        place: Place,
-        entry: &Entry,
-        history: &History,
-    ) -> Result<usize, redb::Error> {
-        let mut bytes = 0;
-        for (number, record) in history.sealed_since(entry.saved_edit) {
-            let record = records::encode(&record);
-            self.blocks
-                .insert((place.0, place.1, number), record.as_slice())?;
-            bytes += record.len();
-        }
-        if !entry.sealed.only_grew_into(Sealed::of(history)) {
-            let kept: Vec<i64> = history.sealed_numbers().collect();
-            self.remove_blocks(place, |number| kept.binary_search(&number).is_err())?;
-        }
-        Ok(bytes)
-    }
-
-    fn remove_blocks(
-        &mut self,
-        place: Place,
-        outdated: impl Fn(i64) -> bool,
-    ) -> Result<(), redb::Error> {
-        let whole = (place.0, place.1, i64::MIN)..=(place.0, place.1, i64::MAX);
-        self.blocks
-            .retain_in(whole, |(_, _, number), _| !outdated(number))?;
-        Ok(())
-    }
-
-    fn remove(&mut self, place: Place) -> Result<(), redb::Error> {
-        self.heads.remove(place)?;
-        self.fits.remove(place)?;
-        self.remove_blocks(place, |_| true)
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::admin::error::ApiError;
 use crate::domain::HumanDuration;
 
-const DEFAULT_SINCE: Duration = Duration::from_secs(6 * 3600);
+const DEFAULT_SINCE: Duration = Duration::from_hours(6);
 const DEFAULT_LIMIT: usize = 1000;
 const MAX_LIMIT: usize = 20_000;
 const MAX_POINTS: usize = 50_000;

@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_long_history_is_thinned_out_to_its_peaks() {
         let values = vec![1.0, 5.0, 2.0, f64::NAN, f64::NAN, f64::NAN, 7.0];
-        let series = Series::new(Timestamp::from_secs(600), Duration::from_secs(60), values);
+        let series = Series::new(Timestamp::from_secs(600), Duration::from_mins(1), values);
         let view = HistoryView::of(&series, 3);
         assert_eq!(view.values, [Some(5.0), None, Some(7.0)]);
         assert_eq!(view.step_seconds, 180);

@@ -1,4 +1,4 @@
-//! A stretch of history: 256 steps, plain while new, packed when old.
+//! A stretch of 256 steps, plain or sealed.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,6 +6,7 @@ use super::codec::{self, Packed};
 
 /// Steps in a block.
 pub(super) const BLOCK: usize = 256;
+const BLOCK_STEPS: i64 = 256;
 
 /// 256 steps, from `number * 256` on.
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ pub(in crate::knowledge) struct BlockRecord {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(in crate::knowledge) enum BodyRecord {
+pub(super) enum BodyRecord {
     /// Little-endian `f64`.
     Raw(#[serde(with = "serde_bytes")] Vec<u8>),
     Packed(codec::PackedRecord),
@@ -45,7 +46,12 @@ pub(in crate::knowledge) enum BodyRecord {
 
 impl Block {
     pub(super) fn first_index(&self) -> i64 {
-        self.number.saturating_mul(BLOCK as i64)
+        self.number.saturating_mul(BLOCK_STEPS)
+    }
+
+    #[expect(clippy::cast_possible_wrap, reason = "an offset is below 256")]
+    pub(super) fn index_at(&self, offset: usize) -> i64 {
+        self.first_index() + offset as i64
     }
 
     pub(super) fn is_sealed(&self) -> bool {
@@ -87,8 +93,12 @@ impl Block {
     }
 
     pub(super) fn last_index(&self) -> Option<i64> {
-        let offset = (0..BLOCK).rev().find(|offset| self.is_present(*offset))?;
-        Some(self.first_index() + offset as i64)
+        let until = match &self.body {
+            Body::Raw(values) => values.len(),
+            Body::Packed(_) => BLOCK,
+        };
+        let offset = (0..until).rev().find(|offset| self.is_present(*offset))?;
+        Some(self.index_at(offset))
     }
 
     pub(super) fn offset_from(&self, oldest: i64) -> usize {
@@ -97,7 +107,7 @@ impl Block {
 
     pub(super) fn first_sample_from(&self, oldest: i64) -> Option<i64> {
         let offset = (self.offset_from(oldest)..BLOCK).find(|offset| self.is_present(*offset))?;
-        Some(self.first_index() + offset as i64)
+        Some(self.index_at(offset))
     }
 
     pub(super) fn count_from(&self, oldest: i64) -> usize {
@@ -125,7 +135,7 @@ impl Block {
 
     pub(super) fn from_record(record: BlockRecord) -> Option<Self> {
         // A number so far out that its steps can't be counted was never written by us.
-        record.number.checked_add(1)?.checked_mul(BLOCK as i64)?;
+        record.number.checked_add(1)?.checked_mul(BLOCK_STEPS)?;
         if record.steps as usize != BLOCK {
             return None;
         }
@@ -141,7 +151,7 @@ impl Block {
                     && values.iter().all(|value| !value.is_infinite());
                 sound.then_some(Body::Raw(values))?
             }
-            BodyRecord::Packed(packed) => Body::Packed(Packed::from_record(packed)?),
+            BodyRecord::Packed(packed) => Body::Packed(Packed::from_record(&packed)?),
         };
         let block = Self {
             number: record.number,
@@ -163,6 +173,6 @@ impl Body {
 
 /// The block that holds step `index`, and where in it.
 pub(super) fn place(index: i64) -> (i64, usize) {
-    let block = BLOCK as i64;
-    (index.div_euclid(block), index.rem_euclid(block) as usize)
+    let offset = index.rem_euclid(BLOCK_STEPS);
+    (index.div_euclid(BLOCK_STEPS), offset as usize)
 }

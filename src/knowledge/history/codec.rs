@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::BLOCK;
+use super::block::BLOCK;
 
 /// The code of a missing step.
 const MISSING: u16 = u16::MAX;
@@ -137,7 +137,7 @@ impl Packed {
         }
     }
 
-    pub(super) fn from_record(record: PackedRecord) -> Option<Self> {
+    pub(super) fn from_record(record: &PackedRecord) -> Option<Self> {
         let bounds_fit =
             record.low.is_finite() && record.high.is_finite() && record.low <= record.high;
         if !bounds_fit || (record.scale == Scale::Ratio && record.low <= 0.0) {

@@ -2,11 +2,11 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::block::BodyRecord;
+use super::block::{BLOCK, BodyRecord};
 use super::codec::Packed;
 use super::*;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn at(index: i64) -> Timestamp {
     Timestamp::from_secs(index * 60)

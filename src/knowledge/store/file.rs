@@ -124,18 +124,14 @@ fn initialise(database: &Database) -> Result<(), redb::Error> {
 
 fn free_name(path: &Path) -> PathBuf {
     let now = SystemClock.now().to_rfc3339().replace(':', "-");
-    let name = |n: u32| {
-        let number = if n == 1 {
-            String::new()
-        } else {
-            format!("-{n}")
-        };
-        path.with_file_name(format!("{NAME}.damaged-{now}{number}"))
-    };
-    (1..)
-        .map(name)
-        .find(|path| !path.exists())
-        .unwrap_or_else(|| name(0))
+    let name = |number: &str| path.with_file_name(format!("{NAME}.damaged-{now}{number}"));
+    let mut number = 1;
+    let mut free = name("");
+    while free.exists() {
+        number += 1;
+        free = name(&format!("-{number}"));
+    }
+    free
 }
 
 fn refused(path: &Path, refusal: Refusal) -> StoreError {

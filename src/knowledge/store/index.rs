@@ -16,7 +16,7 @@ pub(super) struct Index {
 /// What of one workload is in the file.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    key: WorkloadKey,
+    pub(super) key: WorkloadKey,
     /// Tells apart keys with the same fingerprint.
     pub(super) slot: u32,
     /// Which history its blocks come from; `None` when that is unknown.
@@ -55,7 +55,9 @@ impl Index {
         if let Some(entry) = same_id.iter().find(|entry| entry.key == *key) {
             return entry.clone();
         }
-        let free = (0..).find(|slot| same_id.iter().all(|entry| entry.slot != *slot));
+        // One slot more than there are entries: one of them is free.
+        let mut slots = 0..=u32::try_from(same_id.len()).unwrap_or(u32::MAX);
+        let free = slots.find(|slot| same_id.iter().all(|entry| entry.slot != *slot));
         let entry = Entry::new(key.clone(), free.unwrap_or(u32::MAX));
         same_id.push(entry.clone());
         entry

@@ -1,6 +1,6 @@
 //! What is written for each workload.
 //!
-//! Each record is a version byte and a MessagePack map with named fields. A field added later has a default, so that
+//! Each record is a version byte and a `MessagePack` map with named fields. A field added later has a default, so that
 //! old records stay readable and old programs skip what they don't know; a change of meaning takes a new version, and a
 //! reader leaves out versions that it doesn't know.
 
