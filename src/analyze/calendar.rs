@@ -19,6 +19,8 @@ pub(crate) struct Calendar {
     first_block: i64,
     /// Seconds east of UTC, one for each block.
     offsets: Vec<i32>,
+    /// Whether the clock is never moved within the table.
+    steady: bool,
 }
 
 impl Calendar {
@@ -29,15 +31,17 @@ impl Calendar {
         let last_block = series.time_of(series.len() + ahead).as_secs().div_euclid(BLOCK);
         // A series of decades would need no table: it is looked up block by block.
         let blocks = (last_block - first_block + 1).clamp(0, 100_000);
-        let offsets = (first_block..first_block + blocks)
+        let offsets: Vec<i32> = (first_block..first_block + blocks)
             .map(|block| offset(&zone, block * BLOCK))
             .collect();
+        let steady = offsets.windows(2).all(|pair| pair[0] == pair[1]);
         Self {
             zone,
             start_ms: series.start().as_millis(),
             step_ms: i64::try_from(series.step().as_millis()).unwrap_or(i64::MAX),
             first_block,
             offsets,
+            steady,
         }
     }
 
@@ -58,7 +62,7 @@ impl Calendar {
     pub(crate) fn steps_back(&self, index: usize, days: i64) -> usize {
         let per_day = DAY * 1000 * days / self.step_ms.max(1);
         let back = usize::try_from(per_day).unwrap_or(0);
-        let Some(plain) = index.checked_sub(back) else {
+        let Some(plain) = index.checked_sub(back).filter(|_| !self.steady) else {
             return back;
         };
         let shift = (self.local(index) - self.local(plain) - DAY * days) * 1000;

@@ -86,10 +86,12 @@ pub(crate) fn pinball(level: f64, actual: f64, forecast: f64) -> f64 {
 
 /// Interpolates linearly in `(xs, ys)`, `xs` rising; the outermost value beyond them; 0 when there is none.
 pub(crate) fn interpolate(xs: &[u32], ys: &[f64], x: f64) -> f64 {
+    let len = xs.len().min(ys.len());
+    let (xs, ys) = (&xs[..len], &ys[..len]);
     let above = xs.partition_point(|known| f64::from(*known) < x);
     match (above.checked_sub(1), xs.get(above)) {
         (None, _) => ys.first().copied().unwrap_or(0.0),
-        (Some(below), None) => ys.get(below).copied().unwrap_or(0.0),
+        (Some(below), None) => ys[below],
         (Some(below), Some(upper)) => {
             let (from, to) = (f64::from(xs[below]), f64::from(*upper));
             ys[below] + (ys[above] - ys[below]) * (x - from) / (to - from)

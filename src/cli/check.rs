@@ -85,16 +85,16 @@ impl Outcome {
 /// When `out` can't be written to. What is wrong with the files is no error here but the [`Outcome`].
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let checker = Checker::new(args.scaler_address.clone());
-    let checked: Vec<_> = args
+    let files: Vec<_> = args
         .files
         .iter()
         .map(|file| check_file(&checker, file))
         .collect();
     match args.format {
-        Format::Text => report::text(&checked, out)?,
-        Format::Json => report::json(&checked, out)?,
+        Format::Text => report::text(&files, out)?,
+        Format::Json => report::json(&files, out)?,
     }
-    let worst = checked.iter().map(|file| file.outcome).max();
+    let worst = files.iter().map(|file| file.outcome).max();
     Ok(worst.unwrap_or(Outcome::Fine))
 }
 

@@ -148,6 +148,9 @@ impl AllowPattern {
             }
             Some(_) => host.strip_prefix("any").map(str::to_owned),
         };
+        if suffix.as_deref() == Some("") {
+            return Err("`*.` needs a domain name behind it".to_owned());
+        }
         Ok(Self { suffix, base })
     }
 

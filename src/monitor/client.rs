@@ -199,3 +199,6 @@ fn build(
         )
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -198,6 +198,14 @@ mod tests {
     }
 
     #[test]
+    fn of_two_starting_pods_the_younger_goes_though_it_would_be_ready_sooner() {
+        let mut pods = Pods::new(slow(), 1);
+        pods.alive = [0, 100, 50].map(|secs| Pod { ready_at: at(secs) }).to_vec();
+        pods.scale_to(2, at(10));
+        assert_eq!((pods.ready(at(60)), pods.ready(at(100))), (1, 2));
+    }
+
+    #[test]
     fn start_up_times_have_their_median_and_a_tail() {
         let mut pods = Pods::new(StartUp::around(Duration::from_secs(90)), 7);
         pods.scale_to(2000, at(0));

@@ -6,11 +6,11 @@ mod features;
 use super::space::Space;
 use super::{Look, Member};
 use crate::analyze::fitting::origins;
-use crate::analyze::solve::{Normal, solution};
+use crate::analyze::solve::Normal;
 use features::{COUNT, Recent};
 
 /// Origins that the coefficients are fitted on, and below which there is no fitting.
-const ORIGINS: usize = 1500;
+const ORIGINS: usize = 1000;
 const FEWEST: usize = 300;
 
 /// Draws coefficients to 0, as a share of the number of origins.
@@ -158,20 +158,14 @@ impl Rows {
             }
         }
         let penalty = vec![PENALTY * self.targets.len() as f64; COUNT];
-        let mut answer = vec![0.0; COUNT];
-        for round in 0..2 {
-            let mut normal = Normal::new(COUNT);
-            for (row, target) in scaled.chunks_exact(COUNT).zip(&self.targets) {
-                let target = target / typical;
-                let weight = if round == 0 {
-                    1.0 / target.abs().max(2.0)
-                } else {
-                    1.0 / (target - solution(row, &answer)).abs().max(1.0)
-                };
-                normal.add(row, target, weight);
-            }
-            answer = normal.solve(&penalty)?;
+        // Errors count by their size, not by its square, as far as one weighting can bring that about: the weights
+        // are those of the naive model's errors.
+        let mut normal = Normal::new(COUNT);
+        for (row, target) in scaled.chunks_exact(COUNT).zip(&self.targets) {
+            let target = target / typical;
+            normal.add(row, target, 1.0 / target.abs().max(1.0));
         }
+        let answer = normal.solve(&penalty)?;
         let back = answer.iter().zip(&sizes);
         Some(back.map(|(c, size)| if *size > 0.0 { c * typical / size } else { 0.0 }).collect())
     }

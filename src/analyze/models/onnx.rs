@@ -26,8 +26,8 @@ use std::time::SystemTime;
 
 use self::engine::Engine;
 pub use self::forecaster::MAX_BATCH;
-use self::forecaster::{OnnxForecaster, in_file};
-use super::super::{Config, Forecaster, ModelError};
+use self::forecaster::OnnxForecaster;
+use crate::analyze::{Config, Forecaster, ModelError};
 
 /// Files larger than this are refused.
 pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -173,7 +173,7 @@ impl Networks {
     }
 
     fn read_file(&self, name: &str, seen: &Stamp) -> Result<OnnxForecaster, ModelError> {
-        let wrong = |why: &str| in_file(&seen.path, why);
+        let wrong = |why: &str| ModelError(format!("network `{}`: {why}", seen.path.display()));
         let mut bytes = Vec::new();
         File::open(&seen.path)
             .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))

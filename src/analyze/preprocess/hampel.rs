@@ -62,11 +62,15 @@ pub(super) fn replace(values: &mut [f64], marks: &mut [Mark]) -> Vec<Outlier> {
 /// What `value` stands out from, if it does.
 fn baseline(window: &Window, value: f64) -> Option<Baseline> {
     let sorted = window.sorted();
-    // Most values lie well inside what was seen lately; they need no deviations.
-    if sorted.len() < WINDOW || (value >= sorted[2] && value <= sorted[WINDOW - 3]) {
+    if sorted.len() < WINDOW {
         return None;
     }
     let median = sorted[WINDOW / 2];
+    // The median deviation is no smaller than the nearer quartile's, which shows at once that most values are usual.
+    let quartile = (median - sorted[WINDOW / 4]).min(sorted[3 * WINDOW / 4] - median);
+    if (value - median).abs() <= THRESHOLD * quartile.max(QUIET * median.abs()) {
+        return None;
+    }
     let mut deviations: Vec<f64> = sorted.iter().map(|v| (v - median).abs()).collect();
     let mad = median_of(&mut deviations).unwrap_or(0.0);
     let limit = THRESHOLD * mad.max(QUIET * median.abs());

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::analyze::stats::Window;
+use crate::analyze::stats::median_of;
 
 /// Silence that is believed at last.
 const LONGEST: Duration = Duration::from_hours(2);
@@ -36,7 +36,8 @@ pub(super) struct Detector<'a> {
     day: usize,
     around: usize,
     longest: usize,
-    recent: Window,
+    /// Newest last; trimmed now and then.
+    recent: Vec<f64>,
     falls: Vec<usize>,
     state: State,
 }
@@ -56,7 +57,7 @@ impl<'a> Detector<'a> {
             day: steps(Duration::from_hours(24)).max(1),
             around: steps(AROUND),
             longest: steps(LONGEST).max(3),
-            recent: Window::new(WINDOW),
+            recent: Vec::with_capacity(2 * WINDOW),
             falls: Vec::new(),
             state: State::Up,
         }
@@ -80,6 +81,9 @@ impl<'a> Detector<'a> {
             }
         }
         if !value.is_nan() {
+            if self.recent.len() == 2 * WINDOW {
+                self.recent.drain(..WINDOW);
+            }
             self.recent.push(value);
         }
         false
@@ -87,12 +91,14 @@ impl<'a> Detector<'a> {
 
     /// The load before, if `value` is a sudden fall of a busy workload to nothing.
     fn fallen(&self, value: f64) -> Option<f64> {
-        let sorted = self.recent.sorted();
-        if value.is_nan() || sorted.len() < WINDOW {
+        let recent = &self.recent[self.recent.len().checked_sub(WINDOW)?..];
+        // Recent values all lie above a fifth of their median, so a fall to a fiftieth is one to a tenth of the last.
+        if value.is_nan() || value > NOTHING / BUSY * recent[WINDOW - 1] {
             return None;
         }
-        let usual = sorted[WINDOW / 2];
-        (usual > 0.0 && sorted[0] >= BUSY * usual && value <= NOTHING * usual).then_some(usual)
+        let usual = median_of(&mut recent.to_vec())?;
+        let busy = usual > 0.0 && recent.iter().all(|v| *v >= BUSY * usual);
+        (busy && value <= NOTHING * usual).then_some(usual)
     }
 
     fn is_habit(&self, index: usize, before: f64) -> bool {

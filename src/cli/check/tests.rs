@@ -167,8 +167,13 @@ fn any_trigger_index_in_any_document_and_list_is_found() {
         "  triggers:\n",
         "  triggers:\n    - type: cpu\n      metadata: {value: \"60\"}\n",
     );
-    let listed: String = second.lines().map(|line| format!("    {line}\n")).collect();
-    let listed = listed.replacen("    apiVersion", "  - apiVersion", 1);
+    let indented: Vec<_> = second.lines().map(|line| format!("    {line}")).collect();
+    let listed = indented
+        .join(
+            "
+",
+        )
+        .replacen("    apiVersion", "  - apiVersion", 1);
     for text in [
         format!("{}---\n{second}", manifest("", GOOD)),
         format!("kind: List\nitems:\n{listed}"),

@@ -352,12 +352,16 @@ mod tests {
 
     #[test]
     fn a_bomb_of_aliases_is_refused() {
-        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-        for n in 1..10 {
-            let list = vec![format!("*a{}", n - 1); 10].join(", ");
-            text.push_str(&format!("a{n}: &a{n} [{list}]\n"));
-        }
-        let (_, broken) = parse(&text);
+        let line = |n: usize| {
+            let item = if n == 0 {
+                "x".to_owned()
+            } else {
+                format!("*a{}", n - 1)
+            };
+            format!("a{n}: &a{n} [{}]", vec![item; 10].join(", "))
+        };
+        let text: Vec<_> = (0..10).map(line).collect();
+        let (_, broken) = parse(&text.join("\n"));
         assert!(broken.unwrap().text.contains("too large"));
     }
 

@@ -3,6 +3,7 @@
 #![expect(
     missing_docs,
     clippy::pedantic,
+    clippy::allow_attributes,
     reason = "generated code; the contract is documented in the proto file"
 )]
 

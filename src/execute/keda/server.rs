@@ -86,9 +86,11 @@ impl Bound {
         let reporter = HealthReporter::new();
         let router = router(&self.config, &reporter, context, &self.metrics, &shutdown)?;
         let helpers = tokio_util::task::TaskTracker::new();
-        helpers.spawn(self.readiness.report(reporter, shutdown.clone()));
+        // Of its own, so that the helpers also end when serving ends for another reason.
+        let ending = shutdown.child_token();
+        helpers.spawn(self.readiness.report(reporter, ending.clone()));
         if let Some(certificates) = &self.certificates {
-            let watch = Arc::clone(certificates).watch(self.metrics.clone(), shutdown.clone());
+            let watch = Arc::clone(certificates).watch(self.metrics.clone(), ending.clone());
             helpers.spawn(watch);
         }
         let limits = Limits {
@@ -109,6 +111,7 @@ impl Bound {
                 "stopped waiting for open gRPC connections to close"
             ),
         }
+        ending.cancel();
         helpers.close();
         helpers.wait().await;
         Ok(())

@@ -15,7 +15,7 @@ impl Parameters {
     pub(super) fn parse(url: Option<&str>, form: &[u8]) -> Self {
         let form = url::form_urlencoded::parse(form);
         let url = url::form_urlencoded::parse(url.unwrap_or_default().as_bytes());
-        Self(form.chain(url).into_owned().collect())
+        Self(form.into_owned().chain(url.into_owned()).collect())
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {

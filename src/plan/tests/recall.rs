@@ -115,3 +115,18 @@ fn a_memory_survives_being_written_and_read() {
         scenario.memory
     );
 }
+
+#[test]
+fn what_no_window_or_ramp_looks_back_to_is_forgotten_but_for_the_ramps_start() {
+    let mut scenario = Scenario::new().with(|spec| spec.ramp_down = by(1, 60));
+    for _ in 0..40 {
+        scenario.later(15).sees(1000.0);
+    }
+    let kept: Vec<u64> = scenario
+        .memory
+        .recent
+        .iter()
+        .map(|plan| scenario.now.since(plan.at).as_secs())
+        .collect();
+    assert_eq!(kept, [60, 45, 30, 15, 0]);
+}

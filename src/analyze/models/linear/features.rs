@@ -31,6 +31,9 @@ const GAPS: [i64; 3] = [1, 2, 7];
 /// Number of features: the above, two of the profile, four of the clock, the weekend and a constant.
 pub(super) const COUNT: usize = LAGS.len() + MEANS.len() + CHANGES.len() + GAPS.len() + 2 + 4 + 2;
 
+/// Those of them that are the same for every step ahead.
+const SHARED: usize = LAGS.len() + MEANS.len() + GAPS.len();
+
 /// The features that are the same for every step ahead.
 pub(super) struct Recent {
     origin: usize,
@@ -38,7 +41,11 @@ pub(super) struct Recent {
     pub(super) last: f64,
     /// Size of the features that are no differences.
     unit: f64,
-    shared: Vec<f64>,
+    shared: [f64; SHARED],
+    /// For each of [`CHANGES`] the smoothed level then, in the space.
+    then: [Option<f64>; CHANGES.len()],
+    /// The typical value, in the space.
+    typical: Option<f64>,
 }
 
 impl Recent {
@@ -70,7 +77,9 @@ impl Recent {
                 Space::Plain => 0.1 * view.magnitude,
                 Space::Log { .. } => 0.1,
             },
-            shared: lags.chain(means).chain(gaps).collect(),
+            shared: collected(lags.chain(means).chain(gaps)),
+            then: CHANGES.map(|change| smoothed(look, space, origin, origin, change)),
+            typical: typical(look, space, origin),
         })
     }
 
@@ -78,42 +87,58 @@ impl Recent {
     pub(super) fn row(&self, look: &Look<'_>, space: Space, ahead: usize) -> [f64; COUNT] {
         let view = look.view;
         let (now, then) = (self.origin, self.origin + ahead);
-        let smooth = |end: usize, back: usize, width: usize| {
-            let middle = (end + width / 2).checked_sub(back)?;
-            // A day ago and yet after the origin: only with horizons of days, and then unknown.
-            if middle > now { None } else { view.mean(middle, width).map(|v| space.of(v)) }
-        };
-        let changes = CHANGES.iter().map(|(days, minutes)| {
-            let (width, back) = (view.steps(*minutes), view.calendar.steps_back(then, *days));
-            known(smooth(then, back, width).zip(smooth(now, back, width)).map(|(a, b)| a - b))
+        let changes = CHANGES.iter().zip(self.then).map(|(change, before)| {
+            let after = smoothed(look, space, now, then, *change);
+            known(after.zip(before).map(|(a, b)| a - b))
         });
-        let typical = |index: usize| {
-            let profile = look.profile?.at(view.calendar.local(index), view.step_secs)?;
-            Some(space.of(profile))
-        };
-        let here = typical(now);
+        let typical = typical(look, space, then);
         let profile = [
-            known(typical(then).zip(here).map(|(a, b)| a - b)),
-            known(here.map(|value| value - self.last)),
+            known(typical.zip(self.typical).map(|(a, b)| a - b)),
+            known(self.typical.map(|value| value - self.last)),
         ];
         let local = view.calendar.local(then);
         let angle = TAU * second_of_day(local) as f64 / DAY as f64;
+        let (sin, cos) = angle.sin_cos();
         let clock = [
-            angle.sin(),
-            angle.cos(),
-            (2.0 * angle).sin(),
-            (2.0 * angle).cos(),
+            sin,
+            cos,
+            2.0 * sin * cos,
+            cos * cos - sin * sin,
             f64::from(u8::from(is_weekend(local))),
             1.0,
         ]
         .map(|value| value * self.unit);
-        let mut row = [0.0; COUNT];
-        let all = self.shared.iter().copied().chain(changes).chain(profile).chain(clock);
-        for (cell, value) in row.iter_mut().zip(all) {
-            *cell = value;
-        }
-        row
+        collected(self.shared.into_iter().chain(changes).chain(profile).chain(clock))
     }
+}
+
+/// The smoothed level `days` before step `index`, in the space, if it was known at `origin`: it is not for a horizon
+/// of days.
+fn smoothed(
+    look: &Look<'_>,
+    space: Space,
+    origin: usize,
+    index: usize,
+    (days, minutes): (i64, f64),
+) -> Option<f64> {
+    let view = look.view;
+    let width = view.steps(minutes);
+    let end = (index + width / 2).checked_sub(view.calendar.steps_back(index, days))?;
+    (end <= origin).then(|| view.mean(end, width).map(|v| space.of(v)))?
+}
+
+/// The typical value at a step, in the space.
+fn typical(look: &Look<'_>, space: Space, index: usize) -> Option<f64> {
+    let local = look.view.calendar.local(index);
+    look.profile?.at(local, look.view.step_secs).map(|v| space.of(v))
+}
+
+fn collected<const N: usize>(values: impl Iterator<Item = f64>) -> [f64; N] {
+    let mut all = [0.0; N];
+    for (cell, value) in all.iter_mut().zip(values) {
+        *cell = value;
+    }
+    all
 }
 
 /// The value, or 0 when there is none.

@@ -1,6 +1,5 @@
 //! A loaded network as a model: many workloads in one batch, each answered for itself.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -28,7 +27,7 @@ const LEAST_MAGNITUDE: f64 = 1e-3;
 /// A network that keeps the contract.
 #[derive(Debug)]
 pub(super) struct OnnxForecaster {
-    name: String,
+    name: Arc<str>,
     contract: Contract,
     network: Box<dyn Network>,
     runs: AtomicUsize,
@@ -55,7 +54,7 @@ impl OnnxForecaster {
             .load(file)
             .map_err(|error| format!("{} can't load it: {error}", engine.name()))?;
         let forecaster = Self {
-            name: format!("onnx:{name}"),
+            name: format!("onnx:{name}").into(),
             contract,
             network,
             runs: AtomicUsize::new(0),
@@ -184,7 +183,7 @@ impl OnnxForecaster {
         }
         let never_negative = !series.values().iter().any(|value| *value < 0.0);
         Forecast::new(
-            self.name.as_str(),
+            self.name.clone(),
             row.origin,
             series.step(),
             input.levels.to_vec(),
@@ -286,9 +285,4 @@ fn magnitude(values: &[f64]) -> f64 {
         .iter()
         .filter(|value| !value.is_nan())
         .fold(LEAST_MAGNITUDE, |most, value| most.max(value.abs()))
-}
-
-/// The file that a network is loaded from, in words for an error.
-pub(super) fn in_file(path: &Path, why: &str) -> ModelError {
-    ModelError(format!("network `{}`: {why}", path.display()))
 }

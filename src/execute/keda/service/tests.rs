@@ -17,7 +17,7 @@ struct Desk {
 impl Desk {
     /// First reads wait for as long as the test runs.
     fn new() -> Self {
-        Self::with(10, Duration::from_secs(3600))
+        Self::with(10, Duration::from_hours(1))
     }
 
     fn with(workloads: usize, first_answer_wait: Duration) -> Self {
@@ -119,7 +119,7 @@ async fn the_first_wait_ends_and_says_what_it_waited_for() {
 async fn once_the_wait_since_the_registration_is_over_reads_fail_at_once_with_the_reason() {
     let desk = Desk::new();
     assert!(desk.read(web(&[])).now_or_never().is_none(), "waiting");
-    desk.clock.advance(Duration::from_secs(3600));
+    desk.clock.advance(Duration::from_hours(1));
     desk.board.all()[0].note_first_fault(Fault {
         at: START,
         kind: FaultKind::Unreachable,
@@ -208,14 +208,14 @@ async fn every_call_is_a_sign_of_life() {
         .get_metric_spec(Request::new(web(&[])))
         .await
         .unwrap();
-    desk.clock.advance(Duration::from_secs(60));
+    desk.clock.advance(Duration::from_mins(1));
     desk.service
         .get_metric_spec(Request::new(web(&[])))
         .await
         .unwrap();
     assert_eq!(
         desk.board.all()[0].last_asked(),
-        START + Duration::from_secs(60)
+        START + Duration::from_mins(1)
     );
 }
 

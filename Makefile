@@ -1,0 +1,55 @@
+# The verbs of the project. `make help` lists them; each can be run any number of times.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+# Passed on to the program: `make demo ARGS="--for 30s --seed 7"`, `make bench ARGS="--quick"`.
+ARGS ?=
+
+.PHONY: help
+help: ## list the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
+
+.PHONY: demo
+demo: ## run the whole loop with nothing else installed
+	$(CARGO) run --release -- demo $(ARGS)
+
+.PHONY: tools
+tools: ## install what the tests need into .cache/ (prometheus, promtool, grpcurl, ONNX Runtime)
+	@scripts/test-tools.sh
+
+.PHONY: test
+test: tools ## run every test, the ones against a real Prometheus included
+	FORESCALE_REQUIRE_TOOLS=1 FORESCALE_REQUIRE_ORT=1 $(CARGO) test --all-targets
+	FORESCALE_REQUIRE_TOOLS=1 FORESCALE_REQUIRE_ORT=1 $(CARGO) test --doc
+
+.PHONY: test-fast
+test-fast: ## run the tests that need nothing but Rust
+	$(CARGO) test --lib --test architecture
+
+.PHONY: check
+check: ## formatting and lints, as CI runs them
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+.PHONY: docs
+docs: ## build the API documentation, warnings are errors
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
+
+.PHONY: bench
+bench: ## GetMetrics against a no-op server, in the same run
+	$(CARGO) bench --bench getmetrics -- $(ARGS)
+
+.PHONY: loadtest
+loadtest: ## k6 against a running `forescale serve` (loadtest/README.md)
+	@scripts/install-k6.sh
+	.cache/bin/k6 run $(ARGS) loadtest/getmetrics.js
+
+.PHONY: ci
+ci: ## everything that CI runs, with timings
+	.ci/run
+
+.PHONY: clean-tools
+clean-tools: ## remove the installed tools, so that the next run fetches them anew
+	rm -rf .cache

@@ -1,0 +1,277 @@
+//! The manifests in `keda/`: they are YAML, `forescale check` passes on every example, the settings are ones that the
+//! server knows, the parts refer to one another, and nothing runs with more rights than it needs.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests are outside the functions where clippy lets tests unwrap"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use forescale::cli::check::{self, Args, Format, Outcome};
+use serde::de::DeserializeOwned;
+use serde_yaml::Value;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("keda")
+}
+
+fn yaml_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "yaml")
+        })
+        .collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+fn manifest(name: &str) -> Value {
+    serde_yaml::from_str(&fs::read_to_string(folder().join(name)).unwrap()).unwrap()
+}
+
+/// The value at a path such as `spec/template`; list items by their number.
+fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
+    path.split('/')
+        .fold(value, |value, key| match key.parse::<usize>() {
+            Ok(index) => &value[index],
+            Err(_) => &value[key],
+        })
+}
+
+fn container() -> Value {
+    at(
+        &manifest("deployment.yaml"),
+        "spec/template/spec/containers/0",
+    )
+    .clone()
+}
+
+#[test]
+fn every_manifest_is_yaml_with_a_kind() {
+    for file in yaml_files(&folder())
+        .iter()
+        .chain(&yaml_files(&folder().join("examples")))
+    {
+        let value: Value = serde_yaml::from_str(&fs::read_to_string(file).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert!(
+            value["kind"].is_string() && value["apiVersion"].is_string(),
+            "{}",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn the_check_passes_on_every_example_without_a_warning() {
+    let args = Args {
+        files: yaml_files(&folder().join("examples")),
+        format: Format::Json,
+        scaler_address: vec![],
+    };
+    let mut out = Vec::new();
+    let outcome = check::run(&args, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(outcome, Outcome::Fine, "{text}");
+    let result: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for file in result["files"].as_array().unwrap() {
+        assert_eq!(file["findings"], serde_json::json!([]), "{}", file["file"]);
+        let triggers = file["scaledObjects"][0]["triggers"].as_array().unwrap();
+        assert!(
+            triggers.iter().any(|trigger| trigger["ours"] == true),
+            "{}",
+            file["file"]
+        );
+    }
+}
+
+#[test]
+fn the_examples_show_what_they_are_there_to_show() {
+    let example = |name: &str| manifest(&format!("examples/{name}.yaml"));
+    let predictive = example("predictive");
+    let behavior = at(
+        &predictive,
+        "spec/advanced/horizontalPodAutoscalerConfig/behavior",
+    );
+    assert_eq!(behavior["scaleUp"]["tolerance"], "0");
+    assert_eq!(behavior["scaleDown"]["tolerance"], "0");
+    assert!(at(&predictive, "spec/fallback/replicas").is_u64());
+    let shadow = example("shadow");
+    assert_eq!(at(&shadow, "spec/triggers/0/type"), "prometheus");
+    assert_eq!(at(&shadow, "spec/triggers/1/metadata/mode"), "shadow");
+    let zero = example("scale-from-zero");
+    assert_eq!(at(&zero, "spec/triggers/0/type"), "external-push");
+    assert_eq!(at(&zero, "spec/minReplicaCount").as_u64(), Some(0));
+}
+
+#[test]
+fn the_migration_is_the_type_and_one_address() {
+    let text = fs::read_to_string(folder().join("examples/migrated-from-prometheus.yaml")).unwrap();
+    let before: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("#     "))
+        .collect();
+    let before: Value = serde_yaml::from_str(&before.join(
+        "
+",
+    ))
+    .unwrap();
+    let mut expected = before[0].clone();
+    assert_eq!(expected["type"], "prometheus");
+    expected["type"] = "external".into();
+    expected["metadata"]["scalerAddress"] = "forescale.forescale.svc:6000".into();
+    let after = manifest("examples/migrated-from-prometheus.yaml");
+    assert_eq!(at(&after, "spec/triggers/0"), &expected);
+}
+
+#[test]
+fn the_settings_are_known_to_the_server() {
+    fn known<T: DeserializeOwned>(section: &Value) {
+        if !section.is_null() {
+            serde_yaml::from_value::<T>(section.clone()).unwrap();
+        }
+    }
+    let config_map = manifest("configmap.yaml");
+    let settings: Value =
+        serde_yaml::from_str(config_map["data"]["forescale.yaml"].as_str().unwrap()).unwrap();
+    known::<forescale::execute::keda::Config>(&settings["keda"]);
+    known::<forescale::admin::Config>(&settings["admin"]);
+    known::<forescale::monitor::Config>(&settings["monitor"]);
+    known::<forescale::analyze::Config>(&settings["analyze"]);
+    known::<forescale::plan::Config>(&settings["plan"]);
+    known::<forescale::knowledge::Config>(&settings["knowledge"]);
+    let sections = [
+        "keda",
+        "admin",
+        "monitor",
+        "analyze",
+        "plan",
+        "knowledge",
+        "control",
+        "log",
+    ];
+    for key in settings.as_mapping().unwrap().keys() {
+        assert!(sections.contains(&key.as_str().unwrap()), "{key:?}");
+    }
+}
+
+#[test]
+fn the_container_runs_with_the_least_rights() {
+    let deployment = manifest("deployment.yaml");
+    let pod = at(&deployment, "spec/template/spec");
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    assert_eq!(
+        at(pod, "securityContext/runAsNonRoot").as_bool(),
+        Some(true)
+    );
+    assert_eq!(
+        at(pod, "securityContext/seccompProfile/type"),
+        "RuntimeDefault"
+    );
+    for absent in ["hostNetwork", "hostPID", "hostIPC"] {
+        assert!(pod[absent].is_null(), "{absent}");
+    }
+    let container = container();
+    let context = &container["securityContext"];
+    assert_eq!(context["readOnlyRootFilesystem"], true);
+    assert_eq!(context["allowPrivilegeEscalation"], false);
+    assert_eq!(at(context, "capabilities/drop/0"), "ALL");
+    assert!(at(context, "capabilities/add").is_null());
+    assert!(at(&container, "resources/requests/memory").is_string());
+    assert!(at(&container, "resources/limits/memory").is_string());
+    let account = manifest("serviceaccount.yaml");
+    assert_eq!(account["automountServiceAccountToken"], false);
+    for file in yaml_files(&folder()) {
+        let text = fs::read_to_string(file).unwrap();
+        assert!(!text.contains("kind: Role") && !text.contains("kind: ClusterRole"));
+    }
+}
+
+#[test]
+fn two_replicas_are_spread_probed_and_protected() {
+    let deployment = manifest("deployment.yaml");
+    assert_eq!(at(&deployment, "spec/replicas").as_u64(), Some(2));
+    let pod = at(&deployment, "spec/template/spec");
+    assert_eq!(
+        at(pod, "topologySpreadConstraints/0/topologyKey"),
+        "kubernetes.io/hostname"
+    );
+    let container = container();
+    assert_eq!(at(&container, "livenessProbe/httpGet/path"), "/healthz");
+    assert_eq!(
+        at(&container, "readinessProbe/grpc/service"),
+        "externalscaler.ExternalScaler"
+    );
+    let budget = manifest("poddisruptionbudget.yaml");
+    assert_eq!(at(&budget, "spec/minAvailable").as_u64(), Some(1));
+}
+
+#[test]
+fn the_parts_refer_to_one_another() {
+    let deployment = manifest("deployment.yaml");
+    let labels = at(&deployment, "spec/template/metadata/labels");
+    let service = manifest("service.yaml");
+    assert_eq!(at(&service, "spec/clusterIP"), "None", "headless");
+    assert_eq!(at(&deployment, "spec/selector/matchLabels"), labels);
+    assert_eq!(at(&service, "spec/selector"), labels);
+    assert_eq!(
+        at(
+            &manifest("poddisruptionbudget.yaml"),
+            "spec/selector/matchLabels"
+        ),
+        labels
+    );
+    assert_eq!(
+        at(
+            &manifest("networkpolicy.yaml"),
+            "spec/podSelector/matchLabels"
+        ),
+        labels
+    );
+    let ports: Vec<_> = container()["ports"]
+        .as_sequence()
+        .unwrap()
+        .iter()
+        .map(|port| port["name"].clone())
+        .collect();
+    for port in at(&service, "spec/ports").as_sequence().unwrap() {
+        assert!(ports.contains(&port["targetPort"]), "{port:?}");
+    }
+    let settings = at(&deployment, "spec/template/spec/volumes/0/configMap/name");
+    assert_eq!(at(&manifest("configmap.yaml"), "metadata/name"), settings);
+    let kustomization = manifest("kustomization.yaml");
+    let mut listed: Vec<_> = kustomization["resources"]
+        .as_sequence()
+        .unwrap()
+        .iter()
+        .map(|resource| resource.as_str().unwrap().to_owned())
+        .collect();
+    listed.sort();
+    let files: Vec<_> = yaml_files(&folder())
+        .iter()
+        .map(|file| file.file_name().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "kustomization.yaml")
+        .collect();
+    assert_eq!(listed, files, "every manifest is in the kustomization");
+}
+
+#[test]
+fn the_image_has_the_real_runtime_and_runs_as_nobody() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dockerfile = fs::read_to_string(root.join("Dockerfile")).unwrap();
+    let last_stage = dockerfile.rsplit("\nFROM ").next().unwrap();
+    for line in [
+        "FORESCALE_ONNX_ENGINE=onnx-runtime",
+        "ORT_DYLIB_PATH=/opt/onnxruntime/libonnxruntime.so",
+        "USER 65532:65532",
+    ] {
+        assert!(last_stage.contains(line), "{line}");
+    }
+    assert!(dockerfile.contains("cargo build --release --locked"));
+}
