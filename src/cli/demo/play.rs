@@ -68,7 +68,11 @@ pub(super) async fn play<S: Scaler>(
                 drawn = Some(Instant::now());
             }
         }
-        let wait = if paused { NAP } else { pace.wait(Instant::now(), driver.now()) };
+        let wait = if paused {
+            NAP
+        } else {
+            pace.wait(Instant::now(), driver.now())
+        };
         if wait.is_zero() {
             driver.tick().await;
             if let Show::Lines(progress) = show {
@@ -131,6 +135,9 @@ mod tests {
     #[test]
     fn without_a_speed_nothing_waits() {
         let began = Instant::now();
-        assert_eq!(Pace::from(None, began, START).wait(began, START + MINUTE), millis(0));
+        assert_eq!(
+            Pace::from(None, began, START).wait(began, START + MINUTE),
+            millis(0)
+        );
     }
 }

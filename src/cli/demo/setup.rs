@@ -14,8 +14,8 @@ use crate::simulate::pods::StartUp;
 pub(super) const NAMESPACE: &str = "demo";
 /// The query of its trigger, the only one that the replay endpoint can answer.
 pub(super) const QUERY: &str = "sum(rate(http_requests_total[1m]))";
-/// Tuesday 9 June 2026, 06:00 UTC: fixed, so that a seed gives the same run on every day.
-pub(super) const START: Timestamp = Timestamp::from_secs(1_780_984_800);
+/// Tuesday 9 June 2026, 08:00 UTC, an hour before the shop opens: fixed, so that a seed gives the same run on every day.
+pub(super) const START: Timestamp = Timestamp::from_secs(1_780_992_000);
 /// Virtual time moves in steps of this.
 pub(super) const TICK: Duration = Duration::from_secs(5);
 
