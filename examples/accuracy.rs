@@ -14,9 +14,7 @@ use std::time::{Duration, Instant};
 
 use forescale::analyze::models::Registry;
 use forescale::analyze::{Config, ForecastInput, ModelError, fit, prepare};
-use forescale::domain::{
-    Fit, Forecast, ModelChoice, Quantile, Sample, Series, Timestamp,
-};
+use forescale::domain::{Fit, Forecast, ModelChoice, Quantile, Sample, Series, Timestamp};
 
 /// Minutes ahead that are reported.
 const AHEAD: [u64; 3] = [5, 15, 30];
@@ -47,8 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let models = std::env::var("FORESCALE_MODELS")
-        .unwrap_or_else(|_| "naive,auto,mix,seasonal-naive,holt-winters,linear,linear-log,recent-mean".to_owned());
+    let models = std::env::var("FORESCALE_MODELS").unwrap_or_else(|_| {
+        "naive,auto,mix,seasonal-naive,holt-winters,linear,linear-log,recent-mean".to_owned()
+    });
     let models: Vec<&str> = models.split(',').collect();
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -87,24 +86,38 @@ fn read(path: &Path) -> Result<Series, Box<dyn Error>> {
             })
         })
         .collect();
-    let mut gaps: Vec<u64> = samples.windows(2).map(|w| w[1].at.since(w[0].at).as_secs()).collect();
+    let mut gaps: Vec<u64> = samples
+        .windows(2)
+        .map(|w| w[1].at.since(w[0].at).as_secs())
+        .collect();
     gaps.sort_unstable();
     let step = gaps.get(gaps.len() / 2).copied().unwrap_or(60);
     Ok(Series::from_samples(Duration::from_secs(step), &samples))
 }
 
 fn cut(series: &Series, from: usize, until: usize) -> Series {
-    Series::new(series.time_of(from), series.step(), series.values()[from..until].to_vec())
+    Series::new(
+        series.time_of(from),
+        series.step(),
+        series.values()[from..until].to_vec(),
+    )
 }
 
 fn replay(file: &Path, names: &[&str]) -> Result<Report, Box<dyn Error>> {
     let series = read(file)?;
     let step = series.step().as_secs();
     let registry = Registry::new(&Config::default())?;
-    let levels: Arc<[Quantile]> = [0.5, 0.9, 0.95].map(|l| Quantile::new(l).ok()).into_iter().flatten().collect();
+    let levels: Arc<[Quantile]> = [0.5, 0.9, 0.95]
+        .map(|l| Quantile::new(l).ok())
+        .into_iter()
+        .flatten()
+        .collect();
     let horizon = (1800 / step).max(1) as usize;
     let history_steps = (HISTORY_DAYS * 86_400 / step) as usize;
-    let refit_hours: f64 = std::env::var("FORESCALE_REFIT_HOURS").ok().and_then(|h| h.parse().ok()).unwrap_or(2.0);
+    let refit_hours: f64 = std::env::var("FORESCALE_REFIT_HOURS")
+        .ok()
+        .and_then(|h| h.parse().ok())
+        .unwrap_or(2.0);
     let refit_every = ((refit_hours * 3600.0) as u64 / step).max(1) as usize;
     let mut every = ((420 / step).max(1)) as usize;
     if step == 60 {
@@ -126,7 +139,10 @@ fn replay(file: &Path, names: &[&str]) -> Result<Report, Box<dyn Error>> {
         let started = Instant::now();
         let history = Arc::new(prepare(&cut(&series, from, origin + 1)));
         report.prepare_us += started.elapsed().as_secs_f64() * 1e6;
-        if fitted.as_ref().is_none_or(|(at, _)| origin - at >= refit_every) {
+        if fitted
+            .as_ref()
+            .is_none_or(|(at, _)| origin - at >= refit_every)
+        {
             let started = Instant::now();
             let fit = fit(&history, horizon, "UTC", series.time_of(origin));
             report.fit_ms += started.elapsed().as_secs_f64() * 1e3;
@@ -150,7 +166,10 @@ fn replay(file: &Path, names: &[&str]) -> Result<Report, Box<dyn Error>> {
             .map(|name| {
                 let started = Instant::now();
                 let choice = ModelChoice::Named((*name).to_owned());
-                let answer = registry.get(&choice, fit.as_deref())?.forecast(std::slice::from_ref(&input)).remove(0);
+                let answer = registry
+                    .get(&choice, fit.as_deref())?
+                    .forecast(std::slice::from_ref(&input))
+                    .remove(0);
                 report.forecast_us += started.elapsed().as_secs_f64() * 1e6;
                 forecasts += 1.0;
                 answer
@@ -204,33 +223,62 @@ fn print_one(report: &Report, names: &[&str]) {
         report.name, report.fit_ms, report.fit_bytes, report.prepare_us, report.forecast_us
     );
     if let Some(fit) = &report.last {
-        let scores = fit.scores.iter().map(|s| format!("{} {:.2}", s.model, s.relative_loss));
+        let scores = fit
+            .scores
+            .iter()
+            .map(|s| format!("{} {:.2}", s.model, s.relative_loss));
         let profile = fit.profile.as_ref().map_or(0, |p| p.values.len());
-        println!("  profile {profile}; {}", scores.collect::<Vec<_>>().join(", "));
+        println!(
+            "  profile {profile}; {}",
+            scores.collect::<Vec<_>>().join(", ")
+        );
     }
     for (model, name) in names.iter().enumerate() {
         let tally = &report.tallies[model];
-        let relative = [0, 1, 2].map(|place| format!("{:.3}", relative(report, model, place))).join(" ");
-        let covered = [0, 1, 2]
-            .map(|place| format!("{:.3}/{:.3}", coverage(tally, place, 0), coverage(tally, place, 1)))
+        let relative = [0, 1, 2]
+            .map(|place| format!("{:.3}", relative(report, model, place)))
             .join(" ");
-        println!("  {name:16} {relative}   covered {covered}   unanswered {}", tally.missed);
+        let covered = [0, 1, 2]
+            .map(|place| {
+                format!(
+                    "{:.3}/{:.3}",
+                    coverage(tally, place, 0),
+                    coverage(tally, place, 1)
+                )
+            })
+            .join(" ");
+        println!(
+            "  {name:16} {relative}   covered {covered}   unanswered {}",
+            tally.missed
+        );
     }
 }
 
 fn print_means(reports: &[Report], names: &[&str]) {
-    println!("over {} traces: geometric mean at 5, 15, 30 min; worst at each; mean miss of coverage .9/.95 at 15 min", reports.len());
+    println!(
+        "over {} traces: geometric mean at 5, 15, 30 min; worst at each; mean miss of coverage .9/.95 at 15 min",
+        reports.len()
+    );
     for (model, name) in names.iter().enumerate() {
         let mean = |place| {
-            let sum: f64 = reports.iter().map(|r| relative(r, model, place).max(1e-6).ln()).sum();
+            let sum: f64 = reports
+                .iter()
+                .map(|r| relative(r, model, place).max(1e-6).ln())
+                .sum();
             format!("{:.3}", (sum / reports.len().max(1) as f64).exp())
         };
         let worst = |place| {
-            let most = reports.iter().map(|r| relative(r, model, place)).fold(0.0, f64::max);
+            let most = reports
+                .iter()
+                .map(|r| relative(r, model, place))
+                .fold(0.0, f64::max);
             format!("{most:.3}")
         };
         let miss = |which: usize, level: f64| {
-            let sum: f64 = reports.iter().map(|r| (coverage(&r.tallies[model], 1, which) - level).abs()).sum();
+            let sum: f64 = reports
+                .iter()
+                .map(|r| (coverage(&r.tallies[model], 1, which) - level).abs())
+                .sum();
             format!("{:.4}", sum / reports.len().max(1) as f64)
         };
         println!(

@@ -1,7 +1,7 @@
 //! The desk: one file a command. Only here is anything written to stdout.
 
 mod check;
-//mod demo;
+mod demo;
 mod serve;
 
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ enum Command {
     /// Answer KEDA: gRPC on 6000, HTTP on 8080
     Serve(serve::Args),
     /// See it work, with nothing else installed: a generated workload, a virtual cluster, a plain HPA beside it
-    //Demo(demo::Args),
+    Demo(demo::Args),
     /// Validate ScaledObject manifests offline and print their effective settings
     Check(check::Args),
 }
@@ -38,7 +38,7 @@ const EXIT_USAGE: u8 = 2;
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
-        //Command::Demo(args) => demo::run(args),
+        Command::Demo(args) => demo::run(args),
         Command::Check(args) => check(&args),
     };
     outcome.unwrap_or_else(|failure| {
@@ -72,7 +72,10 @@ struct Failure {
 impl Failure {
     /// Wrong usage or settings.
     fn usage(error: impl Into<anyhow::Error>) -> Self {
-        Self { error: error.into(), code: EXIT_USAGE }
+        Self {
+            error: error.into(),
+            code: EXIT_USAGE,
+        }
     }
 }
 
@@ -82,7 +85,10 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the desk talks to the person who called")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the desk talks to the person who called"
+)]
 fn complain(error: &anyhow::Error) {
     eprintln!("error: {error:#}");
 }
@@ -92,12 +98,19 @@ fn version() -> &'static str {
 }
 
 const fn concat_version() -> &'static str {
-    concat!(env!("CARGO_PKG_VERSION"), " (", env!("FORESCALE_COMMIT"), ")")
+    concat!(
+        env!("CARGO_PKG_VERSION"),
+        " (",
+        env!("FORESCALE_COMMIT"),
+        ")"
+    )
 }
 
 /// The runtime of every command that does I/O.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     tracing::debug!(version = telemetry::VERSION, "runtime started");
     Ok(runtime)
 }

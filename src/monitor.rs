@@ -1,6 +1,6 @@
 //! Reads metric history from Prometheus and from what speaks its `query_range` API (Thanos, Mimir, `VictoriaMetrics`).
 //!
-//! A trigger's query goes to one [`Source`](source::Source): a named one of the settings, with its credentials, or an
+//! A trigger's query goes to one source: a named one of the settings, with its credentials, or an
 //! allow-listed `serverAddress` of the trigger's metadata, with none. A source is a stack of tower layers over one HTTP
 //! client, from the outside in:
 //!

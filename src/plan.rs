@@ -41,6 +41,9 @@ pub struct Inputs<'a> {
     pub spec: &'a TriggerSpec,
     /// The newest measured load, however old.
     pub observed: Option<Sample>,
+    /// Why the last read of the metric failed, if it did. Then there is no present load, however young the newest
+    /// sample is: a plan made on what was true before the fault may be held or raised, not lowered.
+    pub fault: Option<&'a str>,
     /// The newest forecast, however old.
     pub forecast: Option<&'a Forecast>,
     /// What the planner remembers.

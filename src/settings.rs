@@ -136,6 +136,14 @@ impl Settings {
         })
     }
 
+    /// A fingerprint of the effective settings: equal on replicas that were set up alike.
+    pub fn fingerprint(&self) -> String {
+        let state = foldhash::quality::FixedState::default();
+        // Settings are plain data: what can't be written as YAML does not exist in them.
+        let written = serde_yaml::to_string(self).unwrap_or_default();
+        format!("{:016x}", std::hash::BuildHasher::hash_one(&state, written))
+    }
+
     fn apply(&mut self, overrides: Overrides) {
         let sources = &mut self.monitor.sources;
         if let Some(url) = overrides.prometheus {
@@ -193,8 +201,7 @@ mod tests {
             collect_keys(value, "", &mut keys);
             keys
         };
-        let shown: serde_yaml::Value = serde_yaml::from_str(&uncommented(sample)).unwrap();
-        let shown = keys(&shown);
+        let shown = keys(&serde_yaml::from_str(sample).unwrap());
         let known = serde_yaml::to_value(&defaults).unwrap();
         for key in keys(&known) {
             assert!(
@@ -202,22 +209,6 @@ mod tests {
                 "`{key}` is missing from docs/forescale.yaml"
             );
         }
-    }
-
-    /// Keys without a default stand in the sample as `# key: …`.
-    fn uncommented(sample: &str) -> String {
-        let is_key = |line: &str| {
-            let line = line.trim_start().strip_prefix("#= ").map(str::to_owned);
-            line
-        };
-        let lines = sample.lines().map(|line| match is_key(line) {
-            Some(key) => {
-                let indent = line.len() - line.trim_start().len();
-                format!("{}{key}", " ".repeat(indent))
-            }
-            None => line.to_owned(),
-        });
-        lines.collect::<Vec<_>>().join("\n")
     }
 
     fn collect_keys(value: &serde_yaml::Value, prefix: &str, keys: &mut Vec<String>) {

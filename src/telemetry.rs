@@ -1,10 +1,8 @@
 //! Logging, the metric registry and build information: usable from every room, knows none of them.
 
-mod heartbeat;
 mod log;
 mod metrics;
 
-pub use heartbeat::Heartbeat;
 pub use log::{Format, LogHandle, init};
 pub use metrics::{Registry, register_build_info};
 

@@ -1,4 +1,5 @@
 //! The monitor against real HTTP servers that do everything a server can do wrong.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "monitor_http/credentials.rs"]
 mod credentials;

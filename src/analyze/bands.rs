@@ -37,8 +37,16 @@ pub(crate) struct Errors {
 /// The units of bands at `origin`, by [`SCALES`]; none of them is 0, so that no band collapses.
 pub(crate) fn units(view: &View<'_>, origin: usize) -> [f64; 4] {
     let least = (0.02 * view.magnitude).max(1e-9);
-    let level = view.level(origin).unwrap_or(view.magnitude).abs().max(least);
-    let spread = view.spread(origin).unwrap_or(0.05 * level).max(0.005 * level).max(0.1 * least);
+    let level = view
+        .level(origin)
+        .unwrap_or(view.magnitude)
+        .abs()
+        .max(least);
+    let spread = view
+        .spread(origin)
+        .unwrap_or(0.05 * level)
+        .max(0.005 * level)
+        .max(0.1 * least);
     [1.0, level, spread, (level * spread).sqrt()]
 }
 
@@ -50,7 +58,11 @@ pub(crate) fn place(scale: BandScale) -> usize {
 /// Bands of `model` from its errors at each knot.
 pub(crate) fn measure(model: &str, knots: &[u32], errors: &[Errors], step_secs: f64) -> BandSet {
     let thin = errors.iter().any(|at| at.independent < ENOUGH);
-    let scale = if thin { BandScale::Level } else { best_scale(errors) };
+    let scale = if thin {
+        BandScale::Level
+    } else {
+        best_scale(errors)
+    };
     let mut by_knot = Vec::with_capacity(errors.len());
     for (knot, at) in knots.iter().zip(errors) {
         let mut offsets = offsets(at, place(scale));
@@ -71,7 +83,11 @@ pub(crate) fn measure(model: &str, knots: &[u32], errors: &[Errors], step_secs: 
         scale,
         offsets,
         steps: knots.to_vec(),
-        samples: errors.iter().map(|at| at.errors.len() as u32).min().unwrap_or(0),
+        samples: errors
+            .iter()
+            .map(|at| at.errors.len() as u32)
+            .min()
+            .unwrap_or(0),
     }
 }
 
@@ -82,7 +98,13 @@ pub(crate) fn by_default(model: &str, knots: &[u32], step_secs: f64) -> BandSet 
 }
 
 /// The mean pinball loss over the levels of `levels` of bands of this scale on their own errors.
-pub(crate) fn loss(set: &BandSet, knot: usize, at: &Errors, index: usize, levels: &[Quantile]) -> f64 {
+pub(crate) fn loss(
+    set: &BandSet,
+    knot: usize,
+    at: &Errors,
+    index: usize,
+    levels: &[Quantile],
+) -> f64 {
     let unit = at.units[index][place(set.scale)];
     let each = levels.iter().map(|level| {
         let offset = offset(set, *level, f64::from(set.steps[knot]));
@@ -97,7 +119,10 @@ pub(crate) fn offset(set: &BandSet, level: Quantile, ahead: f64) -> f64 {
     let knots = set.steps.len();
     let last = set.steps.last().map_or(1.0, |s| f64::from(*s));
     let at = |row: usize| {
-        let path = set.offsets.get(row * knots..(row + 1) * knots).unwrap_or_default();
+        let path = set
+            .offsets
+            .get(row * knots..(row + 1) * knots)
+            .unwrap_or_default();
         let values: Vec<f64> = path.iter().map(|v| f64::from(*v)).collect();
         let beyond = (ahead / last).max(1.0).sqrt();
         interpolate(&set.steps, &values, ahead) * beyond
@@ -142,14 +167,21 @@ fn best_scale(errors: &[Errors]) -> BandScale {
 
 /// Quantiles of the errors in the unit at `unit`, one for each default level.
 fn offsets(at: &Errors, unit: usize) -> [f64; 9] {
-    let mut sorted: Vec<f64> = at.errors.iter().zip(&at.units).map(|(e, units)| e / units[unit]).collect();
+    let mut sorted: Vec<f64> = at
+        .errors
+        .iter()
+        .zip(&at.units)
+        .map(|(e, units)| e / units[unit])
+        .collect();
     sorted.sort_unstable_by(f64::total_cmp);
     DEFAULT_LEVELS.map(|level| conformal_quantile(&sorted, level.get()).unwrap_or(0.0))
 }
 
 /// Offsets in shares of the level that assume little: a standard deviation of a tenth of the level in five minutes.
 fn default_offsets(ahead_secs: f64) -> [f64; 9] {
-    const NORMAL: [f64; 9] = [-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645, 2.054, 2.326];
+    const NORMAL: [f64; 9] = [
+        -1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645, 2.054, 2.326,
+    ];
     let deviation = 0.05 + 0.05 * (ahead_secs / 300.0).max(0.0).sqrt();
     NORMAL.map(|z| z * deviation)
 }

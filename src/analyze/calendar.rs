@@ -28,7 +28,10 @@ impl Calendar {
     pub(crate) fn new(series: &Series, ahead: usize, timezone: &str) -> Self {
         let zone = TimeZone::get(timezone).unwrap_or(TimeZone::UTC);
         let first_block = series.start().as_secs().div_euclid(BLOCK);
-        let last_block = series.time_of(series.len() + ahead).as_secs().div_euclid(BLOCK);
+        let last_block = series
+            .time_of(series.len() + ahead)
+            .as_secs()
+            .div_euclid(BLOCK);
         // A series of decades would need no table: it is looked up block by block.
         let blocks = (last_block - first_block + 1).clamp(0, 100_000);
         let offsets: Vec<i32> = (first_block..first_block + blocks)
@@ -48,7 +51,9 @@ impl Calendar {
     /// Seconds of local time since the epoch of local time, at the beginning of step `index`.
     pub(crate) fn local(&self, index: usize) -> i64 {
         let steps = i64::try_from(index).unwrap_or(i64::MAX);
-        let millis = self.start_ms.saturating_add(self.step_ms.saturating_mul(steps));
+        let millis = self
+            .start_ms
+            .saturating_add(self.step_ms.saturating_mul(steps));
         let secs = millis.div_euclid(1000);
         secs.saturating_add(i64::from(self.offset_at(secs)))
     }

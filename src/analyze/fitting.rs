@@ -16,9 +16,7 @@ use super::models::{Look, MEMBERS, MIX, NAIVE};
 use super::preprocess::Prepared;
 use super::profile::Cells;
 use super::view::View;
-use crate::domain::{
-    BandSet, Coefficients, Fit, MixWeights, ModelScore, Quantile, Timestamp,
-};
+use crate::domain::{BandSet, Coefficients, Fit, MixWeights, ModelScore, Quantile, Timestamp};
 use trials::Trials;
 
 /// Minutes ahead at which models are fitted and scored; the horizon itself comes on top.
@@ -72,10 +70,13 @@ pub fn fit(history: &Prepared, horizon_steps: usize, timezone: &str, now: Timest
             })
         })
         .collect();
-    let mix = MEMBERS.iter().zip(weights).map(|(member, weights)| MixWeights {
-        model: member.name().into(),
-        weights,
-    });
+    let mix = MEMBERS
+        .iter()
+        .zip(weights)
+        .map(|(member, weights)| MixWeights {
+            model: member.name().into(),
+            weights,
+        });
     Fit {
         at: now,
         mix: mix.collect(),
@@ -110,11 +111,19 @@ pub(crate) fn knots(view: &View<'_>, horizon_steps: usize) -> Vec<u32> {
 /// Up to `most` measured steps between `skip` steps after the first value and `until`, evenly spread. The spacing
 /// shares no factor with an hour, so that all minutes of the hour are among them.
 pub(crate) fn origins(view: &View<'_>, skip: usize, until: usize, most: usize) -> Vec<usize> {
-    let first = view.seen.iter().position(|v| !v.is_nan()).unwrap_or(view.len());
+    let first = view
+        .seen
+        .iter()
+        .position(|v| !v.is_nan())
+        .unwrap_or(view.len());
     let until = until.min(view.len());
     let from = (first + skip).min(until);
     let spacing = spacing(until - from, most);
-    (from..until).rev().step_by(spacing).filter(|i| view.measured(*i)).collect()
+    (from..until)
+        .rev()
+        .step_by(spacing)
+        .filter(|i| view.measured(*i))
+        .collect()
 }
 
 /// The shortest spacing that gives at most `most` of `steps` steps and shares no factor with 60.
@@ -140,13 +149,20 @@ fn judge(trials: &Trials, knots: &[u32], step_secs: f64) -> (Vec<BandSet>, Vec<M
         }
         bands.push(set);
     }
-    let naive = losses.iter().find(|(name, ..)| *name == NAIVE).map_or(0.0, |(_, loss, _)| *loss);
+    let naive = losses
+        .iter()
+        .find(|(name, ..)| *name == NAIVE)
+        .map_or(0.0, |(_, loss, _)| *loss);
     let mut scores: Vec<ModelScore> = losses
         .into_iter()
         .map(|(name, loss, origins)| ModelScore {
             model: name.into(),
             // Where the naive model makes no mistake, nobody can be better.
-            relative_loss: if naive > 0.0 { (loss / naive) as f32 } else { 1.0 },
+            relative_loss: if naive > 0.0 {
+                (loss / naive) as f32
+            } else {
+                1.0
+            },
             origins,
         })
         .collect();

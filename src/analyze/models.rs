@@ -143,7 +143,11 @@ impl Registry {
     }
 
     fn listed(&self) -> String {
-        let names: Vec<String> = self.names().iter().map(|name| format!("`{name}`")).collect();
+        let names: Vec<String> = self
+            .names()
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect();
         names.join(", ")
     }
 }

@@ -138,7 +138,10 @@ fn filled(mut bins: Vec<f64>) -> Option<Vec<f64>> {
     for index in empty {
         let before = (1..len).find(|back| !known[(index + len - back) % len].is_nan())?;
         let after = (1..len).find(|on| !known[(index + on) % len].is_nan())?;
-        let (low, high) = (known[(index + len - before) % len], known[(index + after) % len]);
+        let (low, high) = (
+            known[(index + len - before) % len],
+            known[(index + after) % len],
+        );
         bins[index] = low + (high - low) * before as f64 / (before + after) as f64;
     }
     Some(bins)

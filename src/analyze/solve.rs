@@ -39,7 +39,11 @@ impl Normal {
         for i in 0..n {
             for j in 0..=i {
                 let (above, below) = root.split_at(i * n);
-                let row_j = if i == j { &below[..j] } else { &above[j * n..j * n + j] };
+                let row_j = if i == j {
+                    &below[..j]
+                } else {
+                    &above[j * n..j * n + j]
+                };
                 let known: f64 = below[..j].iter().zip(row_j).map(|(a, b)| a * b).sum();
                 let rest = root[i * n + j] - known;
                 if i == j {
@@ -103,7 +107,10 @@ pub(crate) fn least_absolute(rows: &[f64], targets: &[f64], width: usize) -> Opt
         }
         coefficients = normal.solve(&vec![1e-3 * targets.len() as f64; width])?;
     }
-    let back = coefficients.iter().zip(&scale).map(|(c, size)| c * typical / size);
+    let back = coefficients
+        .iter()
+        .zip(&scale)
+        .map(|(c, size)| c * typical / size);
     Some(back.collect())
 }
 

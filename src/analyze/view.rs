@@ -71,17 +71,19 @@ impl<'a> View<'a> {
 
     /// Whether the value at `index` was measured and can be scored against.
     pub(crate) fn measured(&self, index: usize) -> bool {
-        matches!(
-            self.marks.get(index),
-            Some(Mark::Observed | Mark::Outlier)
-        )
+        matches!(self.marks.get(index), Some(Mark::Observed | Mark::Outlier))
     }
 
     /// The newest value at or before `origin`, looking back a day at most.
     pub(crate) fn last(&self, origin: usize) -> Option<f64> {
         let from = origin.saturating_sub(self.day());
         let until = (origin + 1).min(self.len());
-        self.seen.get(from..until)?.iter().rev().find(|v| !v.is_nan()).copied()
+        self.seen
+            .get(from..until)?
+            .iter()
+            .rev()
+            .find(|v| !v.is_nan())
+            .copied()
     }
 
     /// The mean of the values among the `len` steps that end with `end`.

@@ -23,7 +23,7 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// Validate ScaledObject manifests offline and print the effective settings of each trigger.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// YAML files, each with one or more documents; `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -37,7 +37,7 @@ pub struct Args {
 
 /// How the result is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// For people.
     #[default]
     Text,
@@ -47,7 +47,7 @@ pub enum Format {
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// Nothing is wrong.
     Fine,
     /// A mistake was found.
@@ -70,7 +70,7 @@ struct Checked {
 
 impl Outcome {
     /// The code that the process ends with.
-    pub fn exit_code(self) -> ExitCode {
+    pub(super) fn exit_code(self) -> ExitCode {
         ExitCode::from(match self {
             Self::Fine => 0,
             Self::Mistake => 1,
@@ -83,7 +83,7 @@ impl Outcome {
 ///
 /// # Errors
 /// When `out` can't be written to. What is wrong with the files is no error here but the [`Outcome`].
-pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let checker = Checker::new(args.scaler_address.clone());
     let files: Vec<_> = args
         .files

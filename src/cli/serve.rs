@@ -51,8 +51,7 @@ pub(super) struct Args {
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
     let file = args.config.clone();
-    let settings =
-        Settings::load(file.as_deref(), overrides(args)).map_err(Failure::usage)?;
+    let settings = Settings::load(file.as_deref(), overrides(args)).map_err(Failure::usage)?;
     let log = telemetry::init(&settings.log.filter, settings.log.format)
         .map_err(|text| Failure::usage(anyhow::anyhow!(text)))?;
     super::runtime()?.block_on(async {
@@ -79,8 +78,7 @@ fn overrides(args: Args) -> Overrides {
 }
 
 fn engine(text: &str) -> Result<OnnxEngine, String> {
-    serde_yaml::from_str(text)
-        .map_err(|_| "write `auto`, `onnx-runtime` or `rten`".to_owned())
+    serde_yaml::from_str(text).map_err(|_| "write `auto`, `onnx-runtime` or `rten`".to_owned())
 }
 
 /// Cancels `shutdown` on SIGTERM or SIGINT; a second signal ends the process at once.

@@ -81,6 +81,7 @@ impl Engine {
             now,
             spec: &workload.spec,
             observed: learned.live,
+            fault: health.fault.as_ref().map(|fault| fault.text.as_str()),
             forecast: forecast.as_deref(),
             memory: &learned.memory,
         };

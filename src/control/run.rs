@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::engine::Engine;
+use crate::admin::Heartbeat;
 use crate::domain::Timestamp;
-use crate::telemetry::Heartbeat;
 
 /// How often the loop looks for workloads that are due.
 const TICK: Duration = Duration::from_millis(100);

@@ -9,15 +9,19 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Metrics, Parts};
+use crate::admin::{self, Heartbeat};
 use crate::domain::{Clock, SystemClock};
 use crate::knowledge::{Board, Store};
 use crate::monitor::Monitor;
 use crate::settings::Settings;
-use crate::telemetry::{self, Heartbeat, LogHandle, Registry};
-use crate::{admin, analyze, execute, monitor};
+use crate::telemetry::{self, LogHandle, Registry};
+use crate::{analyze, execute, monitor};
 
 /// After a panic the loop starts again, this much later.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
+
+/// The loop turns ten times a second; after this much silence it counts as dead and the liveness probe says so.
+const HEARTBEAT_LIMIT: Duration = Duration::from_secs(60);
 
 /// A service that holds its ports and has read its snapshot, but does not run yet.
 #[derive(Debug)]
@@ -53,12 +57,21 @@ impl Service {
         let engine = engine(settings, clock, &mut registry)?;
         let grpc = execute::keda::Server::bind(settings.keda.clone())?;
         grpc.metrics().register(&mut registry);
+        if settings.admin.workload_metrics {
+            admin::register_workload_metrics(&mut registry, Arc::clone(engine.board()));
+        }
         let http = admin::Server::bind(&settings.admin).await?;
         listening("grpc", grpc.local_addr()?);
-        listening("http", http.local_addr()?);
-        let heartbeat = Heartbeat::default();
+        listening("http", http.addr());
+        let heartbeat = Heartbeat::new(HEARTBEAT_LIMIT);
         let admin = admin_state(settings, &engine, registry, log, heartbeat.clone());
-        Ok(Self { engine, grpc, http, admin, heartbeat })
+        Ok(Self {
+            engine,
+            grpc,
+            http,
+            admin,
+            heartbeat,
+        })
     }
 
     /// The engine, for a driver that turns it by hand.
@@ -75,11 +88,8 @@ impl Service {
     }
 
     /// Address of the HTTP server.
-    ///
-    /// # Errors
-    /// When the system can't tell.
-    pub fn http_addr(&self) -> std::io::Result<SocketAddr> {
-        self.http.local_addr()
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http.addr()
     }
 
     /// Runs until `shutdown`: the loop, and both servers. The drain goes in order: gRPC calls and streams end, the loop
@@ -109,7 +119,11 @@ impl Service {
         self.serve(beating, shutdown).await
     }
 
-    async fn serve(self, looped: JoinHandle<()>, shutdown: CancellationToken) -> anyhow::Result<()> {
+    async fn serve(
+        self,
+        looped: JoinHandle<()>,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
         let context = execute::keda::Context {
             board: Arc::clone(self.engine.board()),
             clock: self.engine.clock(),
@@ -165,6 +179,39 @@ fn engine(
         tracing::info!(restored, left_out, "snapshot read");
     }
     Ok(engine)
+}
+
+fn admin_state(
+    settings: &Settings,
+    engine: &Engine,
+    registry: Registry,
+    log: Option<LogHandle>,
+    heartbeat: Heartbeat,
+) -> admin::State {
+    let sources = settings
+        .monitor
+        .sources
+        .iter()
+        .map(|(name, source)| admin::SourceInfo {
+            name: name.clone(),
+            url: source.url.clone(),
+        });
+    admin::State {
+        board: Arc::clone(engine.board()),
+        clock: engine.clock(),
+        registry: Arc::new(registry),
+        log,
+        readiness: admin::Readiness::default(),
+        heartbeat,
+        info: admin::Info {
+            version: telemetry::VERSION.to_owned(),
+            commit: telemetry::COMMIT.to_owned(),
+            started_at: engine.now(),
+            onnx_engine: engine.models().onnx_engine(),
+            sources: sources.collect(),
+            settings_fingerprint: settings.fingerprint(),
+        },
+    }
 }
 
 fn listening(server: &str, addr: SocketAddr) {

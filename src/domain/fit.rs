@@ -121,9 +121,17 @@ impl Fit {
     pub fn bytes(&self) -> usize {
         let floats = self.profile.iter().map(|p| p.values.len()).sum::<usize>()
             + self.knots.len()
-            + self.coefficients.iter().map(|c| c.values.len()).sum::<usize>()
+            + self
+                .coefficients
+                .iter()
+                .map(|c| c.values.len())
+                .sum::<usize>()
             + self.mix.iter().map(|m| m.weights.len()).sum::<usize>()
-            + self.bands.iter().map(|b| b.offsets.len() + b.steps.len()).sum::<usize>();
+            + self
+                .bands
+                .iter()
+                .map(|b| b.offsets.len() + b.steps.len())
+                .sum::<usize>();
         size_of::<Self>()
             + floats * size_of::<f32>()
             + self.bands.len() * size_of::<BandSet>()

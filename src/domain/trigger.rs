@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{HumanDuration, Quantile};
+use super::{HumanDuration, Quantile, wire_target};
 
 /// Everything that one trigger asks for, validated, defaults filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -162,10 +162,15 @@ impl TriggerSpec {
         (self.history.get().as_secs().div_ceil(self.step().as_secs())).max(1) as usize
     }
 
-    /// The threshold as a whole number, at least 1: the target for a KEDA that knows no fractions.
-    pub fn whole_threshold(&self) -> i64 {
-        // A float beyond the range of `i64` becomes its largest value; a threshold is bounded far below it.
-        self.threshold.round().max(1.0) as i64
+    /// The threshold as KEDA is told it, the same in `GetMetricSpec` and behind every value.
+    pub fn target(&self) -> f64 {
+        wire_target(self.threshold)
+    }
+
+    /// The target as a whole number, at least 1, for a KEDA that knows no fractions.
+    pub fn whole_target(&self) -> i64 {
+        // A target is bounded far below the range of `i64`.
+        (self.target().round() as i64).max(1)
     }
 
     /// The grid on which the newest samples are read: the largest divisor of `step` that is not above `interval`, so

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Health, Published, Workload};
 use crate::domain::{
-    BandSet, Basis, DEFAULT_LEVELS, Fit, Forecast, GoodPlan, HumanDuration, LeadTime, Limit,
+    BandScale, BandSet, Basis, Coefficients, DEFAULT_LEVELS, Fit, MixWeights, Forecast, GoodPlan, HumanDuration, LeadTime, Limit,
     Metadata, Mode, ModelChoice, ModelScore, PastPlan, Peak, Plan, Profile, Quantile, Reason,
     Sample, Served, SourceRef, Timestamp, TriggerSpec, WorkloadKey,
 };
@@ -197,6 +197,7 @@ fn fit() -> Fit {
         bands: ["naive", "seasonal-naive"]
             .map(|model| BandSet {
                 model: model.into(),
+                scale: BandScale::Level,
                 offsets: (0..9 * 15_u16).map(f32::from).collect(),
                 steps: (1..=15).collect(),
                 samples: 400,
@@ -207,6 +208,17 @@ fn fit() -> Fit {
             relative_loss: 0.61,
             origins: 200,
         }],
+        knots: vec![1, 2, 3, 5, 7, 10, 15, 20, 30],
+        coefficients: vec![Coefficients {
+            model: "linear".into(),
+            values: (0..9 * 40_u16).map(f32::from).collect(),
+        }],
+        mix: ["naive", "seasonal-naive", "linear"]
+            .map(|model| MixWeights {
+                model: model.into(),
+                weights: vec![0.25; 9],
+            })
+            .to_vec(),
     }
 }
 

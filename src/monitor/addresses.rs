@@ -61,25 +61,25 @@ impl Addresses {
     /// The source at `base`, made if it is not there. The caller has checked the allow-list.
     pub(super) fn get(&self, base: &BaseUrl, unsafe_ssl: bool) -> Result<Arc<Source>, FetchError> {
         // A panic while the lock is held can't leave the maps half-changed, so a poisoned lock is still good.
-        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        shelf.uses += 1;
-        let now = shelf.uses;
+        let mut kept = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.uses += 1;
+        let this_use = kept.uses;
         let key = Key {
             base: base.clone(),
             unsafe_ssl,
         };
-        if let Some(entry) = shelf.sources.get_mut(&key) {
-            entry.last_use = now;
+        if let Some(entry) = kept.sources.get_mut(&key) {
+            entry.last_use = this_use;
             return Ok(Arc::clone(&entry.source));
         }
-        let client = shelf.client(base.is_https(), unsafe_ssl)?;
+        let client = kept.client(base.is_https(), unsafe_ssl)?;
         let source = Arc::new(Source::at_address(base, client, &self.metrics));
-        shelf.make_room();
+        kept.make_room();
         let entry = Entry {
             source: Arc::clone(&source),
-            last_use: now,
+            last_use: this_use,
         };
-        shelf.sources.insert(key, entry);
+        kept.sources.insert(key, entry);
         Ok(source)
     }
 

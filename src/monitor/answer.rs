@@ -43,7 +43,7 @@ impl Asked<'_> {
             }
             Ok(envelope) if envelope.status == "error" => Err(self.refused(reply, &envelope)),
             _ if !reply.status.is_success() => Err(self.bad_status(reply)),
-            Ok(envelope) => Err(self.bad_body(format!(
+            Ok(envelope) => Err(self.bad_body(&format!(
                 "answered with the status word `{}`, which is not Prometheus'",
                 self.quote(&envelope.status, 40)
             ))),
@@ -55,7 +55,7 @@ impl Asked<'_> {
         let warnings = self.warnings(&envelope);
         let data = envelope
             .data
-            .ok_or_else(|| self.bad_body("answered `success` without data".to_owned()))?;
+            .ok_or_else(|| self.bad_body("answered `success` without data"))?;
         let mut fetched = self.samples(data)?;
         fetched.warnings.extend(warnings);
         fetched.warnings.truncate(MAX_WARNINGS);
@@ -89,18 +89,17 @@ impl Asked<'_> {
             );
         }
         let excerpt = self.excerpt(body);
-        self.bad_body(if excerpt.is_empty() {
-            "answered with an empty body".to_owned()
-        } else {
-            format!(
-                "answered with something that is not Prometheus' JSON ({}), which begins `{excerpt}`; check that the \
-                 url leads to the API and not to a login page",
-                self.quote(&error.to_string(), 120)
-            )
-        })
+        if excerpt.is_empty() {
+            return self.bad_body("answered with an empty body");
+        }
+        self.bad_body(&format!(
+            "answered with something that is not Prometheus' JSON ({}), which begins `{excerpt}`; check that the url \
+             leads to the API and not to a login page",
+            self.quote(&error.to_string(), 120)
+        ))
     }
 
-    fn bad_body(&self, what: String) -> Failure {
+    fn bad_body(&self, what: &str) -> Failure {
         Failure::lasting(FetchErrorKind::Body, format!("{} {what}", self.place))
     }
 

@@ -135,7 +135,7 @@ mod tests {
         let span = Span {
             from: Timestamp::from_secs(60),
             until: Timestamp::from_secs(0),
-            step: Duration::from_secs(60),
+            step: Duration::from_mins(1),
         };
         assert_eq!(span.points(), 0);
         assert!(span.windows(10).is_empty());

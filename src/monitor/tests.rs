@@ -179,7 +179,7 @@ fn windows_follow_the_source_s_limit() {
     let span = Span {
         from: Timestamp::from_secs(0),
         until: Timestamp::from_secs(60 * 2499),
-        step: Duration::from_secs(60),
+        step: Duration::from_mins(1),
     };
     let windows = monitor.windows(&spec(), span);
     let points: Vec<u64> = windows.iter().map(Span::points).collect();

@@ -10,7 +10,7 @@ use super::error::{ConfigError, shorten};
 use super::request::{RESERVED_PARAMETERS, is_reserved_header};
 
 const MAX_CONCURRENCY: usize = 1024;
-const MAX_TIMEOUT: Duration = Duration::from_secs(600);
+const MAX_TIMEOUT: Duration = Duration::from_mins(10);
 const MAX_ATTEMPTS: u32 = 10;
 const MAX_POINTS: u64 = 1_000_000;
 const MIN_BODY_BYTES: usize = 4096;
@@ -221,8 +221,8 @@ impl Check<'_> {
             && retries.max_backoff.get() <= MAX_TIMEOUT;
         self.require(fine, "retries.maxBackoff", || {
             format!(
-                "is `{}` with an `initialBackoff` of `{}`: the initial one must be more than `0s` and at most the \
-                 longest one, which may be up to `10m`",
+                "is `{}` and `initialBackoff` is `{}`: allowed is more than `0s` for the initial one, and from there up \
+                 to `10m` for the longest",
                 retries.max_backoff, retries.initial_backoff
             )
         });

@@ -36,6 +36,10 @@ impl Load {
 pub(super) fn judge(config: &Config, inputs: &Inputs<'_>) -> Load {
     let limit = config.stale_after.get().max(inputs.spec.step() * 3);
     let now = inputs.now;
+    if let Some(fault) = inputs.fault {
+        let last = inputs.observed.filter(|sample| sample.value.is_finite());
+        return absent(last.map(not_negative), fault.to_owned());
+    }
     match inputs.observed {
         None => absent(None, "no load has been measured".into()),
         Some(sample) if !sample.value.is_finite() => {
@@ -44,11 +48,7 @@ pub(super) fn judge(config: &Config, inputs: &Inputs<'_>) -> Load {
             absent(None, text)
         }
         Some(sample) => {
-            // Negative loads count as 0, as KEDA takes them (keda#7880).
-            let sample = Sample {
-                value: sample.value.max(0.0),
-                ..sample
-            };
+            let sample = not_negative(sample);
             if distance(sample.at, now) <= limit {
                 Load::Fresh(sample)
             } else {
@@ -57,6 +57,14 @@ pub(super) fn judge(config: &Config, inputs: &Inputs<'_>) -> Load {
                 absent(Some(sample), text)
             }
         }
+    }
+}
+
+/// Negative loads count as 0, as KEDA takes them (keda#7880).
+fn not_negative(sample: Sample) -> Sample {
+    Sample {
+        value: sample.value.max(0.0),
+        ..sample
     }
 }
 

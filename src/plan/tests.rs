@@ -87,6 +87,7 @@ impl Scenario {
                 now: self.now,
                 spec: &self.spec,
                 observed,
+                fault: None,
                 forecast: self.forecast.as_ref(),
                 memory: &self.memory,
             },

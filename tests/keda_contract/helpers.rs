@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forescale::domain::{
-    Basis, HumanDuration, ManualClock, Mode, Plan, Quantile, Served, Timestamp,
-};
+use forescale::domain::{Basis, HumanDuration, ManualClock, Mode, Plan, Quantile, Timestamp};
 use forescale::execute::keda::{Config, Context, Metrics, Readiness, Server};
 use forescale::knowledge::{Board, Health, Published, Workload};
 use tokio::task::JoinHandle;
@@ -88,7 +86,6 @@ impl Running {
 
 /// Publishes a plan of `replicas`, as the loop would.
 pub(crate) fn publish(workload: &Workload, replicas: u32, active: bool) {
-    let threshold = workload.spec.threshold;
     let plan = Plan {
         at: START,
         mode: Mode::Predictive,
@@ -97,12 +94,7 @@ pub(crate) fn publish(workload: &Workload, replicas: u32, active: bool) {
         planned: replicas,
         reactive: Some(replicas),
         active,
-        served: Served {
-            value: f64::from(replicas) * threshold,
-            target: threshold,
-            value_int: i64::from(replicas) * workload.spec.whole_threshold(),
-            target_int: workload.spec.whole_threshold(),
-        },
+        served: forescale::plan::serve(replicas, workload.spec.threshold),
         observed: None,
         peak: None,
         quantile: Quantile::MEDIAN,

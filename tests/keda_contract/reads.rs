@@ -83,6 +83,40 @@ async fn two_triggers_of_one_scaled_object_are_two_workloads() {
 }
 
 #[tokio::test]
+async fn the_target_is_the_one_that_the_planner_made_its_value_for() {
+    let server = start(config());
+    let mut keda = Keda::connect(server.url(), &TRIGGER).await;
+    for threshold in [
+        "0.001", "0.0015", "0.9996", "1.001", "12.4996", "33.3333", "1e9",
+    ] {
+        let mut trigger = keda.trigger(0, &[("query", "sum(x)"), ("threshold", threshold)]);
+        let specs = trigger.stream_specs().await.unwrap().message().await;
+        let spec = specs.unwrap().unwrap().metric_specs.remove(0);
+        let plan = forescale::plan::serve(7, threshold.parse().unwrap());
+        assert_eq!(
+            spec.target_size_float.to_bits(),
+            plan.target.to_bits(),
+            "{threshold}"
+        );
+        assert_eq!(spec.target_size, plan.target_int, "{threshold}");
+
+        let metric = trigger.build_hpa().await.unwrap().remove(0);
+        let known = server.board.all();
+        let workload = known
+            .iter()
+            .find(|workload| workload.key.metadata["threshold"] == threshold)
+            .unwrap();
+        for replicas in [1, 7, 21, 9_999] {
+            publish(workload, replicas, true);
+            let read = trigger.read(&metric).await.unwrap();
+            assert_eq!(hpa_replicas(&metric, read), replicas, "{threshold}");
+        }
+    }
+    keda.build_hpa().await.unwrap();
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn every_mistake_in_the_metadata_is_in_the_one_answer() {
     let server = start(config());
     let wrong = [

@@ -242,7 +242,7 @@ pub(crate) async fn ask(url: &str) -> Result<Fetched, FetchError> {
 
 /// Evaluation times at each of the first `points` minutes.
 pub(crate) fn minutes(points: u32) -> Span {
-    let step = Duration::from_secs(60);
+    let step = Duration::from_mins(1);
     let from = Timestamp::from_secs(1_700_000_040);
     Span {
         from,

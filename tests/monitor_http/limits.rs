@@ -91,7 +91,7 @@ async fn a_limit_on_time_is_kept_as_time() {
     monitor.fetch(&spec(), minutes(2880)).await.unwrap();
 
     let coarse = |points: u32| {
-        let step = Duration::from_secs(3600);
+        let step = Duration::from_hours(1);
         let from = minutes(1).from;
         Span {
             from,

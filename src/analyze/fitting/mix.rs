@@ -30,7 +30,10 @@ pub(super) fn weigh(trials: &mut Trials) -> Vec<Vec<f32>> {
         for index in 0..trials.trials.len() {
             let origin = trials.trials[index].origin;
             known = learn(trials, knot, known, origin, &mut records);
-            let points = trials.trials[index].points.iter().map(|points| points[knot]);
+            let points = trials.trials[index]
+                .points
+                .iter()
+                .map(|points| points[knot]);
             mixed[index][knot] = blend(points.zip(weights(&records)));
         }
         learn(trials, knot, known, usize::MAX, &mut records);
@@ -82,7 +85,10 @@ fn learn(trials: &Trials, knot: usize, known: usize, now: usize, records: &mut [
 /// Weights that add up to 1; equal ones until there are a few scores.
 fn weights(records: &[Record]) -> Vec<f64> {
     let mean = |r: &Record| (r.count >= 2.0).then(|| r.loss / r.count);
-    let best = records.iter().filter_map(mean).fold(f64::INFINITY, f64::min);
+    let best = records
+        .iter()
+        .filter_map(mean)
+        .fold(f64::INFINITY, f64::min);
     if !best.is_finite() {
         return vec![1.0 / records.len() as f64; records.len()];
     }

@@ -34,8 +34,20 @@ pub(super) fn cuts(view: &View<'_>) -> Vec<Cut> {
     }
     let tried = ((1.0 - SHARES[0]) * days).min(MOST_DAYS) / days;
     let place = |share: f64| first + ((1.0 - share) * (len - first) as f64) as usize;
-    let (one, two) = (place(tried), place(tried * (1.0 - SHARES[1]) / (1.0 - SHARES[0])));
-    vec![Cut { at: one, until: two }, Cut { at: two, until: len }]
+    let (one, two) = (
+        place(tried),
+        place(tried * (1.0 - SHARES[1]) / (1.0 - SHARES[0])),
+    );
+    vec![
+        Cut {
+            at: one,
+            until: two,
+        },
+        Cut {
+            at: two,
+            until: len,
+        },
+    ]
 }
 
 /// What each model said from each origin, and what came.
@@ -79,8 +91,10 @@ impl Trials {
     /// Lets every model learn before the cut and forecast after it.
     pub(super) fn run(&mut self, look: &Look<'_>, cut: &Cut) {
         let view = look.view;
-        let learned: Vec<Option<Vec<f32>>> =
-            MEMBERS.iter().map(|member| member.learn(look, cut.at)).collect();
+        let learned: Vec<Option<Vec<f32>>> = MEMBERS
+            .iter()
+            .map(|member| member.learn(look, cut.at))
+            .collect();
         for origin in (cut.at..cut.until).step_by(self.spacing) {
             if !view.measured(origin) {
                 continue;
@@ -88,7 +102,11 @@ impl Trials {
             let at = |knot: &u32| origin + *knot as usize;
             let came = |knot| {
                 let measured = view.measured(at(knot));
-                if measured { view.seen[at(knot)] } else { f64::NAN }
+                if measured {
+                    view.seen[at(knot)]
+                } else {
+                    f64::NAN
+                }
             };
             let actual: Vec<f64> = look.knots.iter().map(came).collect();
             if actual.iter().all(|v| v.is_nan()) {
@@ -111,7 +129,9 @@ impl Trials {
 
     /// The errors of a model at each knot.
     pub(super) fn errors(&self, model: usize) -> Vec<Errors> {
-        (0..self.knots.len()).map(|knot| self.errors_at(model, knot)).collect()
+        (0..self.knots.len())
+            .map(|knot| self.errors_at(model, knot))
+            .collect()
     }
 
     /// The errors of a model at one knot, in order of time.

@@ -76,7 +76,14 @@ impl BuiltIn {
                 self.name()
             ))
         })?;
-        let path = path(&look, fit, &start, &points, input.horizon_steps, self.name());
+        let path = path(
+            &look,
+            fit,
+            &start,
+            &points,
+            input.horizon_steps,
+            self.name(),
+        );
         let fallback;
         let set = if let Some(set) = fit.and_then(|fit| fit.bands_of(self.name())) {
             set
@@ -94,11 +101,22 @@ impl BuiltIn {
             })
         });
         // A metric that has never been negative is a rate or a count, and stays so.
-        let floor = view.seen.iter().all(|v| v.is_nan() || *v >= 0.0).then_some(0.0);
+        let floor = view
+            .seen
+            .iter()
+            .all(|v| v.is_nan() || *v >= 0.0)
+            .then_some(0.0);
         let values = values.collect();
         let end = history.time_of(history.len().saturating_sub(1));
-        Forecast::new(self.name(), end, history.step(), levels.clone(), values, floor)
-            .map_err(|error| ModelError(format!("model `{}`: {error}", self.name())))
+        Forecast::new(
+            self.name(),
+            end,
+            history.step(),
+            levels.clone(),
+            values,
+            floor,
+        )
+        .map_err(|error| ModelError(format!("model `{}`: {error}", self.name())))
     }
 
     fn points(self, look: &Look<'_>, fit: Option<&Fit>, origin: usize) -> Option<Vec<f64>> {
@@ -138,7 +156,10 @@ fn points_of_mix(look: &Look<'_>, fit: &Fit, origin: usize) -> Option<Vec<f64>> 
         .iter()
         .filter_map(|mix| {
             let member = MEMBERS.iter().find(|member| *member.name() == *mix.model)?;
-            Some((points_of(*member, look, Some(fit), origin)?, mix.weights.as_slice()))
+            Some((
+                points_of(*member, look, Some(fit), origin)?,
+                mix.weights.as_slice(),
+            ))
         })
         .collect();
     let points = (0..look.knots.len()).map(|knot| {
@@ -176,14 +197,23 @@ fn path(
         look.profile?.at(local, look.view.step_secs)
     };
     let now = typical(0).filter(|_| !trust.is_empty());
-    let season = |ahead: usize| now.zip(typical(ahead)).map_or(0.0, |(now, then)| then - now);
+    let season = |ahead: usize| {
+        now.zip(typical(ahead))
+            .map_or(0.0, |(now, then)| then - now)
+    };
     let knots: Vec<u32> = [0].iter().chain(look.knots).copied().collect();
     let trusts: Vec<f64> = trust.first().into_iter().chain(&trust).copied().collect();
     let rest: Vec<f64> = std::iter::once(0.0)
-        .chain(points.iter().zip(look.knots).enumerate().map(|(k, (point, knot))| {
-            let trusted = trusts.get(k + 1).copied().unwrap_or(0.0);
-            point - start.last - trusted * season(*knot as usize)
-        }))
+        .chain(
+            points
+                .iter()
+                .zip(look.knots)
+                .enumerate()
+                .map(|(k, (point, knot))| {
+                    let trusted = trusts.get(k + 1).copied().unwrap_or(0.0);
+                    point - start.last - trusted * season(*knot as usize)
+                }),
+        )
         .collect();
     (1..=horizon.max(1))
         .map(|step| {
@@ -224,5 +254,9 @@ fn levels(wanted: &[Quantile]) -> Vec<Quantile> {
     let mut levels = wanted.to_vec();
     levels.sort_by(|a, b| a.get().total_cmp(&b.get()));
     levels.dedup();
-    if levels.is_empty() { DEFAULT_LEVELS.to_vec() } else { levels }
+    if levels.is_empty() {
+        DEFAULT_LEVELS.to_vec()
+    } else {
+        levels
+    }
 }

@@ -74,8 +74,20 @@ impl Member for HoltWinters {
         }
         let (_, state) = best?;
         let next = bins.number + values.len() as i64;
-        let head = [state.alpha, state.beta, state.gamma, state.level, state.trend, next as f64];
-        Some(head.iter().chain(&state.season).map(|v| *v as f32).collect())
+        let head = [
+            state.alpha,
+            state.beta,
+            state.gamma,
+            state.level,
+            state.trend,
+            next as f64,
+        ];
+        Some(
+            head.iter()
+                .chain(&state.season)
+                .map(|v| *v as f32)
+                .collect(),
+        )
     }
 
     fn points(&self, look: &Look<'_>, learned: &[f32], origin: usize) -> Option<Vec<f64>> {
@@ -209,6 +221,10 @@ impl State {
                 count += 1;
             }
         }
-        if count == 0 { f64::INFINITY } else { loss / f64::from(count) }
+        if count == 0 {
+            f64::INFINITY
+        } else {
+            loss / f64::from(count)
+        }
     }
 }

@@ -79,7 +79,11 @@ impl Member for Linear {
         let points = knots.map(|(knot, coefficients)| {
             let mut row = recent.row(look, space, *knot as usize);
             cut(&mut row, cuts);
-            let change: f64 = row.iter().zip(coefficients).map(|(x, c)| x * f64::from(*c)).sum();
+            let change: f64 = row
+                .iter()
+                .zip(coefficients)
+                .map(|(x, c)| x * f64::from(*c))
+                .sum();
             let point = space.back(recent.last + change);
             point.clamp(-f64::from(*ceiling), f64::from(*ceiling))
         });
@@ -115,11 +119,15 @@ impl Design {
             for (ahead, rows) in look.knots.iter().map(|k| *k as usize).zip(&mut knots) {
                 if origin + ahead < until && view.measured(origin + ahead) {
                     rows.rows.extend(recent.row(look, space, ahead));
-                    rows.targets.push(space.of(view.seen[origin + ahead]) - recent.last);
+                    rows.targets
+                        .push(space.of(view.seen[origin + ahead]) - recent.last);
                 }
             }
         }
-        knots.iter().all(|rows| rows.targets.len() >= FEWEST).then_some(Self { knots })
+        knots
+            .iter()
+            .all(|rows| rows.targets.len() >= FEWEST)
+            .then_some(Self { knots })
     }
 
     /// Where each feature is cut.
@@ -144,13 +152,19 @@ impl Design {
 impl Rows {
     fn solve(&self, cuts: &[f32]) -> Option<Vec<f64>> {
         // A feature that never moves is left out: its size would be 0.
-        let sizes: Vec<f64> = cuts.iter().map(|limit| f64::from(*limit) / f64::from(CUT)).collect();
+        let sizes: Vec<f64> = cuts
+            .iter()
+            .map(|limit| f64::from(*limit) / f64::from(CUT))
+            .collect();
         let typical = self.targets.iter().map(|t| t.abs()).sum::<f64>() / self.targets.len() as f64;
         if typical <= 0.0 {
             return Some(vec![0.0; COUNT]);
         }
         let mut scaled = vec![0.0; self.rows.len()];
-        for (row, original) in scaled.chunks_exact_mut(COUNT).zip(self.rows.chunks_exact(COUNT)) {
+        for (row, original) in scaled
+            .chunks_exact_mut(COUNT)
+            .zip(self.rows.chunks_exact(COUNT))
+        {
             row.copy_from_slice(original);
             cut(row, cuts);
             for (x, size) in row.iter_mut().zip(&sizes) {
@@ -167,6 +181,9 @@ impl Rows {
         }
         let answer = normal.solve(&penalty)?;
         let back = answer.iter().zip(&sizes);
-        Some(back.map(|(c, size)| if *size > 0.0 { c * typical / size } else { 0.0 }).collect())
+        Some(
+            back.map(|(c, size)| if *size > 0.0 { c * typical / size } else { 0.0 })
+                .collect(),
+        )
     }
 }

@@ -30,7 +30,9 @@ impl Member for SeasonalNaive {
     fn learn(&self, look: &Look<'_>, until: usize) -> Option<Vec<f32>> {
         look.profile?;
         let spaces = [Space::Plain, Space::log(look.view.magnitude)];
-        let fitted = spaces.into_iter().filter_map(|space| fitted(look, until, space));
+        let fitted = spaces
+            .into_iter()
+            .filter_map(|space| fitted(look, until, space));
         let (_, values) = fitted.min_by(|a, b| a.0.total_cmp(&b.0))?;
         Some(values)
     }
@@ -43,7 +45,11 @@ impl Member for SeasonalNaive {
         knots
             .map(|(knot, shares)| {
                 let parts = parts(look, space, origin, *knot as usize)?;
-                let change: f64 = parts.iter().zip(shares).map(|(p, s)| p * f64::from(*s)).sum();
+                let change: f64 = parts
+                    .iter()
+                    .zip(shares)
+                    .map(|(p, s)| p * f64::from(*s))
+                    .sum();
                 Some(space.back(last + change))
             })
             .collect()
@@ -70,7 +76,9 @@ fn space_of(unit: f32) -> Space {
 fn parts(look: &Look<'_>, space: Space, origin: usize, ahead: usize) -> Option<[f64; SHARES]> {
     let view = look.view;
     let profile = |index| {
-        let value = look.profile?.at(view.calendar.local(index), view.step_secs)?;
+        let value = look
+            .profile?
+            .at(view.calendar.local(index), view.step_secs)?;
         Some(space.of(value))
     };
     let (last, mean) = (space.of(view.last(origin)?), space.of(view.level(origin)?));

@@ -103,7 +103,11 @@ impl<'a> Detector<'a> {
 
     fn is_habit(&self, index: usize, before: f64) -> bool {
         let lately = self.falls.iter().rev();
-        if lately.take_while(|fall| index - **fall <= 2 * self.day).count() >= HABIT {
+        if lately
+            .take_while(|fall| index - **fall <= 2 * self.day)
+            .count()
+            >= HABIT
+        {
             return true;
         }
         (1..=DAYS).any(|days| {

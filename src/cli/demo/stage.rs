@@ -76,7 +76,7 @@ impl Stage {
         let replay = tokio::spawn(ReplayServer::new(listener).run(source, stop.clone()));
         let settings = settings(prometheus, grpc.choose(), http.choose());
         let service = Service::bind_with(&settings, Some(log), clock).await?;
-        let (grpc, http) = (service.grpc_addr()?, service.http_addr()?);
+        let (grpc, http) = (service.grpc_addr()?, service.http_addr());
         Ok(Self {
             engine: Arc::clone(service.engine()),
             grpc,

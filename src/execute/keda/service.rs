@@ -246,8 +246,8 @@ fn specs(spec: &TriggerSpec) -> GetMetricSpecResponse {
     GetMetricSpecResponse {
         metric_specs: vec![MetricSpec {
             metric_name: METRIC_NAME.to_owned(),
-            target_size: spec.whole_threshold(),
-            target_size_float: spec.threshold,
+            target_size: spec.whole_target(),
+            target_size_float: spec.target(),
         }],
     }
 }

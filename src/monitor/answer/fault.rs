@@ -10,7 +10,7 @@ use super::super::too_long::too_long;
 use super::{Asked, Reply};
 
 /// Longest `Retry-After` that is believed.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 // === impl Asked ===
 
@@ -143,13 +143,12 @@ fn status_failure(status: StatusCode, text: String) -> Failure {
 /// no harm.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let until = http_date(text)?;
-            let now = http_date(headers.get(header::DATE)?.to_str().ok()?)?;
-            Duration::try_from(until.duration_since(now)).unwrap_or_default()
-        }
+    let wait = if let Ok(seconds) = text.parse::<u64>() {
+        Duration::from_secs(seconds)
+    } else {
+        let until = http_date(text)?;
+        let now = http_date(headers.get(header::DATE)?.to_str().ok()?)?;
+        Duration::try_from(until.duration_since(now)).unwrap_or_default()
     };
     Some(wait.min(MAX_RETRY_AFTER))
 }

@@ -19,7 +19,7 @@ fn judge_with(status: u16, body: &str, headers: &HeaderMap) -> Result<Fetched, F
         span: Span {
             from: Timestamp::from_secs(0),
             until: Timestamp::from_secs(600),
-            step: Duration::from_secs(60),
+            step: Duration::from_mins(1),
         },
         redactor: &redactor,
     };

@@ -35,7 +35,7 @@ fn request(total: Duration) -> RangeRequest {
         span: Span {
             from: Timestamp::from_secs(0),
             until: Timestamp::from_secs(60),
-            step: Duration::from_secs(60),
+            step: Duration::from_mins(1),
         },
         timeout: Duration::from_secs(5),
         deadline: Instant::now() + total,

@@ -58,7 +58,9 @@ impl Recent {
         }
         let last = space.of(value);
         let lags = LAGS.iter().map(|minutes| {
-            let there = origin.checked_sub(view.steps(*minutes)).map(|i| view.seen[i]);
+            let there = origin
+                .checked_sub(view.steps(*minutes))
+                .map(|i| view.seen[i]);
             known(there.map(|v| space.of(v) - last))
         });
         let means = MEANS.iter().map(|minutes| {
@@ -67,7 +69,9 @@ impl Recent {
         });
         let gaps = GAPS.iter().map(|days| {
             let back = view.calendar.steps_back(origin, *days);
-            let then = origin.checked_sub(back).and_then(|i| view.mean(i, view.steps(15.0)));
+            let then = origin
+                .checked_sub(back)
+                .and_then(|i| view.mean(i, view.steps(15.0)));
             known(then.map(|v| space.of(v) - last))
         });
         Some(Self {
@@ -108,7 +112,13 @@ impl Recent {
             1.0,
         ]
         .map(|value| value * self.unit);
-        collected(self.shared.into_iter().chain(changes).chain(profile).chain(clock))
+        collected(
+            self.shared
+                .into_iter()
+                .chain(changes)
+                .chain(profile)
+                .chain(clock),
+        )
     }
 }
 
@@ -130,7 +140,9 @@ fn smoothed(
 /// The typical value at a step, in the space.
 fn typical(look: &Look<'_>, space: Space, index: usize) -> Option<f64> {
     let local = look.view.calendar.local(index);
-    look.profile?.at(local, look.view.step_secs).map(|v| space.of(v))
+    look.profile?
+        .at(local, look.view.step_secs)
+        .map(|v| space.of(v))
 }
 
 fn collected<const N: usize>(values: impl Iterator<Item = f64>) -> [f64; N] {

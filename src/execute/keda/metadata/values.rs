@@ -292,7 +292,7 @@ pub(super) fn finer_than_keda(text: &str) -> Option<String> {
     let milli = text.trim().parse::<f64>().ok()? * 1000.0;
     let kept = milli.round();
     ((milli - kept).abs() > 1e-6 * milli.abs())
-        .then(|| "KEDA keeps three decimals of a threshold and drops the rest".to_owned())
+        .then(|| "KEDA keeps three decimals of a threshold".to_owned())
 }
 
 /// `unsafeSsl` means two things to KEDA.
