@@ -122,6 +122,7 @@ fn the_json_holds_the_same_numbers() {
         "threshold": 18.52,
         "unmetPercent": 0.9
       },
+      "plainHpaWithoutData": "hold",
       "seed": 7,
       "verdict": {
         "gain": true,
