@@ -109,6 +109,10 @@ enum Speed {
 }
 
 /// Runs the demo to its end.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "commands own their arguments, as the desk hands them over"
+)]
 pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
     let setup = args.setup().map_err(Failure::usage)?;
     let watched = args.watched();
@@ -136,7 +140,7 @@ async fn show(args: &Args, setup: Setup, watched: bool, log: LogHandle) -> anyho
     let scaler = Live::connect(engine, stage.grpc, setup.name(), &setup.metadata).await?;
     let mut driver = Driver::new(setup, clock, demand, scaler);
     let mut show = if watched {
-        Show::Screen(Screen::take(std::env::var_os("NO_COLOR").is_none())?)
+        Show::Screen(Box::new(Screen::take(colours())?))
     } else {
         announce(&doors);
         Show::Lines(Progress::default())
@@ -208,6 +212,11 @@ fn key_value(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write KEY=VALUE, such as `model=seasonal-naive`".to_owned()),
     }
+}
+
+/// Whether colours are welcome (<https://no-color.org>).
+fn colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Cancels `stop` on SIGINT or SIGTERM; a second signal ends the process at once.

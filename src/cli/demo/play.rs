@@ -9,7 +9,7 @@ use super::driver::Driver;
 use super::frame::{Doors, Frame};
 use super::progress::Progress;
 use super::scaler::Scaler;
-use super::screen::{Screen, Wish};
+use super::screen::{self, Screen, Wish};
 use super::setup::START;
 use crate::domain::Timestamp;
 
@@ -24,7 +24,7 @@ const FORGIVEN_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) enum Show {
     /// A person at a terminal.
-    Screen(Screen),
+    Screen(Box<Screen>),
     /// A log, or a person who wants no view.
     Lines(Progress),
 }
@@ -53,7 +53,7 @@ pub(super) async fn play<S: Scaler>(
     let mut drawn: Option<Instant> = None;
     while !driver.finished() && !stop.is_cancelled() {
         if let Show::Screen(screen) = show {
-            match screen.wish()? {
+            match screen::wish()? {
                 Some(Wish::Quit) => break,
                 Some(Wish::Pause) => {
                     paused = !paused;
@@ -108,7 +108,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     fn millis(millis: u64) -> Duration {
         Duration::from_millis(millis)

@@ -104,7 +104,7 @@ fn chart(
     let x = Axis::default()
         .bounds([left, ahead])
         .style(theme.quiet)
-        .labels([label(left), label((left + ahead) / 2.0), label(ahead)]);
+        .labels([label(left), label(f64::midpoint(left, ahead)), label(ahead)]);
     let y = Axis::default()
         .bounds([0.0, top])
         .style(theme.quiet)
