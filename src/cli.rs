@@ -1,6 +1,6 @@
 //! The desk: one file a command. Only here is anything written to stdout.
 
-mod check;
+pub mod check;
 mod demo;
 mod serve;
 

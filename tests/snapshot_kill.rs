@@ -87,6 +87,7 @@ fn advance(workload: &Workload, number: usize, round: i64) {
             }),
             bands: vec![],
             scores: vec![],
+            ..Fit::default()
         }));
     }
     learned.memory.recent.clear();

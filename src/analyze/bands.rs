@@ -15,6 +15,9 @@ const PRIOR: f64 = 8.0;
 /// Below so many independent errors the default still has a say.
 const ENOUGH: f64 = 60.0;
 
+/// No offset is larger, so that it fits its type whatever the data.
+const LARGEST: f64 = 1e30;
+
 /// The units that are tried.
 pub(crate) const SCALES: [BandScale; 4] = [
     BandScale::Constant,
@@ -27,7 +30,7 @@ pub(crate) const SCALES: [BandScale; 4] = [
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Errors {
     /// `actual - point`.
-    pub(crate) errors: Vec<f64>,
+    pub(crate) misses: Vec<f64>,
     /// The units at their origins, by [`SCALES`].
     pub(crate) units: Vec<[f64; 4]>,
     /// How many of them are independent: errors whose spans overlap are not.
@@ -36,7 +39,15 @@ pub(crate) struct Errors {
 
 /// The units of bands at `origin`, by [`SCALES`]; none of them is 0, so that no band collapses.
 pub(crate) fn units(view: &View<'_>, origin: usize) -> [f64; 4] {
+<<<<<<< HEAD
     let least = (0.02 * view.magnitude).max(1e-9);
+=======
+    let least = if view.magnitude > 0.0 {
+        0.02 * view.magnitude
+    } else {
+        1e-9
+    };
+>>>>>>> analyze
     let level = view
         .level(origin)
         .unwrap_or(view.magnitude)
@@ -76,7 +87,11 @@ pub(crate) fn measure(model: &str, knots: &[u32], errors: &[Errors], step_secs: 
         by_knot.push(offsets);
     }
     let offsets = (0..DEFAULT_LEVELS.len())
-        .flat_map(|level| by_knot.iter().map(move |offsets| offsets[level] as f32))
+        .flat_map(|level| {
+            by_knot
+                .iter()
+                .map(move |offsets| offsets[level].clamp(-LARGEST, LARGEST) as f32)
+        })
         .collect();
     BandSet {
         model: model.into(),
@@ -85,7 +100,11 @@ pub(crate) fn measure(model: &str, knots: &[u32], errors: &[Errors], step_secs: 
         steps: knots.to_vec(),
         samples: errors
             .iter()
+<<<<<<< HEAD
             .map(|at| at.errors.len() as u32)
+=======
+            .map(|at| at.misses.len() as u32)
+>>>>>>> analyze
             .min()
             .unwrap_or(0),
     }
@@ -108,7 +127,7 @@ pub(crate) fn loss(
     let unit = at.units[index][place(set.scale)];
     let each = levels.iter().map(|level| {
         let offset = offset(set, *level, f64::from(set.steps[knot]));
-        pinball(level.get(), at.errors[index], offset * unit)
+        pinball(level.get(), at.misses[index], offset * unit)
     });
     each.sum::<f64>() / levels.len() as f64
 }
@@ -145,7 +164,7 @@ fn best_scale(errors: &[Errors]) -> BandScale {
         let unit = place(scale);
         let each = errors.iter().map(|at| {
             let offsets = offsets(at, unit);
-            let losses = at.errors.iter().zip(&at.units).map(|(error, units)| {
+            let losses = at.misses.iter().zip(&at.units).map(|(error, units)| {
                 let levels = DEFAULT_LEVELS.iter().zip(&offsets);
                 levels
                     .map(|(level, offset)| pinball(level.get(), *error, offset * units[unit]))
@@ -168,7 +187,11 @@ fn best_scale(errors: &[Errors]) -> BandScale {
 /// Quantiles of the errors in the unit at `unit`, one for each default level.
 fn offsets(at: &Errors, unit: usize) -> [f64; 9] {
     let mut sorted: Vec<f64> = at
+<<<<<<< HEAD
         .errors
+=======
+        .misses
+>>>>>>> analyze
         .iter()
         .zip(&at.units)
         .map(|(e, units)| e / units[unit])

@@ -147,10 +147,13 @@ mod tests {
     #[test]
     fn a_table_and_a_single_look_up_agree() {
         let berlin = calendar(1_711_800_000, 3600, 48, "Europe/Berlin");
-        for index in [0, 10, 40, 47, 60, 5000] {
-            let secs = 1_711_800_000 + 3600 * index as i64;
+        for index in [0_u16, 10, 40, 47, 60, 5000] {
+            let secs = 1_711_800_000 + 3600 * i64::from(index);
             let zone = TimeZone::get("Europe/Berlin").unwrap();
-            assert_eq!(berlin.local(index), secs + i64::from(offset(&zone, secs)));
+            assert_eq!(
+                berlin.local(index.into()),
+                secs + i64::from(offset(&zone, secs))
+            );
         }
     }
 }

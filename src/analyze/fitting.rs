@@ -26,6 +26,10 @@ const KNOTS: [f64; 9] = [1.0, 3.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 240.0];
 const MARGIN: f32 = 0.98;
 const FEWEST_ORIGINS: u32 = 100;
 
+/// The mix ranks above a single model that is better by less than this: it was not picked in hindsight, and it follows
+/// when another model becomes the better one.
+const MIX_BONUS: f32 = 0.95;
+
 /// Lead times, in minutes, that scores are about.
 const LEAD: std::ops::RangeInclusive<f64> = 3.0..=15.0;
 
@@ -126,10 +130,18 @@ pub(crate) fn origins(view: &View<'_>, skip: usize, until: usize, most: usize) -
         .collect()
 }
 
-/// The shortest spacing that gives at most `most` of `steps` steps and shares no factor with 60.
+/// The shortest spacing that gives at most `most` of `steps` steps and, unless it is a short one anyway, shares no
+/// factor with 60.
 fn spacing(steps: usize, most: usize) -> usize {
     let least = steps.div_ceil(most.max(1)).max(1);
-    let coprime = |s: &usize| s % 2 != 0 && s % 3 != 0 && s % 5 != 0;
+    let coprime = |spacing: &usize| {
+        [2, 3, 5]
+            .iter()
+            .all(|prime| !spacing.is_multiple_of(*prime))
+    };
+    if least < 5 {
+        return least;
+    }
     (least..least + 8).find(coprime).unwrap_or(least)
 }
 
@@ -140,7 +152,7 @@ fn judge(trials: &Trials, knots: &[u32], step_secs: f64) -> (Vec<BandSet>, Vec<M
     let mut losses: Vec<(&str, f64, u32)> = Vec::new();
     for (model, name) in names.enumerate() {
         let errors = trials.errors(model);
-        if errors.iter().any(|at| at.errors.is_empty()) && name != NAIVE {
+        if errors.iter().any(|at| at.misses.is_empty()) && name != NAIVE {
             continue;
         }
         let set = bands::measure(name, knots, &errors, step_secs);
@@ -166,7 +178,11 @@ fn judge(trials: &Trials, knots: &[u32], step_secs: f64) -> (Vec<BandSet>, Vec<M
             origins,
         })
         .collect();
-    scores.sort_by(|a, b| a.relative_loss.total_cmp(&b.relative_loss));
+    let rank = |score: &ModelScore| {
+        let handicap = if *score.model == *MIX { MIX_BONUS } else { 1.0 };
+        handicap * score.relative_loss
+    };
+    scores.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
     (bands, scores)
 }
 

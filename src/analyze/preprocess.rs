@@ -24,6 +24,9 @@ pub const LONGEST_FILL: usize = 3;
 /// No metric that anybody scales on is larger; beyond it, sums of squares would overflow.
 const LARGEST: f64 = 1e30;
 
+/// Smaller values count as 0: divided by them, others would overflow.
+const SMALLEST: f64 = 1e-30;
+
 /// What was done with a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -140,10 +143,12 @@ impl Prepared {
 
 /// The value as models can bear it: a number of sane size, or missing.
 fn tame(value: f64) -> f64 {
-    if value.is_finite() {
-        value.clamp(-LARGEST, LARGEST)
-    } else {
+    if !value.is_finite() {
         f64::NAN
+    } else if value.abs() < SMALLEST {
+        0.0
+    } else {
+        value.clamp(-LARGEST, LARGEST)
     }
 }
 

@@ -10,6 +10,9 @@ use crate::domain::Profile;
 /// Bins are no finer than this: one minute's median over two weeks is mostly noise.
 const BIN: i64 = 300;
 
+/// Bins of a whole week are twice as long: they rest on two or three days, and a fit is kept for every workload.
+const WEEK_BIN: i64 = 2 * BIN;
+
 /// A day this much older counts half.
 const HALF_LIFE_DAYS: f64 = 7.0;
 
@@ -62,7 +65,7 @@ impl Cells {
             let local = view.calendar.local(index);
             let day = usize::try_from(local.div_euclid(DAY) - first_day).unwrap_or(0);
             while days.len() <= day {
-                let midnight = (first_day + days.len() as i64) * DAY;
+                let midnight = (first_day + i64::try_from(days.len()).unwrap_or(0)) * DAY;
                 days.push(Day {
                     weekday: weekday(midnight),
                     weekend: is_weekend(midnight),
@@ -101,8 +104,16 @@ impl Cells {
                 .collect::<Option<Vec<Vec<f64>>>>()?
                 .concat(),
         };
+        let (bin, values) = if kind == Kind::Week && 2 * self.bin <= WEEK_BIN {
+            let pairs = values
+                .chunks_exact(2)
+                .map(|pair| f64::midpoint(pair[0], pair[1]));
+            (2 * self.bin, pairs.collect())
+        } else {
+            (self.bin, values)
+        };
         Some(Profile {
-            bin_seconds: self.bin as u32,
+            bin_seconds: bin as u32,
             values: values.into_iter().map(|v| v as f32).collect(),
         })
     }
@@ -154,8 +165,8 @@ impl Profile {
     /// bins, linear.
     pub(crate) fn at(&self, local: i64, step: f64) -> Option<f64> {
         let bin = f64::from(self.bin_seconds.max(1));
-        let per_day = (DAY / i64::from(self.bin_seconds.max(1))) as usize;
-        let days = self.values.len().checked_div(per_day)?;
+        let per_day = DAY / i64::from(self.bin_seconds.max(1));
+        let days = self.values.len().checked_div(per_day as usize)?;
         // The place within all bins that follow one another: of the week where days differ, else of the day.
         let middle = second_of_day(local) as f64 + step.min(bin) / 2.0;
         let place = middle / bin - 0.5;
@@ -167,15 +178,17 @@ impl Profile {
     }
 
     /// Bin `number` of the day of `local`; -1 and one too many are those of the days beside it.
-    fn bin(&self, local: i64, number: i64, per_day: usize, days: usize) -> Option<f64> {
-        let shift = number.div_euclid(per_day as i64);
+    fn bin(&self, local: i64, number: i64, per_day: i64, days: usize) -> Option<f64> {
+        let shift = number.div_euclid(per_day);
         let day = local + shift * DAY;
         let part = match days {
             7 => weekday(day),
             2 => usize::from(is_weekend(day)),
             _ => 0,
         };
-        let bin = number.rem_euclid(per_day as i64) as usize;
-        self.values.get(part * per_day + bin).map(|v| f64::from(*v))
+        let bin = number.rem_euclid(per_day);
+        self.values
+            .get(part * per_day as usize + bin as usize)
+            .map(|v| f64::from(*v))
     }
 }

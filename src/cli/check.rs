@@ -23,7 +23,7 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// Validate ScaledObject manifests offline and print the effective settings of each trigger.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub struct Args {
     /// YAML files, each with one or more documents; `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -37,7 +37,7 @@ pub(super) struct Args {
 
 /// How the result is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
+pub enum Format {
     /// For people.
     #[default]
     Text,
@@ -47,7 +47,7 @@ pub(super) enum Format {
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Outcome {
+pub enum Outcome {
     /// Nothing is wrong.
     Fine,
     /// A mistake was found.
@@ -70,7 +70,7 @@ struct Checked {
 
 impl Outcome {
     /// The code that the process ends with.
-    pub(super) fn exit_code(self) -> ExitCode {
+    pub fn exit_code(self) -> ExitCode {
         ExitCode::from(match self {
             Self::Fine => 0,
             Self::Mistake => 1,
@@ -83,7 +83,7 @@ impl Outcome {
 ///
 /// # Errors
 /// When `out` can't be written to. What is wrong with the files is no error here but the [`Outcome`].
-pub(super) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let checker = Checker::new(args.scaler_address.clone());
     let files: Vec<_> = args
         .files

@@ -51,6 +51,10 @@ pub(crate) fn workload(step_seconds: u64, values: Vec<f64>, horizon: usize) -> F
     ForecastInput {
         history: Arc::new(Prepared {
             series: Series::new(start, step, values),
+            marks: vec![],
+            outliers: vec![],
+            outages: vec![],
+            outage_at_end: None,
         }),
         fit: None,
         horizon_steps: horizon,

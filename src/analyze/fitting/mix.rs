@@ -23,10 +23,11 @@ struct Record {
 pub(super) fn weigh(trials: &mut Trials) -> Vec<Vec<f32>> {
     let knots = trials.knots.len();
     let mut last = vec![Vec::with_capacity(knots); MEMBERS.len()];
-    let mut mixed = vec![vec![f64::NAN; knots]; trials.trials.len()];
+    let mut mixed = vec![vec![f64::NAN; knots]; trials.all.len()];
     for knot in 0..knots {
         let mut records = vec![Record::default(); MEMBERS.len()];
         let mut known = 0;
+<<<<<<< HEAD
         for index in 0..trials.trials.len() {
             let origin = trials.trials[index].origin;
             known = learn(trials, knot, known, origin, &mut records);
@@ -35,13 +36,19 @@ pub(super) fn weigh(trials: &mut Trials) -> Vec<Vec<f32>> {
                 .iter()
                 .map(|points| points[knot]);
             mixed[index][knot] = blend(points.zip(weights(&records)));
+=======
+        for (trial, mixed) in trials.all.iter().zip(&mut mixed) {
+            known = learn(trials, knot, known, trial.origin, &mut records);
+            let points = trial.points.iter().map(|points| points[knot]);
+            mixed[knot] = blend(points.zip(weights(&records)));
+>>>>>>> analyze
         }
         learn(trials, knot, known, usize::MAX, &mut records);
         for (path, weight) in last.iter_mut().zip(weights(&records)) {
             path.push(weight as f32);
         }
     }
-    for (trial, points) in trials.trials.iter_mut().zip(mixed) {
+    for (trial, points) in trials.all.iter_mut().zip(mixed) {
         trial.points.push(points);
     }
     last
@@ -60,8 +67,8 @@ pub(crate) fn blend(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
 /// Takes in the errors of the trials from `known` on whose target had come by `now`; gives the next one to take in.
 fn learn(trials: &Trials, knot: usize, known: usize, now: usize, records: &mut [Record]) -> usize {
     let mut next = known;
-    let mut before = known.checked_sub(1).map(|i| trials.trials[i].origin);
-    for trial in &trials.trials[known..] {
+    let mut before = known.checked_sub(1).map(|i| trials.all[i].origin);
+    for trial in &trials.all[known..] {
         if trial.origin + trials.knots[knot] as usize > now {
             break;
         }

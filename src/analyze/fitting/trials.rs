@@ -5,7 +5,7 @@ use crate::analyze::models::{Look, MEMBERS};
 use crate::analyze::view::View;
 
 /// Origins over all cuts.
-const ORIGINS: usize = 600;
+const ORIGINS: usize = 500;
 
 /// Where the history is cut, as shares of its length.
 const SHARES: [f64; 2] = [0.65, 0.825];
@@ -61,7 +61,7 @@ pub(super) struct Trials {
     /// Steps of the history.
     len: usize,
     /// In order of time.
-    pub(super) trials: Vec<Trial>,
+    pub(super) all: Vec<Trial>,
 }
 
 /// What each model said from one origin.
@@ -84,7 +84,7 @@ impl Trials {
             knots: knots.to_vec(),
             spacing: super::spacing(tried, ORIGINS),
             len: view.len(),
-            trials: Vec::new(),
+            all: Vec::new(),
         }
     }
 
@@ -118,7 +118,7 @@ impl Trials {
                     .and_then(|learned| member.points(look, learned, origin))
                     .unwrap_or_else(|| vec![f64::NAN; look.knots.len()])
             });
-            self.trials.push(Trial {
+            self.all.push(Trial {
                 origin,
                 units: bands::units(view, origin),
                 points: points.collect(),
@@ -137,21 +137,21 @@ impl Trials {
     /// The errors of a model at one knot, in order of time.
     pub(super) fn errors_at(&self, model: usize, knot: usize) -> Errors {
         let mut found = Errors::default();
-        for trial in &self.trials {
+        for trial in &self.all {
             let error = trial.actual[knot] - trial.points[model][knot];
             if error.is_finite() {
-                found.errors.push(error);
+                found.misses.push(error);
                 found.units.push(trial.units);
             }
         }
         let overlap = (f64::from(self.knots[knot]) / self.spacing as f64).max(1.0);
-        found.independent = found.errors.len() as f64 / overlap;
+        found.independent = found.misses.len() as f64 / overlap;
         found
     }
 
     /// Seconds from each origin of [`Trials::errors_at`] to the end of the history.
     pub(super) fn ages_at(&self, model: usize, knot: usize) -> Vec<f64> {
-        self.trials
+        self.all
             .iter()
             .filter(|t| (t.actual[knot] - t.points[model][knot]).is_finite())
             .map(|t| (self.len - t.origin) as f64 * self.step_secs)

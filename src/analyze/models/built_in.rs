@@ -170,9 +170,9 @@ fn points_of_mix(look: &Look<'_>, fit: &Fit, origin: usize) -> Option<Vec<f64>> 
     points.collect()
 }
 
-/// The newest value and how old it is.
+/// The newest measured value and how old it is.
 fn start(view: &View<'_>) -> Option<Start> {
-    let origin = view.seen.iter().rposition(|v| !v.is_nan())?;
+    let origin = (0..view.len()).rev().find(|index| view.measured(*index))?;
     Some(Start {
         origin,
         age: view.len() - 1 - origin,
@@ -234,16 +234,16 @@ fn fresh_bands(view: &View<'_>, knots: &[u32], model: &str) -> BandSet {
             for origin in fitting::origins(view, 0, until, 500) {
                 let target = origin + *knot as usize;
                 if view.measured(target) {
-                    found.errors.push(view.seen[target] - view.seen[origin]);
+                    found.misses.push(view.seen[target] - view.seen[origin]);
                     found.units.push(bands::units(view, origin));
                 }
             }
             found.independent = until as f64 / f64::from(*knot).max(1.0);
-            found.independent = found.independent.min(found.errors.len() as f64);
+            found.independent = found.independent.min(found.misses.len() as f64);
             found
         })
         .collect();
-    if errors.iter().all(|at| at.errors.is_empty()) {
+    if errors.iter().all(|at| at.misses.is_empty()) {
         return by_default(model, knots, view.step_secs);
     }
     bands::measure(model, knots, &errors, view.step_secs)

@@ -1,4 +1,4 @@
-//! Holt-Winters exponential smoothing (Winters 1960), additive, with a damped trend (Gardner and McKenzie 1985), on
+//! Holt-Winters exponential smoothing (Winters 1960), additive, with a damped trend (Gardner and `McKenzie` 1985), on
 //! bins of five minutes with a season of one day. The three constants come from a small grid, by the mean absolute
 //! error a few bins ahead.
 //!
@@ -73,7 +73,11 @@ impl Member for HoltWinters {
             }
         }
         let (_, state) = best?;
+<<<<<<< HEAD
         let next = bins.number + values.len() as i64;
+=======
+        let next = bins.number + signed(values.len());
+>>>>>>> analyze
         let head = [
             state.alpha,
             state.beta,
@@ -133,30 +137,30 @@ impl Bins {
     fn new(view: &View<'_>) -> Option<Self> {
         let width = view.five;
         let season = view.day() / width;
-        if season < 4 || season > 1440 {
+        if !(4..=1440).contains(&season) {
             return None;
         }
         let steps = (view.calendar.start_secs() as f64 / view.step_secs).round() as i64;
-        let number = -(-steps).div_euclid(width as i64);
+        let number = -(-steps).div_euclid(signed(width));
         Some(Self {
             width,
             season,
-            first: usize::try_from(number * width as i64 - steps).ok()?,
+            first: usize::try_from(number * signed(width) - steps).ok()?,
             number,
         })
     }
 
     /// Means of the whole bins from number `from` on that end before step `until`.
     fn values(&self, view: &View<'_>, from: usize, until: usize) -> Vec<f64> {
-        (from..)
+        let bins = (until.min(view.len()).saturating_sub(self.first)) / self.width;
+        (from..bins)
             .map(|bin| self.first + (bin + 1) * self.width)
-            .take_while(|end| *end <= until.min(view.len()))
             .map(|end| view.mean(end - 1, self.width).unwrap_or(f64::NAN))
             .collect()
     }
 
     fn phase(&self, bin: usize) -> usize {
-        (self.number + bin as i64).rem_euclid(self.season as i64) as usize
+        (self.number + signed(bin)).rem_euclid(signed(self.season)) as usize
     }
 }
 
@@ -201,7 +205,7 @@ impl State {
     }
 
     fn ahead(&self, bins: usize, phase: usize) -> f64 {
-        let damped: f64 = DAMPING * (1.0 - DAMPING.powi(bins as i32)) / (1.0 - DAMPING);
+        let damped: f64 = DAMPING * (1.0 - DAMPING.powf(bins as f64)) / (1.0 - DAMPING);
         self.level + damped * self.trend + self.season[phase]
     }
 
@@ -227,4 +231,9 @@ impl State {
             loss / f64::from(count)
         }
     }
+}
+
+/// A count of steps or bins as a signed number; none comes near the type's bound.
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -10,7 +10,7 @@ use crate::analyze::solve::Normal;
 use features::{COUNT, Recent};
 
 /// Origins that the coefficients are fitted on, and below which there is no fitting.
-const ORIGINS: usize = 1000;
+const ORIGINS: usize = 800;
 const FEWEST: usize = 300;
 
 /// Draws coefficients to 0, as a share of the number of origins.

@@ -12,7 +12,7 @@ use crate::analyze::solve::{least_absolute, solution};
 const SHARES: usize = 3;
 
 /// Origins that the shares are fitted on.
-const ORIGINS: usize = 1200;
+const ORIGINS: usize = 800;
 
 /// Fewer are no evidence.
 const FEWEST: usize = 60;

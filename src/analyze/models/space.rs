@@ -24,11 +24,9 @@ impl Space {
     /// Into the space. Below 0 there is no logarithm: such values count as 0.
     pub(super) fn of(self, value: f64) -> f64 {
         match self {
-            Self::Plain => value,
-            // `max` would turn a missing value into 0.
-            Self::Log { unit } if value >= 0.0 => (value / unit).ln_1p(),
             Self::Log { .. } if value < 0.0 => 0.0,
-            Self::Log { .. } => value,
+            Self::Log { unit } => (value / unit).ln_1p(),
+            Self::Plain => value,
         }
     }
 
