@@ -43,7 +43,8 @@ use summary::Summary;
 
 /// Virtual seconds a second when somebody watches: a day in a minute.
 const WATCHABLE: f64 = 1440.0;
-const SHORTEST: HumanDuration = HumanDuration::from_secs(60);
+/// One look of the HPA.
+const SHORTEST: HumanDuration = HumanDuration::from_secs(15);
 const LONGEST: HumanDuration = HumanDuration::from_secs(30 * 86_400);
 
 /// Flags of `demo`.
@@ -134,7 +135,14 @@ async fn show(args: &Args, setup: Setup, watched: bool, log: LogHandle) -> anyho
     let clock = Arc::new(ManualClock::at(START));
     let demand = Arc::new(Demand::new(setup.pattern, setup.seed, START));
     let (grpc, http) = args.addresses();
-    let stage = Stage::set(Arc::clone(&demand), Arc::clone(&clock), grpc, http, log).await?;
+    let stage = Stage::set(
+        Arc::clone(&demand),
+        Arc::clone(&clock),
+        grpc,
+        http,
+        Some(log),
+    )
+    .await?;
     let doors = Doors::new(stage.grpc, stage.http, setup.name(), setup.metadata_json());
     let engine = Arc::clone(&stage.engine);
     let scaler = Live::connect(engine, stage.grpc, setup.name(), &setup.metadata).await?;
@@ -151,7 +159,9 @@ async fn show(args: &Args, setup: Setup, watched: bool, log: LogHandle) -> anyho
     drop(show);
     print(&driver.summary(), args.format)?;
     if args.keep && !stop.is_cancelled() {
-        announce(&doors);
+        if watched {
+            announce(&doors);
+        }
         tell("the servers stay open, Ctrl-C ends");
         stop.cancelled().await;
     }
@@ -242,14 +252,14 @@ fn on_signal(stop: &CancellationToken) -> anyhow::Result<()> {
 }
 
 fn announce(doors: &Doors) {
-    tell("try from another terminal while it runs:");
-    for command in [
+    tell("try from another terminal:");
+    let commands = [
         doors.curl_workload(),
         doors.curl_metrics(),
         doors.grpcurl_list(),
-        doors.grpcurl_metric(),
-    ] {
-        tell(&format!("  {command}"));
+    ];
+    for line in commands.iter().chain(&doors.grpcurl_metric()) {
+        tell(&format!("  {line}"));
     }
 }
 

@@ -162,19 +162,24 @@ impl Doors {
         format!("grpcurl -plaintext {} list", self.grpc)
     }
 
-    /// Asks for the metric as KEDA does.
-    pub(super) fn grpcurl_metric(&self) -> String {
-        let object = format!(
-            r#"{{"scaledObjectRef":{{"namespace":"{NAMESPACE}","name":"{}","scalerMetadata":{}}},"metricName":"{}"}}"#,
-            self.name,
-            self.metadata,
-            crate::execute::keda::METRIC_NAME,
-        );
-        format!(
-            "grpcurl -plaintext -d '{}' {} externalscaler.ExternalScaler/GetMetrics",
-            object.replace('\'', r"'\''"),
-            self.grpc
-        )
+    /// Asks for the metric as KEDA does. Its lines may be broken anew at any space between the quotes, as in JSON, so
+    /// that it can be copied from a narrow terminal.
+    pub(super) fn grpcurl_metric(&self) -> [String; 3] {
+        let Self {
+            grpc,
+            name,
+            metadata,
+            ..
+        } = self;
+        let metric = crate::execute::keda::METRIC_NAME;
+        [
+            format!(r#"grpcurl -plaintext -d '{{"metricName": "{metric}", "scaledObjectRef": {{"#),
+            format!(
+                r#""namespace": "{NAMESPACE}", "name": "{name}", "scalerMetadata": {}"#,
+                metadata.replace('\'', r"'\''")
+            ),
+            format!("}}}}' {grpc} externalscaler.ExternalScaler/GetMetrics"),
+        ]
     }
 
     /// Asks for history, forecast, plan and its reasons.

@@ -13,7 +13,7 @@ use crate::simulate::demand::Pattern;
 use crate::telemetry;
 
 /// Columns of the text.
-const WIDTH: usize = 100;
+const WIDTH: usize = 80;
 
 const CAVEAT: &str = "This is one run of one generated workload. On yours, `mode: shadow` publishes the plan beside \
     the number that KEDA gets without acting on it.";

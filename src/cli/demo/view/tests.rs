@@ -131,7 +131,7 @@ fn an_ordinary_terminal_shows_load_replicas_score_reasons_and_commands() {
             "forescale demo",
             "pattern shop, seed 7",
             "Tue 11:20",
-            "x1440",
+            "up to x1440",
             "demand",
             "forecast",
             "ready replicas",
