@@ -9,6 +9,7 @@ use super::scaler::Scaler;
 use super::setup::{NAMESPACE, START};
 use super::totals::Totals;
 use crate::domain::{Forecast, Quantile, Timestamp};
+use crate::execute::keda::{METRIC_NAME, client};
 use crate::knowledge::Published;
 use crate::simulate::demand::Pattern;
 
@@ -171,14 +172,14 @@ impl Doors {
             metadata,
             ..
         } = self;
-        let metric = crate::execute::keda::METRIC_NAME;
+        let metric = METRIC_NAME;
         [
             format!(r#"grpcurl -plaintext -d '{{"metricName": "{metric}", "scaledObjectRef": {{"#),
             format!(
                 r#""namespace": "{NAMESPACE}", "name": "{name}", "scalerMetadata": {}"#,
                 metadata.replace('\'', r"'\''")
             ),
-            format!("}}}}' {grpc} externalscaler.ExternalScaler/GetMetrics"),
+            format!("}}}}' {grpc} {}/GetMetrics", client::SERVICE_NAME),
         ]
     }
 
