@@ -43,7 +43,8 @@ use summary::Summary;
 
 /// Virtual seconds a second when somebody watches: a day in a minute.
 const WATCHABLE: f64 = 1440.0;
-const SHORTEST: HumanDuration = HumanDuration::from_secs(60);
+/// One look of the HPA.
+const SHORTEST: HumanDuration = HumanDuration::from_secs(15);
 const LONGEST: HumanDuration = HumanDuration::from_secs(30 * 86_400);
 
 /// Flags of `demo`.
@@ -109,6 +110,10 @@ enum Speed {
 }
 
 /// Runs the demo to its end.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "commands own their arguments, as the desk hands them over"
+)]
 pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
     let setup = args.setup().map_err(Failure::usage)?;
     let watched = args.watched();
@@ -130,13 +135,20 @@ async fn show(args: &Args, setup: Setup, watched: bool, log: LogHandle) -> anyho
     let clock = Arc::new(ManualClock::at(START));
     let demand = Arc::new(Demand::new(setup.pattern, setup.seed, START));
     let (grpc, http) = args.addresses();
-    let stage = Stage::set(Arc::clone(&demand), Arc::clone(&clock), grpc, http, log).await?;
+    let stage = Stage::set(
+        Arc::clone(&demand),
+        Arc::clone(&clock),
+        grpc,
+        http,
+        Some(log),
+    )
+    .await?;
     let doors = Doors::new(stage.grpc, stage.http, setup.name(), setup.metadata_json());
     let engine = Arc::clone(&stage.engine);
-    let scaler = Live::connect(engine, stage.grpc, setup.name(), &setup.metadata).await?;
+    let scaler = Live::connect(engine, stage.grpc, setup.key()).await?;
     let mut driver = Driver::new(setup, clock, demand, scaler);
     let mut show = if watched {
-        Show::Screen(Screen::take(std::env::var_os("NO_COLOR").is_none())?)
+        Show::Screen(Box::new(Screen::take(colours())?))
     } else {
         announce(&doors);
         Show::Lines(Progress::default())
@@ -147,7 +159,9 @@ async fn show(args: &Args, setup: Setup, watched: bool, log: LogHandle) -> anyho
     drop(show);
     print(&driver.summary(), args.format)?;
     if args.keep && !stop.is_cancelled() {
-        announce(&doors);
+        if watched {
+            announce(&doors);
+        }
         tell("the servers stay open, Ctrl-C ends");
         stop.cancelled().await;
     }
@@ -210,6 +224,11 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Whether colours are welcome (<https://no-color.org>).
+fn colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Cancels `stop` on SIGINT or SIGTERM; a second signal ends the process at once.
 fn on_signal(stop: &CancellationToken) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -233,14 +252,14 @@ fn on_signal(stop: &CancellationToken) -> anyhow::Result<()> {
 }
 
 fn announce(doors: &Doors) {
-    tell("try from another terminal while it runs:");
-    for command in [
+    tell("try from another terminal:");
+    let commands = [
         doors.curl_workload(),
         doors.curl_metrics(),
         doors.grpcurl_list(),
-        doors.grpcurl_metric(),
-    ] {
-        tell(&format!("  {command}"));
+    ];
+    for line in commands.iter().chain(&doors.grpcurl_metric()) {
+        tell(&format!("  {line}"));
     }
 }
 

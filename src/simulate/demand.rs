@@ -129,7 +129,7 @@ impl Demand {
     fn at(&self, at: f64) -> f64 {
         let days = (at - self.origin) / DAY_SECS;
         let trend = (self.shape.trend_per_day * days).exp();
-        let usual = self.shape.usual(at, &Dice::new(self.seed, "ramps"));
+        let usual = self.shape.usual(at, Dice::new(self.seed, "ramps"));
         let noise = (self.shape.noise * SmoothNoise::new(self.seed).at(at)).exp();
         (self.shape.scale * trend * usual * noise * (1.0 + self.spike_at(at))).max(0.0)
     }
@@ -185,7 +185,7 @@ impl Spike {
     /// Its share of the usual demand at `at`.
     fn at(&self, at: f64) -> f64 {
         let age = at - self.start;
-        if age < 0.0 || age > SPIKE_REACH_SECS {
+        if !(0.0..=SPIKE_REACH_SECS).contains(&age) {
             return 0.0;
         }
         self.height * (1.0 - (-3.0 * age / self.rise).exp()) * (-age / self.decay).exp()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::cluster::Cluster;
 use super::frame::{Trail, TrailPoint};
-use super::plain::{self, Recording, Tick};
+use super::plain::{self, Reading, Recording, Tick};
 use super::scaler::Scaler;
 use super::setup::{START, Setup, TICK};
 use super::summary::{Answers, Run, Summary};
@@ -19,7 +19,7 @@ use crate::simulate::hpa::SYNC_PERIOD;
 use crate::simulate::keda::Answer;
 
 /// A point of the trail for each of these.
-const TRAIL_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+const TRAIL_EVERY: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// A run in progress.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl<S: Scaler> Driver<S> {
     pub(super) async fn tick(&mut self) {
         let now = self.now();
         self.scaler.turn().await;
-        let read = is_multiple(now, SYNC_PERIOD).then(|| self.demand.observed(now));
+        let read = is_multiple(now, SYNC_PERIOD).then(|| Reading(self.demand.observed(now)));
         if read.is_some() {
             let answer = self.scaler.ask().await;
             self.count(&answer);

@@ -9,6 +9,7 @@ use super::scaler::Scaler;
 use super::setup::{NAMESPACE, START};
 use super::totals::Totals;
 use crate::domain::{Forecast, Quantile, Timestamp};
+use crate::execute::keda::{METRIC_NAME, client};
 use crate::knowledge::Published;
 use crate::simulate::demand::Pattern;
 
@@ -162,20 +163,24 @@ impl Doors {
         format!("grpcurl -plaintext {} list", self.grpc)
     }
 
-    /// Asks for the metric as KEDA does.
-    pub(super) fn grpcurl_metric(&self) -> String {
-        let object = format!(
-            r#"{{"scaledObjectRef":{{"namespace":"{NAMESPACE}","name":"{}","scalerMetadata":{}}},"metricName":"{}"}}"#,
-            self.name,
-            self.metadata,
-            crate::execute::keda::METRIC_NAME,
-        );
-        format!(
-            "grpcurl -plaintext -d '{}' {} {}/GetMetrics",
-            object.replace('\'', r"'\''"),
-            self.grpc,
-            crate::execute::keda::SERVICE_NAME,
-        )
+    /// Asks for the metric as KEDA does. Its lines may be broken anew at any space between the quotes, as in JSON, so
+    /// that it can be copied from a narrow terminal.
+    pub(super) fn grpcurl_metric(&self) -> [String; 3] {
+        let Self {
+            grpc,
+            name,
+            metadata,
+            ..
+        } = self;
+        let metric = METRIC_NAME;
+        [
+            format!(r#"grpcurl -plaintext -d '{{"metricName": "{metric}", "scaledObjectRef": {{"#),
+            format!(
+                r#""namespace": "{NAMESPACE}", "name": "{name}", "scalerMetadata": {}"#,
+                metadata.replace('\'', r"'\''")
+            ),
+            format!("}}}}' {grpc} {}/GetMetrics", client::SERVICE_NAME),
+        ]
     }
 
     /// Asks for history, forecast, plan and its reasons.

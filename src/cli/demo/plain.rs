@@ -25,9 +25,13 @@ pub(super) struct Tick {
     pub(super) at: Timestamp,
     /// Demand during the tick.
     pub(super) demand: f64,
-    /// The metric, where the HPA looked at it; the inner `None` is a metric that was missing.
-    pub(super) read: Option<Option<f64>>,
+    /// What the HPA read, if it looked.
+    pub(super) read: Option<Reading>,
 }
+
+/// What a look at the metric has shown; `None` where it was missing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading(pub(super) Option<f64>);
 
 impl Recording {
     /// Adds a tick.
@@ -40,7 +44,7 @@ impl Recording {
         let Some(first) = self.ticks.first() else {
             return Totals::default();
         };
-        let load = first.read.flatten().unwrap_or_default();
+        let load = first.read.and_then(|read| read.0).unwrap_or_default();
         let mut cluster = Cluster::new(setup, threshold, load, first.at);
         for tick in &self.ticks {
             step(&mut cluster, setup, *tick);
@@ -73,7 +77,7 @@ impl Recording {
 
 /// One tick of a cluster under a plain HPA.
 pub(super) fn step(cluster: &mut Cluster, setup: &Setup, tick: Tick) {
-    if let Some(observed) = tick.read {
+    if let Some(Reading(observed)) = tick.read {
         cluster.sync_on_metric(tick.at, observed, setup.without_data);
     }
     cluster.carry(tick.at, TICK, tick.demand);

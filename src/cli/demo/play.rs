@@ -9,7 +9,7 @@ use super::driver::Driver;
 use super::frame::{Doors, Frame};
 use super::progress::Progress;
 use super::scaler::Scaler;
-use super::screen::{Screen, Wish};
+use super::screen::{self, Screen, Wish};
 use super::setup::START;
 use crate::domain::Timestamp;
 
@@ -24,7 +24,7 @@ const FORGIVEN_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) enum Show {
     /// A person at a terminal.
-    Screen(Screen),
+    Screen(Box<Screen>),
     /// A log, or a person who wants no view.
     Lines(Progress),
 }
@@ -48,16 +48,16 @@ pub(super) async fn play<S: Scaler>(
     doors: &Doors,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut pace = Pace::from(speed, START);
+    let mut pace = Pace::from(speed, Instant::now(), START);
     let mut paused = false;
     let mut drawn: Option<Instant> = None;
     while !driver.finished() && !stop.is_cancelled() {
         if let Show::Screen(screen) = show {
-            match screen.wish()? {
+            match screen::wish()? {
                 Some(Wish::Quit) => break,
                 Some(Wish::Pause) => {
                     paused = !paused;
-                    pace = Pace::from(speed, driver.now());
+                    pace = Pace::from(speed, Instant::now(), driver.now());
                     drawn = None;
                 }
                 Some(Wish::Redraw) => drawn = None,
@@ -68,7 +68,11 @@ pub(super) async fn play<S: Scaler>(
                 drawn = Some(Instant::now());
             }
         }
-        let wait = if paused { NAP } else { pace.wait(driver.now()) };
+        let wait = if paused {
+            NAP
+        } else {
+            pace.wait(Instant::now(), driver.now())
+        };
         if wait.is_zero() {
             driver.tick().await;
             if let Show::Lines(progress) = show {
@@ -82,23 +86,19 @@ pub(super) async fn play<S: Scaler>(
 }
 
 impl Pace {
-    fn from(speed: Option<f64>, virt: Timestamp) -> Self {
-        Self {
-            speed,
-            real: Instant::now(),
-            virt,
-        }
+    fn from(speed: Option<f64>, real: Instant, virt: Timestamp) -> Self {
+        Self { speed, real, virt }
     }
 
-    /// How long the moment `now` is still ahead.
-    fn wait(&mut self, now: Timestamp) -> Duration {
+    /// How long, at the real moment `now`, the virtual moment `virt` is still ahead.
+    fn wait(&mut self, now: Instant, virt: Timestamp) -> Duration {
         let Some(speed) = self.speed else {
             return Duration::ZERO;
         };
-        let due = Duration::from_secs_f64(now.since(self.virt).as_secs_f64() / speed);
-        let passed = self.real.elapsed();
+        let due = Duration::from_secs_f64(virt.since(self.virt).as_secs_f64() / speed);
+        let passed = now.duration_since(self.real);
         if passed > due + FORGIVEN_AFTER {
-            *self = Self::from(self.speed, now);
+            *self = Self::from(self.speed, now, virt);
         }
         due.saturating_sub(passed)
     }
@@ -108,34 +108,36 @@ impl Pace {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_speed_of_sixty_makes_a_minute_last_a_second() {
-        let mut pace = Pace::from(Some(60.0), START);
-        let minute = START + Duration::from_secs(60);
-        assert_eq!(pace.wait(minute), Duration::from_secs(1));
-        tokio::time::advance(Duration::from_millis(400)).await;
-        assert_eq!(pace.wait(minute), Duration::from_millis(600));
-        tokio::time::advance(Duration::from_millis(700)).await;
-        assert_eq!(pace.wait(minute), Duration::ZERO);
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_machine_that_slept_does_not_make_the_run_hurry() {
-        let mut pace = Pace::from(Some(60.0), START);
-        tokio::time::advance(Duration::from_secs(3600)).await;
-        let minute = START + Duration::from_secs(60);
-        assert_eq!(pace.wait(minute), Duration::ZERO);
-        assert_eq!(
-            pace.wait(minute + Duration::from_secs(60)),
-            Duration::from_secs(1)
-        );
+    #[test]
+    fn a_speed_of_sixty_makes_a_minute_last_a_second() {
+        let began = Instant::now();
+        let mut pace = Pace::from(Some(60.0), began, START);
+        assert_eq!(pace.wait(began, START + MINUTE), millis(1000));
+        assert_eq!(pace.wait(began + millis(400), START + MINUTE), millis(600));
+        assert_eq!(pace.wait(began + millis(1100), START + MINUTE), millis(0));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn without_a_speed_nothing_waits() {
+    #[test]
+    fn a_machine_that_slept_does_not_make_the_run_hurry() {
+        let began = Instant::now();
+        let mut pace = Pace::from(Some(60.0), began, START);
+        let woken = began + MINUTE * 60;
+        assert_eq!(pace.wait(woken, START + MINUTE), millis(0));
+        assert_eq!(pace.wait(woken, START + MINUTE * 2), millis(1000));
+    }
+
+    #[test]
+    fn without_a_speed_nothing_waits() {
+        let began = Instant::now();
         assert_eq!(
-            Pace::from(None, START).wait(START + Duration::from_secs(60)),
-            Duration::ZERO
+            Pace::from(None, began, START).wait(began, START + MINUTE),
+            millis(0)
         );
     }
 }

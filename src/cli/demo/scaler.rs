@@ -1,14 +1,14 @@
 //! The scaler under show, as the driver sees it: it is turned, and asked as KEDA asks.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::control::Engine;
-use crate::execute::keda::Client;
+use crate::domain::{Served, WorkloadKey};
+use crate::execute::keda::client::{CallError, Client};
 use crate::knowledge::Published;
 use crate::simulate::keda::Answer;
-
-use super::setup::NAMESPACE;
 
 /// Something that answers KEDA.
 pub(super) trait Scaler {
@@ -30,7 +30,8 @@ pub(super) trait Scaler {
 pub(super) struct Live {
     engine: Arc<Engine>,
     client: Client,
-    name: String,
+    key: WorkloadKey,
+    /// The key's metadata once more, as the board is asked.
     metadata: HashMap<String, String>,
 }
 
@@ -41,16 +42,14 @@ impl Live {
     /// When the server can't be reached, or refuses the metadata.
     pub(super) async fn connect(
         engine: Arc<Engine>,
-        grpc: std::net::SocketAddr,
-        name: &str,
-        metadata: &crate::domain::Metadata,
-    ) -> anyhow::Result<Self> {
-        let client = Client::connect(&grpc.to_string(), NAMESPACE, name, metadata).await?;
+        grpc: SocketAddr,
+        key: WorkloadKey,
+    ) -> Result<Self, CallError> {
         Ok(Self {
             engine,
-            client,
-            name: name.to_owned(),
-            metadata: metadata.clone().into_iter().collect(),
+            client: Client::connect(&format!("http://{grpc}"), &key).await?,
+            metadata: key.metadata.as_ref().clone().into_iter().collect(),
+            key,
         })
     }
 }
@@ -61,10 +60,21 @@ impl Scaler for Live {
     }
 
     async fn ask(&mut self) -> Answer {
-        self.client.read().await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "KEDA's call failed");
-            None
-        })
+        match self.client.read().await {
+            Ok(reading) => {
+                let served = Served {
+                    value: reading.value,
+                    target: self.client.target(),
+                    value_int: reading.value_int,
+                    target_int: 1,
+                };
+                Some((served, reading.active))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "KEDA's call failed");
+                None
+            }
+        }
     }
 
     fn target(&self) -> f64 {
@@ -73,7 +83,7 @@ impl Scaler for Live {
 
     fn published(&self) -> Option<Arc<Published>> {
         let board = self.engine.board();
-        let workload = board.find(NAMESPACE, &self.name, &self.metadata)?;
+        let workload = board.find(&self.key.namespace, &self.key.name, &self.metadata)?;
         workload.published()
     }
 }

@@ -49,25 +49,25 @@ impl Screen {
             .draw(|canvas| view::draw(canvas, frame, &theme))?;
         Ok(())
     }
-
-    /// The next wish that has been typed already; never waits.
-    ///
-    /// # Errors
-    /// When the terminal is gone.
-    pub(super) fn wish(&self) -> io::Result<Option<Wish>> {
-        while event::poll(Duration::ZERO)? {
-            if let Some(wish) = wish_of(&event::read()?) {
-                return Ok(Some(wish));
-            }
-        }
-        Ok(None)
-    }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
         ratatui::restore();
     }
+}
+
+/// The next wish that has been typed already; never waits.
+///
+/// # Errors
+/// When the terminal is gone.
+pub(super) fn wish() -> io::Result<Option<Wish>> {
+    while event::poll(Duration::ZERO)? {
+        if let Some(wish) = wish_of(&event::read()?) {
+            return Ok(Some(wish));
+        }
+    }
+    Ok(None)
 }
 
 fn wish_of(event: &Event) -> Option<Wish> {

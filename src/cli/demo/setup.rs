@@ -1,12 +1,13 @@
 //! What a demo run is made of: the workload, its trigger and the cluster it runs on.
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use serde_json::json;
 
-use crate::domain::{HumanDuration, Metadata, Timestamp};
+use crate::domain::{HumanDuration, Metadata, Timestamp, WorkloadKey};
+use crate::execute::keda::parse_metadata;
 use crate::simulate::demand::Pattern;
 use crate::simulate::pods::StartUp;
 
@@ -14,8 +15,8 @@ use crate::simulate::pods::StartUp;
 pub(super) const NAMESPACE: &str = "demo";
 /// The query of its trigger, the only one that the replay endpoint can answer.
 pub(super) const QUERY: &str = "sum(rate(http_requests_total[1m]))";
-/// Tuesday 9 June 2026, 06:00 UTC: fixed, so that a seed gives the same run on every day.
-pub(super) const START: Timestamp = Timestamp::from_secs(1_780_984_800);
+/// Tuesday 9 June 2026, 08:00 UTC, an hour before the shop opens: fixed, so that a seed gives the same run on every day.
+pub(super) const START: Timestamp = Timestamp::from_secs(1_780_992_000);
 /// Virtual time moves in steps of this.
 pub(super) const TICK: Duration = Duration::from_secs(5);
 
@@ -59,7 +60,7 @@ impl Setup {
     /// A run with the demo's own trigger, changed by `set`.
     ///
     /// # Errors
-    /// When `set` names the query, or gives a threshold or a bound that can't be used.
+    /// When `set` names the query, or makes a trigger that the server or the clusters can't use.
     pub(super) fn new(
         pattern: Pattern,
         seed: u64,
@@ -83,6 +84,13 @@ impl Setup {
                 bail!("`query` can't be set: the demo's replay endpoint answers only `{QUERY}`");
             }
             metadata.insert(key.clone(), value.clone());
+        }
+        if let Err(mistakes) = parse_metadata(&metadata) {
+            let texts: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+            bail!(
+                "`--set` makes a trigger that Forescale refuses: {}",
+                texts.join("; ")
+            );
         }
         let threshold: f64 = number(&metadata, "threshold")?;
         ensure!(
@@ -114,6 +122,11 @@ impl Setup {
         self.pattern.as_str()
     }
 
+    /// KEDA's three words for the workload.
+    pub(super) fn key(&self) -> WorkloadKey {
+        WorkloadKey::new(NAMESPACE, self.name(), self.metadata.clone())
+    }
+
     /// When the run ends.
     pub(super) fn until(&self) -> Timestamp {
         START + self.length.get()
@@ -129,10 +142,14 @@ impl Setup {
         StartUp::around(START_UP)
     }
 
-    /// The metadata as JSON, as it stands in a gRPC request.
+    /// The metadata as JSON, as it stands in a gRPC request, with spaces where a line may be broken.
     pub(super) fn metadata_json(&self) -> String {
-        let sorted: BTreeMap<&String, &String> = self.metadata.iter().collect();
-        serde_json::to_string(&sorted).unwrap_or_default()
+        let pairs: Vec<_> = self
+            .metadata
+            .iter()
+            .map(|(key, value)| format!("{}: {}", json!(key), json!(value)))
+            .collect();
+        format!("{{{}}}", pairs.join(", "))
     }
 }
 
@@ -168,17 +185,19 @@ mod tests {
     fn a_set_key_changes_the_trigger_and_both_clusters() {
         let setup = setup(&[("threshold", "40"), ("quantile", "0.9")]).unwrap();
         assert!((setup.capacity() - 50.0).abs() < 1e-9);
-        assert!(setup.metadata_json().contains(r#""quantile":"0.9""#));
+        assert!(setup.metadata_json().contains(r#""quantile": "0.9""#));
     }
 
     #[test]
     fn settings_that_no_cluster_can_have_are_named() {
         for (set, says) in [
             (("query", "up"), "`query`"),
-            (("threshold", "0"), "`threshold` is `0`"),
-            (("threshold", "NaN"), "`threshold` is `NaN`"),
-            (("maxReplicas", "1"), "`maxReplicas` is `1`"),
-            (("minReplicas", "two"), "`minReplicas` is `two`"),
+            (("threshold", "0"), "`threshold`"),
+            (("threshold", "NaN"), "`threshold`"),
+            (("threshhold", "3"), "did you mean `threshold`"),
+            (("maxReplicas", "1"), "`maxReplicas`"),
+            (("minReplicas", "0"), "`minReplicas`"),
+            (("minReplicas", "two"), "`minReplicas`"),
         ] {
             let error = setup(&[set]).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");

@@ -62,7 +62,7 @@ impl Stage {
         clock: Arc<ManualClock>,
         grpc: Address,
         http: Address,
-        log: LogHandle,
+        log: Option<LogHandle>,
     ) -> anyhow::Result<Self> {
         let stop = CancellationToken::new();
         let listener = TcpListener::bind(("127.0.0.1", 0))
@@ -75,7 +75,7 @@ impl Stage {
         });
         let replay = tokio::spawn(ReplayServer::new(listener).run(source, stop.clone()));
         let settings = settings(prometheus, grpc.choose(), http.choose());
-        let service = Service::bind_with(&settings, Some(log), clock).await?;
+        let service = Service::bind_with(&settings, log, clock).await?;
         let (grpc, http) = (service.grpc_addr()?, service.http_addr());
         Ok(Self {
             engine: Arc::clone(service.engine()),
@@ -141,4 +141,60 @@ fn settings(prometheus: SocketAddr, grpc: SocketAddr, http: SocketAddr) -> Setti
     settings.knowledge.data_dir = None;
     settings.knowledge.forget_after = HumanDuration(Duration::MAX);
     settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::demo::driver::Driver;
+    use crate::cli::demo::scaler::{Live, Scaler};
+    use crate::cli::demo::setup::{START, Setup, WithoutData};
+    use crate::simulate::demand::Pattern;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_service_is_turned_and_asked_over_the_wire_and_answers_from_forecasts() {
+        let length = HumanDuration::from_secs(300);
+        let setup = Setup::new(Pattern::Shop, 1, length, &[], WithoutData::Hold).unwrap();
+        let clock = Arc::new(ManualClock::at(START));
+        let demand = Arc::new(Demand::new(setup.pattern, setup.seed, START));
+        let any = || Address {
+            wanted: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+            usual_port: 0,
+        };
+        let (played, moved) = (Arc::clone(&demand), Arc::clone(&clock));
+        let stage = Stage::set(played, moved, any(), any(), None).await.unwrap();
+        let engine = Arc::clone(&stage.engine);
+        let scaler = Live::connect(engine, stage.grpc, setup.key())
+            .await
+            .unwrap();
+        assert!((scaler.target() - setup.threshold).abs() < 1e-9);
+        let mut driver = Driver::new(setup, clock, demand, scaler);
+        while !driver.finished() {
+            driver.tick().await;
+        }
+        let summary = driver.summary().json().unwrap();
+        let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+        let answers = &summary["answers"];
+        assert_eq!(answers["polls"], 20);
+        assert_eq!(answers["failed"], 0);
+        assert_eq!(answers["inactive"], 0);
+        assert!(
+            answers["byBasis"]["forecast"].as_u64() > Some(15),
+            "{answers}"
+        );
+        drop(driver);
+        stage.clear().await.unwrap();
+    }
+
+    #[test]
+    fn the_replay_knows_one_query_and_shows_its_gaps() {
+        let demand = Arc::new(Demand::new(Pattern::Flat, 1, START));
+        let clock = Arc::new(ManualClock::at(START));
+        let replay = Replay { demand, clock };
+        assert!(replay.knows(QUERY) && !replay.knows("up"));
+        assert_eq!(replay.value("up", START), None);
+        let minutes = (0..1440).map(|minute| START + Duration::from_mins(minute));
+        let missing = minutes.filter(|at| replay.value(QUERY, *at).is_none());
+        assert!((14..=26).contains(&missing.count()));
+    }
 }

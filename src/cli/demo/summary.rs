@@ -13,7 +13,7 @@ use crate::simulate::demand::Pattern;
 use crate::telemetry;
 
 /// Columns of the text.
-const WIDTH: usize = 100;
+const WIDTH: usize = 80;
 
 const CAVEAT: &str = "This is one run of one generated workload. On yours, `mode: shadow` publishes the plan beside \
     the number that KEDA gets without acting on it.";
@@ -145,7 +145,7 @@ impl Summary {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         table.set_header(std::iter::once("").chain(columns.iter().map(|column| column.0)));
-        let rows: [(&str, fn(&Totals) -> String); 5] = [
+        let rows: [(&str, Cell); 5] = [
             ("overload minutes", |t| format!("{:.1}", t.overload_minutes)),
             ("unmet demand", |t| format!("{:.2} %", t.unmet_percent)),
             ("replica hours", |t| format!("{:.1}", t.replica_hours)),
@@ -165,12 +165,13 @@ impl Summary {
     }
 
     fn answers_text(&self) -> String {
-        let list = |counts: &BTreeMap<String, u64>| {
-            let parts: Vec<_> = counts
-                .iter()
-                .map(|(name, n)| format!("{n} {name}"))
-                .collect();
-            parts.join(", ")
+        let list = |name: &str, counts: &BTreeMap<String, u64>| {
+            let parts: Vec<_> = counts.iter().map(|(of, n)| format!("{n} {of}")).collect();
+            if parts.is_empty() {
+                String::new()
+            } else {
+                format!("; {name} {}", parts.join(", "))
+            }
         };
         let Answers {
             polls,
@@ -179,17 +180,16 @@ impl Summary {
             by_basis,
             by_model,
         } = &self.answers;
-        let mut text = format!("KEDA asked {polls} times: {failed} failed, {inactive} inactive");
-        if !by_basis.is_empty() {
-            text.push_str(&format!("; basis {}", list(by_basis)));
-        }
-        if !by_model.is_empty() {
-            text.push_str(&format!("; model {}", list(by_model)));
-        }
-        text.push('.');
-        text
+        format!(
+            "KEDA asked {polls} times: {failed} failed, {inactive} inactive{}{}.",
+            list("basis", by_basis),
+            list("model", by_model),
+        )
     }
 }
+
+/// How a row of the table writes its number.
+type Cell = fn(&Totals) -> String;
 
 /// Breaks `text` between words so that no line is longer than `width`, but for single words that are.
 fn wrap(text: &str, width: usize) -> String {

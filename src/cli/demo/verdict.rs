@@ -120,21 +120,21 @@ fn headline(outcome: Outcome, service: Side, cost: Side) -> &'static str {
 }
 
 fn numbers(forescale: &Totals, plain: &Totals, cost: Side) -> String {
-    let mut text = format!(
-        " ({:.1} overload minutes against {:.1}, {:.2} % of demand unmet against {:.2} %, {:.1} replica hours against {:.1}",
+    let change = if cost != Side::Same && plain.replica_hours > 0.0 {
+        let percent = 100.0 * (forescale.replica_hours / plain.replica_hours - 1.0);
+        format!(", {percent:+.1} %")
+    } else {
+        String::new()
+    };
+    format!(
+        " ({:.1} overload minutes against {:.1}, {:.2} % of demand unmet against {:.2} %, {:.1} replica hours against {:.1}{change}).",
         forescale.overload_minutes,
         plain.overload_minutes,
         forescale.unmet_percent,
         plain.unmet_percent,
         forescale.replica_hours,
         plain.replica_hours,
-    );
-    if cost != Side::Same && plain.replica_hours > 0.0 {
-        let change = 100.0 * (forescale.replica_hours / plain.replica_hours - 1.0);
-        text.push_str(&format!(", {change:+.1} %"));
-    }
-    text.push_str(").");
-    text
+    )
 }
 
 fn at_equal_cost(tuned: Option<&EqualCost>, service: Option<Side>, gain: bool) -> String {

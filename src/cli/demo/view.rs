@@ -9,7 +9,7 @@ use ratatui::Frame as Canvas;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Paragraph, Wrap};
+use ratatui::widgets::{Block, Borders, Paragraph, Wrap};
 
 use super::frame::Frame;
 
@@ -17,6 +17,13 @@ use super::frame::Frame;
 const SMALLEST: (u16, u16) = (60, 20);
 /// From here on text and charts stand side by side.
 const WIDE: (u16, u16) = (110, 30);
+
+/// How much room there is for frames and labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    Ample,
+    Tight,
+}
 
 /// How things are marked.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +61,17 @@ impl Theme {
     }
 }
 
+impl Room {
+    /// A frame around something, or only a line above it.
+    fn block(self, theme: &Theme) -> Block<'static> {
+        let borders = match self {
+            Self::Ample => Borders::ALL,
+            Self::Tight => Borders::TOP,
+        };
+        Block::new().borders(borders).border_style(theme.quiet)
+    }
+}
+
 /// Draws one moment.
 pub(super) fn draw(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme) {
     let area = canvas.area();
@@ -80,10 +98,10 @@ fn wide(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: Rect) {
     let [load, replicas] = Layout::vertical(halves).areas(left);
     let [score, why] = Layout::vertical([Constraint::Length(9), Constraint::Min(6)]).areas(right);
     header(canvas, frame, theme, head);
-    charts::load(canvas, frame, theme, load);
-    charts::replicas(canvas, frame, theme, replicas);
-    panels::score(canvas, frame, theme, score);
-    panels::why(canvas, frame, theme, why);
+    charts::load(canvas, frame, theme, Room::Ample, load);
+    charts::replicas(canvas, frame, theme, Room::Ample, replicas);
+    panels::score(canvas, frame, theme, Room::Ample, score);
+    panels::why(canvas, frame, theme, Room::Ample, why);
     panels::doors(canvas, frame, theme, doors);
     footer(canvas, frame, theme, foot);
 }
@@ -91,9 +109,9 @@ fn wide(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: Rect) {
 fn narrow(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: Rect) {
     let rows = [
         Constraint::Length(1),
-        Constraint::Fill(3),
-        Constraint::Fill(2),
-        Constraint::Length(8),
+        Constraint::Fill(1),
+        Constraint::Fill(1),
+        Constraint::Length(7),
         Constraint::Length(2),
         Constraint::Length(1),
     ];
@@ -101,10 +119,10 @@ fn narrow(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: Rect) {
     let columns = [Constraint::Length(41), Constraint::Min(19)];
     let [score, why] = Layout::horizontal(columns).areas(text);
     header(canvas, frame, theme, head);
-    charts::load(canvas, frame, theme, load);
-    charts::replicas(canvas, frame, theme, replicas);
-    panels::score(canvas, frame, theme, score);
-    panels::why(canvas, frame, theme, why);
+    charts::load(canvas, frame, theme, Room::Tight, load);
+    charts::replicas(canvas, frame, theme, Room::Tight, replicas);
+    panels::score(canvas, frame, theme, Room::Tight, score);
+    panels::why(canvas, frame, theme, Room::Tight, why);
     panels::short_doors(canvas, frame, theme, doors);
     footer(canvas, frame, theme, foot);
 }
@@ -112,7 +130,7 @@ fn narrow(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: Rect) {
 fn header(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: Rect) {
     let speed = match (frame.paused, frame.speed) {
         (true, _) => "paused".to_owned(),
-        (false, Some(speed)) => format!("x{speed:.0}"),
+        (false, Some(speed)) => format!("up to x{speed:.0}"),
         (false, None) => "as fast as it can".to_owned(),
     };
     let text = format!(

@@ -48,16 +48,19 @@ impl SmoothNoise {
     }
 
     pub(super) fn at(self, at: f64) -> f64 {
-        let octave = |(index, (period, weight)): (usize, (f64, f64))| {
+        let octave = |((period, weight), index): ((f64, f64), i64)| {
             let place = at / period + index as f64 * 0.37;
             let (left, share) = (place.floor(), place - place.floor());
-            let knot = |k: f64| self.0.normal((k as i64).wrapping_mul(8) + index as i64);
+            let knot = |k: f64| {
+                self.0
+                    .normal((k as i64).wrapping_mul(8).wrapping_add(index))
+            };
             let (a, b) = (knot(left), knot(left + 1.0));
             // Weights of equal power, so that the noise is no calmer between two knots than on them.
             let turn = share * std::f64::consts::FRAC_PI_2;
             weight * (a * turn.cos() + b * turn.sin())
         };
-        OCTAVES.into_iter().enumerate().map(octave).sum()
+        OCTAVES.into_iter().zip(0_i64..).map(octave).sum()
     }
 }
 

@@ -24,7 +24,7 @@ pub enum Pattern {
 /// What a pattern is made of.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
-    day: fn(Moment, &Dice) -> f64,
+    day: fn(Moment, Dice) -> f64,
     /// Requests per second where the day's shape is 1.
     pub(super) scale: f64,
     /// Growth per day, as a share.
@@ -111,7 +111,7 @@ impl fmt::Display for Pattern {
 
 impl Shape {
     /// The usual demand at `at` (seconds since the epoch) as a share of `scale`.
-    pub(super) fn usual(&self, at: f64, ramps: &Dice) -> f64 {
+    pub(super) fn usual(&self, at: f64, ramps: Dice) -> f64 {
         let day = (at / 86_400.0).floor();
         let moment = Moment {
             hour: (at - day * 86_400.0) / 3600.0,
@@ -123,7 +123,7 @@ impl Shape {
     }
 }
 
-fn shop(m: Moment, ramps: &Dice) -> f64 {
+fn shop(m: Moment, ramps: Dice) -> f64 {
     let night = 0.10 + 0.04 * hump(m.hour, 1.0, 2.5) + 0.04 * hump(m.hour, 25.0, 2.5);
     let evening = 0.45 * hump(m.hour, 20.2, 1.5);
     let close = 1.0 - ramp(m.hour, 21.5, 1.5);
@@ -138,7 +138,7 @@ fn shop(m: Moment, ramps: &Dice) -> f64 {
     night + open + 0.45 * flash(m.hour, noon, 0.04, 0.4) + evening
 }
 
-fn api(m: Moment, _: &Dice) -> f64 {
+fn api(m: Moment, _: Dice) -> f64 {
     let office = ramp(m.hour, 7.0, 2.0) * (1.0 - ramp(m.hour, 17.0, 2.5));
     let usual = 0.2 + if m.weekend { 0.15 } else { 0.6 } * office;
     // Clients that call on the hour, for six minutes.
@@ -147,7 +147,7 @@ fn api(m: Moment, _: &Dice) -> f64 {
     usual * (1.0 + 0.45 * burst)
 }
 
-fn batch(m: Moment, _: &Dice) -> f64 {
+fn batch(m: Moment, _: Dice) -> f64 {
     let job = |start: f64, hours: f64, height: f64| {
         height * ramp(m.hour, start, 0.02) * (1.0 - ramp(m.hour, start + hours, 0.02))
     };

@@ -55,16 +55,17 @@ fn the_text_says_what_was_run_what_came_out_and_what_may_be_concluded() {
      most replicas            44         44                       44
      threshold                20         20                    18.52
 
-    Forescale had less overload but spent more replica hours (12.5 overload minutes against 41.0, 0.31 %
-    of demand unmet against 1.25 %, 520.4 replica hours against 480.0, +8.4 %). A plain HPA tuned with
-    hindsight to spend the same (threshold 18.52) had 31.2 overload minutes and 0.90 % unmet: at equal
-    cost Forescale did better.
+    Forescale had less overload but spent more replica hours (12.5 overload minutes
+    against 41.0, 0.31 % of demand unmet against 1.25 %, 520.4 replica hours against
+    480.0, +8.4 %). A plain HPA tuned with hindsight to spend the same (threshold
+    18.52) had 31.2 overload minutes and 0.90 % unmet: at equal cost Forescale did
+    better.
 
-    KEDA asked 5760 times: 0 failed, 0 inactive; basis 5680 forecast, 80 held; model 5680
-    seasonal-naive.
+    KEDA asked 5760 times: 0 failed, 0 inactive; basis 5680 forecast, 80 held; model
+    5680 seasonal-naive.
 
-    This is one run of one generated workload. On yours, `mode: shadow` publishes the plan beside the
-    number that KEDA gets without acting on it.
+    This is one run of one generated workload. On yours, `mode: shadow` publishes
+    the plan beside the number that KEDA gets without acting on it.
     "#);
 }
 

@@ -5,10 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType};
+use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 
-use super::{Theme, clock_time};
-use crate::cli::demo::frame::{BAND_PERCENT, Frame, SHOWN_MINUTES};
+use super::{Room, Theme, clock_time};
+use crate::cli::demo::frame::{BAND_PERCENT, BandPoint, Frame, SHOWN_MINUTES, TrailPoint};
 use crate::domain::Timestamp;
 
 /// Minutes ahead that are shown when there is no forecast to show.
@@ -17,10 +17,10 @@ const AHEAD_MINUTES: f64 = 30.0;
 type Points = Vec<(f64, f64)>;
 
 /// Load: the demand that arrives, and the forecast band ahead.
-pub(super) fn load(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: Rect) {
+pub(super) fn load(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, room: Room, area: Rect) {
     let demand: Points = past(frame, |point| Some(point.demand));
     let missing: Points = past(frame, |point| point.observed.is_none().then_some(0.0));
-    let ahead = |value: fn(&crate::cli::demo::frame::BandPoint) -> f64| -> Points {
+    let ahead = |value: fn(&BandPoint) -> f64| -> Points {
         frame
             .band
             .iter()
@@ -49,11 +49,23 @@ pub(super) fn load(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: 
         Span::raw("  "),
         Span::styled("• below: metric missing ", theme.alarm),
     ]);
-    chart(canvas, frame, theme, area, sets, title, top);
+    let picture = Picture {
+        title,
+        sets,
+        top,
+        hours: room == Room::Ample,
+    };
+    chart(canvas, frame, theme, room, area, picture);
 }
 
 /// Replicas that serve, of both clusters, and what the demand would need.
-pub(super) fn replicas(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: Rect) {
+pub(super) fn replicas(
+    canvas: &mut Canvas<'_>,
+    frame: &Frame,
+    theme: &Theme,
+    room: Room,
+    area: Rect,
+) {
     let forescale = past(frame, |point| Some(f64::from(point.forescale)));
     let plain = past(frame, |point| Some(f64::from(point.plain)));
     let needed = past(frame, |point| Some(f64::from(point.needed)));
@@ -83,34 +95,50 @@ pub(super) fn replicas(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, ar
             theme.needed,
         ),
     ]);
-    chart(canvas, frame, theme, area, sets, title, top);
+    let picture = Picture {
+        title,
+        sets,
+        top,
+        hours: true,
+    };
+    chart(canvas, frame, theme, room, area, picture);
+}
+
+/// What a chart shows, besides time.
+struct Picture<'a> {
+    title: Line<'a>,
+    sets: Vec<Dataset<'a>>,
+    /// Upper end of the y axis.
+    top: f64,
+    /// Whether the hours stand below it.
+    hours: bool,
 }
 
 fn chart(
     canvas: &mut Canvas<'_>,
     frame: &Frame,
     theme: &Theme,
+    room: Room,
     area: Rect,
-    sets: Vec<Dataset<'_>>,
-    title: Line<'_>,
-    top: f64,
+    picture: Picture<'_>,
 ) {
     let ahead = frame
         .band
         .last()
         .map_or(AHEAD_MINUTES, |point| minutes(frame, point.at).max(1.0));
     let left = -(SHOWN_MINUTES as f64);
-    let label = |minutes: f64| clock_time(frame.now.as_secs() + (minutes * 60.0) as i64);
-    let x = Axis::default()
-        .bounds([left, ahead])
-        .style(theme.quiet)
-        .labels([label(left), label((left + ahead) / 2.0), label(ahead)]);
+    let mut x = Axis::default().bounds([left, ahead]).style(theme.quiet);
+    if picture.hours {
+        let label = |minutes: f64| clock_time(frame.now.as_secs() + (minutes * 60.0) as i64);
+        x = x.labels([label(left), label(f64::midpoint(left, ahead)), label(ahead)]);
+    }
+    let top = picture.top;
     let y = Axis::default()
         .bounds([0.0, top])
         .style(theme.quiet)
         .labels(["0".to_owned(), format!("{top:>4.0}")]);
-    let chart = Chart::new(sets)
-        .block(Block::bordered().title(title).border_style(theme.quiet))
+    let chart = Chart::new(picture.sets)
+        .block(room.block(theme).title(picture.title))
         .x_axis(x)
         .y_axis(y);
     canvas.render_widget(chart, area);
@@ -132,16 +160,9 @@ fn dots(points: &[(f64, f64)], style: Style) -> Dataset<'_> {
         .style(style)
 }
 
-fn past(
-    frame: &Frame,
-    value: impl Fn(&crate::cli::demo::frame::TrailPoint) -> Option<f64>,
-) -> Points {
-    let point = |p| Some((minutes(frame, point_at(p)), value(p)?));
+fn past(frame: &Frame, value: impl Fn(&TrailPoint) -> Option<f64>) -> Points {
+    let point = |point: &TrailPoint| Some((minutes(frame, point.at), value(point)?));
     frame.trail.iter().filter_map(point).collect()
-}
-
-fn point_at(point: &crate::cli::demo::frame::TrailPoint) -> Timestamp {
-    point.at
 }
 
 fn minutes(frame: &Frame, at: Timestamp) -> f64 {

@@ -3,14 +3,14 @@
 use ratatui::Frame as Canvas;
 use ratatui::layout::{Alignment, Constraint, Rect};
 use ratatui::text::{Line, Span, Text};
-use ratatui::widgets::{Block, Paragraph, Row, Table, Wrap};
+use ratatui::widgets::{Paragraph, Row, Table, Wrap};
 
-use super::Theme;
+use super::{Room, Theme};
 use crate::cli::demo::frame::Frame;
 use crate::cli::demo::totals::Totals;
 
 /// The score of both clusters so far.
-pub(super) fn score(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: Rect) {
+pub(super) fn score(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, room: Room, area: Rect) {
     let right = |text: String| Text::from(text).alignment(Alignment::Right);
     let row = |name: &'static str, cell: fn(&Totals) -> String| {
         Row::new([
@@ -38,12 +38,12 @@ pub(super) fn score(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area:
     ];
     let table = Table::new(rows, widths)
         .header(head)
-        .block(block(theme, " so far "));
+        .block(room.block(theme).title(" so far "));
     canvas.render_widget(table, area);
 }
 
 /// The last plan, and what made it so.
-pub(super) fn why(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: Rect) {
+pub(super) fn why(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, room: Room, area: Rect) {
     let lines = match &frame.published {
         None => vec![Line::raw("no plan yet")],
         Some(published) => {
@@ -73,22 +73,24 @@ pub(super) fn why(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: R
     };
     let text = Paragraph::new(lines)
         .wrap(Wrap { trim: true })
-        .block(block(theme, " last plan "));
+        .block(room.block(theme).title(" last plan "));
     canvas.render_widget(text, area);
 }
 
-/// Every command, in full.
+/// Every command, in full. There are no borders at the sides, so that the commands can be copied.
 pub(super) fn doors(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme, area: Rect) {
     let doors = &frame.doors;
-    let lines = vec![
+    let mut lines = vec![
         Line::raw(doors.curl_workload()),
         Line::raw(doors.curl_metrics()),
         Line::raw(doors.grpcurl_list()),
-        Line::raw(doors.grpcurl_metric()),
     ];
-    let text = Paragraph::new(lines)
-        .wrap(Wrap { trim: true })
-        .block(block(theme, " try from another terminal "));
+    lines.extend(doors.grpcurl_metric().map(Line::raw));
+    let text = Paragraph::new(lines).wrap(Wrap { trim: true }).block(
+        Room::Tight
+            .block(theme)
+            .title(" try from another terminal "),
+    );
     canvas.render_widget(text, area);
 }
 
@@ -99,8 +101,4 @@ pub(super) fn short_doors(canvas: &mut Canvas<'_>, frame: &Frame, theme: &Theme,
         Line::styled(frame.doors.grpcurl_list(), theme.quiet),
     ];
     canvas.render_widget(Paragraph::new(lines), area);
-}
-
-fn block(theme: &Theme, title: &'static str) -> Block<'static> {
-    Block::bordered().title(title).border_style(theme.quiet)
 }

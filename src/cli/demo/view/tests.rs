@@ -14,7 +14,7 @@ use crate::domain::{
 use crate::knowledge::{Fault, FaultKind, Health, Published};
 use crate::simulate::demand::Pattern;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn plan() -> Plan {
     Plan {
@@ -50,7 +50,7 @@ fn frame() -> Frame {
     let trail = (20..200_u32).map(|minute| TrailPoint {
         at: START + MINUTE * minute,
         demand: 300.0 + 2.0 * f64::from(minute),
-        observed: (minute < 150 || minute > 170).then_some(300.0),
+        observed: (!(150..=170).contains(&minute)).then_some(300.0),
         forescale: 20 + minute / 10,
         forescale_total: 22 + minute / 10,
         plain: 18 + minute / 10,
@@ -130,8 +130,8 @@ fn an_ordinary_terminal_shows_load_replicas_score_reasons_and_commands() {
         &[
             "forescale demo",
             "pattern shop, seed 7",
-            "Tue 09:20",
-            "x1440",
+            "Tue 11:20",
+            "up to x1440",
             "demand",
             "forecast",
             "ready replicas",
