@@ -21,9 +21,11 @@ use tempfile::TempDir;
 /// Snapshots as often as the triggers here are refreshed.
 const SETTINGS: &str = "control: {snapshotEvery: 1s}\n";
 
-const TRIGGER: [(&str, &str); 6] = [
+/// The load is 200, so the measured load alone needs exactly 20 replicas.
+const TRIGGER: [(&str, &str); 7] = [
     ("query", "vector(200)"),
     ("threshold", "10"),
+    ("mode", "reactive"),
     ("interval", "1s"),
     ("step", "10s"),
     ("history", "1h"),
