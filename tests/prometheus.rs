@@ -10,7 +10,7 @@ use serde_json::Value;
 use support::exporter::{Exporter, Gauge};
 use support::fault_proxy::{Fault, FaultProxy};
 use support::forescale::{Forescale, Setup};
-use support::keda::Keda;
+use support::keda::{Keda, Reading};
 use support::openmetrics::Backfill;
 use support::prometheus::{Prometheus, TOOLS};
 use support::shape::Shape;
@@ -435,8 +435,20 @@ async fn an_expression_that_is_one_number_is_a_load_too() {
         let reading = keda.first_reading().await;
         assert_eq!(reading.desired, desired, "{name}: {reading:?}");
     }
-    // A true zero is a load of zero, and inactive.
-    let mut keda = Keda::of(forescale.grpc, "shop", "idle", &trigger("vector(0)", &[])).await;
+    // A true zero is a load of zero, and inactive: at once by the measured load, and with a forecast once a day of zeros
+    // has been read back.
+    let idle = |reading: &Reading| !reading.active && reading.desired == 0;
+    let reactive = trigger("vector(0)", &[("mode", "reactive")]);
+    let mut keda = Keda::of(forescale.grpc, "shop", "idle", &reactive).await;
     let reading = keda.first_reading().await;
-    assert!(!reading.active && reading.desired == 0, "{reading:?}");
+    assert!(idle(&reading), "{reading:?}");
+    let mut keda = Keda::of(
+        forescale.grpc,
+        "shop",
+        "idle-too",
+        &trigger("vector(0)", &[]),
+    )
+    .await;
+    keda.first_reading().await;
+    keda.reading_until("idleness", idle).await;
 }
