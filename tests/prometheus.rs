@@ -10,7 +10,7 @@ use serde_json::Value;
 use support::exporter::{Exporter, Gauge};
 use support::fault_proxy::{Fault, FaultProxy};
 use support::forescale::{Forescale, Setup};
-use support::keda::Keda;
+use support::keda::{Keda, Reading};
 use support::openmetrics::Backfill;
 use support::prometheus::{Prometheus, TOOLS};
 use support::shape::Shape;
@@ -95,8 +95,10 @@ fn fault_text(workload: &Value) -> &str {
         .unwrap_or_default()
 }
 
-/// The history as the JSON API shows it: seconds since the epoch and value, missing steps left out.
-fn samples(workload: &Value) -> Vec<(i64, f64)> {
+/// The whole history as the JSON API shows it: seconds since the epoch and value, missing steps left out.
+async fn samples(forescale: &Forescale) -> Vec<(i64, f64)> {
+    let workload = forescale.workload_since("shop", "web", "30d").await;
+    let workload = workload.expect("a workload that has been asked about");
     let history = &workload["history"];
     let start = history["start"].as_i64().expect("milliseconds") / 1000;
     let step = history["stepSeconds"].as_i64().expect("seconds");
@@ -133,7 +135,7 @@ async fn two_weeks_of_history_are_read_back_exactly_and_the_tail_follows_the_liv
         })
         .await;
 
-    let seen = samples(&workload);
+    let seen = samples(&forescale).await;
     let expected = 14 * 1440;
     assert!(
         (expected - 3..=expected + 1).contains(&i64::try_from(seen.len()).unwrap()),
@@ -198,11 +200,12 @@ async fn a_restart_answers_at_once_from_the_snapshot_and_needs_no_back_fill() {
     let mut first_life = Forescale::start(&setup).await;
     let mut keda = Keda::of(first_life.grpc, "shop", "web", &metadata).await;
     keda.first_reading().await;
-    let before = first_life
+    first_life
         .workload_until("shop", "web", "the back-fill", |workload| {
             backfilled(workload) && basis(workload) == "forecast"
         })
         .await;
+    let before = samples(&first_life).await.len();
     let asked = keda.read().await.unwrap();
     assert!(asked.desired >= 20);
     first_life.terminate();
@@ -222,11 +225,8 @@ async fn a_restart_answers_at_once_from_the_snapshot_and_needs_no_back_fill() {
         reasons.contains("snapshot") && reasons.contains("ago"),
         "the reasons tell where the plan is from and its age: {reasons}"
     );
-    let kept = samples(&after).len();
-    assert!(
-        kept + 10 >= samples(&before).len(),
-        "{kept} samples are left"
-    );
+    let kept = samples(&second_life).await.len();
+    assert!(kept + 10 >= before, "{kept} samples are left");
     assert!(
         backfilled(&after),
         "a restored history is not read back again"
@@ -381,13 +381,13 @@ async fn a_series_that_ends_or_turns_to_nonsense_is_no_load_of_zero() {
     }
 
     exporter.set(r#"requests{app="new"}"#, Gauge::Fixed(1.0));
-    let faulty = |kind: &'static str| move |workload: &Value| fault_kind(workload) == kind;
+    let faulty = |kinds: &'static [&str]| move |w: &Value| kinds.contains(&fault_kind(w));
     forescale
         .workload_until(
             "shop",
             "doubled",
             "two series to be a fault",
-            faulty("many-series"),
+            faulty(&["many-series"]),
         )
         .await;
     exporter.remove(WEB);
@@ -400,7 +400,12 @@ async fn a_series_that_ends_or_turns_to_nonsense_is_no_load_of_zero() {
         .await;
     exporter.set(WEB, Gauge::Fixed(f64::NAN));
     forescale
-        .workload_until("shop", "ended", "NaN to be a fault", faulty("not-finite"))
+        .workload_until(
+            "shop",
+            "ended",
+            "NaN to be a fault",
+            faulty(&["not-finite", "stale"]),
+        )
         .await;
     exporter.crash();
     for keda in [&mut ended, &mut doubled] {
@@ -430,8 +435,20 @@ async fn an_expression_that_is_one_number_is_a_load_too() {
         let reading = keda.first_reading().await;
         assert_eq!(reading.desired, desired, "{name}: {reading:?}");
     }
-    // A true zero is a load of zero, and inactive.
-    let mut keda = Keda::of(forescale.grpc, "shop", "idle", &trigger("vector(0)", &[])).await;
+    // A true zero is a load of zero, and inactive: at once by the measured load, and with a forecast once a day of zeros
+    // has been read back.
+    let idle = |reading: &Reading| !reading.active && reading.desired == 0;
+    let reactive = trigger("vector(0)", &[("mode", "reactive")]);
+    let mut keda = Keda::of(forescale.grpc, "shop", "idle", &reactive).await;
     let reading = keda.first_reading().await;
-    assert!(!reading.active && reading.desired == 0, "{reading:?}");
+    assert!(idle(&reading), "{reading:?}");
+    let mut keda = Keda::of(
+        forescale.grpc,
+        "shop",
+        "idle-too",
+        &trigger("vector(0)", &[]),
+    )
+    .await;
+    keda.first_reading().await;
+    keda.reading_until("idleness", idle).await;
 }

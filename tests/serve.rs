@@ -24,6 +24,7 @@ const SETTINGS: &str = "control: {snapshotEvery: 1s}\n";
 const TRIGGER: [(&str, &str); 7] = [
     ("query", "vector(200)"),
     ("threshold", "10"),
+    ("mode", "reactive"),
     ("interval", "1s"),
     ("step", "10s"),
     ("history", "1h"),

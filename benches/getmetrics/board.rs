@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use forescale::analyze;
 use forescale::domain::{
-    Basis, Clock, DEFAULT_LEVELS, Forecast, HumanDuration, Limit, Metadata, Mode, Plan, Quantile,
-    Reason, Sample, SystemClock, Timestamp, WorkloadKey,
+    Basis, Clock, DEFAULT_LEVELS, Fit, Forecast, HumanDuration, Limit, Metadata, Mode, PastPlan,
+    Plan, Quantile, Reason, Sample, SystemClock, Timestamp, WorkloadKey,
 };
 use forescale::execute::keda::proto::{GetMetricsRequest, ScaledObjectRef};
 use forescale::execute::keda::{METRIC_NAME, parse_metadata};
@@ -18,8 +20,8 @@ const STEPS: i64 = 14 * 1440;
 pub(crate) struct Filled {
     pub(crate) board: Arc<Board>,
     pub(crate) requests: Arc<[GetMetricsRequest]>,
-    /// Growth of the process's resident memory by filling the board.
-    pub(crate) bytes_per_workload: u64,
+    /// Growth of the process's resident memory by filling the board; `None` where it is too small to be measured so.
+    pub(crate) bytes_per_workload: Option<u64>,
 }
 
 impl Filled {
@@ -27,14 +29,20 @@ impl Filled {
         let before = resident_bytes();
         let board = Board::new(workloads);
         let now = SystemClock.now();
+        let mut fit = None;
         for index in 0..workloads {
-            fill(&board, index, now);
+            let workload = register(&board, index, now);
+            remember(&workload, index, now);
+            let fit = fit.get_or_insert_with(|| fitted(&workload, now));
+            // A copy of its own for each, as in life: what is shared takes no memory.
+            workload.learned().fit = Some(Arc::new(fit.clone()));
+            workload.publish(published(&workload, now));
         }
         let grown = resident_bytes().saturating_sub(before);
         Self {
             board: Arc::new(board),
             requests: (0..workloads).map(request).collect(),
-            bytes_per_workload: grown / workloads as u64,
+            bytes_per_workload: (workloads >= 100).then(|| grown / workloads as u64),
         }
     }
 }
@@ -77,16 +85,26 @@ fn request(index: usize) -> GetMetricsRequest {
     }
 }
 
-fn fill(board: &Board, index: usize, now: Timestamp) {
+fn register(board: &Board, index: usize, now: Timestamp) -> Arc<Workload> {
     let (namespace, name) = names(index);
     let metadata = metadata(index);
     let parsed = parse_metadata(&metadata).expect("the metadata above is valid");
     let key = WorkloadKey::new(&namespace, &name, metadata);
-    let workload = board
+    board
         .register(key, parsed.spec, parsed.warnings, now)
-        .expect("the board has room for all");
-    remember(&workload, index, now);
-    workload.publish(published(&workload, now));
+        .expect("the board has room for all")
+}
+
+/// What fitting learns of two weeks.
+fn fitted(workload: &Workload, now: Timestamp) -> Fit {
+    let history = workload.learned().history.series();
+    let spec = &workload.spec;
+    analyze::fit(
+        &analyze::prepare(&history),
+        spec.horizon_steps(),
+        &spec.timezone,
+        now,
+    )
 }
 
 /// A load with a daily shape and noise, so that packing finds nothing easier than in life.
@@ -106,6 +124,14 @@ fn remember(workload: &Workload, index: usize, now: Timestamp) {
             .record(Timestamp::from_secs(minute * 60), value);
     }
     learned.live = learned.history.last();
+    // The planner's memory of the scale-down window.
+    learned.memory.recent = (0..20)
+        .map(|plan| PastPlan {
+            at: now - Duration::from_secs(15 * plan),
+            raw: 15,
+            planned: 15,
+        })
+        .collect();
 }
 
 fn published(workload: &Workload, now: Timestamp) -> Published {

@@ -10,7 +10,7 @@ use crate::drive::{Load, Round};
 /// One size of the board.
 pub(crate) struct Row {
     pub(crate) workloads: usize,
-    pub(crate) bytes_per_workload: u64,
+    pub(crate) bytes_per_workload: Option<u64>,
     pub(crate) noop: Side,
     pub(crate) forescale: Side,
 }
@@ -72,7 +72,10 @@ pub(crate) fn table(rows: &[Row], load: Load) -> String {
     for row in rows {
         line(&mut text, row, "no-op", &row.noop, "", "");
         let ratio = format!("{:.3}", row.ratio());
-        let memory = format!("{:.1}", row.bytes_per_workload as f64 / 1024.0);
+        let memory = row.bytes_per_workload.map_or_else(
+            || "-".to_owned(),
+            |bytes| format!("{:.1}", bytes as f64 / 1024.0),
+        );
         line(&mut text, row, "forescale", &row.forescale, &ratio, &memory);
     }
     text

@@ -194,8 +194,8 @@ async fn serve(
             let body = status_body(429);
             respond(&mut client, 429, "Retry-After: 1\r\n", &body).await
         }
-        Fault::HtmlError => respond(&mut client, 502, "", HTML).await,
-        Fault::HtmlOk => respond(&mut client, 200, "", HTML).await,
+        Fault::HtmlError => respond(&mut client, 502, "", BAD_GATEWAY).await,
+        Fault::HtmlOk => respond(&mut client, 200, "", LOGIN).await,
         Fault::GarbageJson => {
             let body = r#"{"status":"success","data":{"resultType":"matr"#;
             respond(&mut client, 200, "", body).await
@@ -212,7 +212,9 @@ async fn serve(
     }
 }
 
-const HTML: &str = "<html><head><title>502 Bad Gateway</title></head><body>sign in</body></html>";
+const BAD_GATEWAY: &str =
+    "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>";
+const LOGIN: &str = "<html><head><title>Sign in</title></head><body>Who are you?</body></html>";
 
 /// Reads one request, head and body; `None` when the client only knocked.
 async fn read_request(client: &mut TcpStream) -> std::io::Result<Option<Vec<u8>>> {
