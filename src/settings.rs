@@ -172,8 +172,8 @@ impl Settings {
         if let Some(url) = overrides.prometheus {
             sources.entry(DEFAULT_SOURCE.to_owned()).or_default().url = url;
         } else if sources.is_empty() {
-            sources.entry(DEFAULT_SOURCE.to_owned()).or_default().url =
-                DEFAULT_PROMETHEUS.to_owned();
+            let default = monitor::SourceConfig::at(DEFAULT_PROMETHEUS);
+            sources.insert(DEFAULT_SOURCE.to_owned(), default);
         }
         set(&mut self.keda.addr, overrides.grpc_addr);
         set(&mut self.admin.addr, overrides.http_addr);

@@ -91,6 +91,12 @@ impl Registry {
         self.networks.engine()
     }
 
+    /// Lets networks that failed to load be tried again although their files haven't changed: a folder that was not
+    /// mounted yet, say.
+    pub fn forget_failures(&self) {
+        self.networks.forget_failures();
+    }
+
     /// The names that [`Registry::get`] knows: `auto`, the built-in models, and `onnx:NAME` for each network found.
     pub fn names(&self) -> Vec<String> {
         let built_in = MEMBERS.iter().map(|member| member.name());

@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// Settings file (YAML); docs/forescale.yaml shows every key with its default
     #[arg(long, value_name = "FILE", env = "FORESCALE_CONFIG")]
     config: Option<PathBuf>,
-    /// Base URL of the default Prometheus [default: http://localhost:9090]
+    /// Base URL of the default Prometheus [default: `http://localhost:9090`]
     #[arg(long, value_name = "URL", env = "FORESCALE_PROMETHEUS")]
     prometheus: Option<String>,
     /// Address of the gRPC server that KEDA calls [default: 0.0.0.0:6000]
@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Engine of ONNX models: `auto`, `onnx-runtime` (a missing library is fatal) or `rten` [default: auto]
     #[arg(long, value_name = "ENGINE", env = "FORESCALE_ONNX_ENGINE", value_parser = engine)]
     onnx_engine: Option<OnnxEngine>,
-    /// ONNX Runtime's shared library [default: ORT_DYLIB_PATH, then the usual places]
+    /// ONNX Runtime's shared library [default: `ORT_DYLIB_PATH`, then the usual places]
     #[arg(long, value_name = "FILE", env = "FORESCALE_ONNX_LIBRARY")]
     onnx_library: Option<PathBuf>,
     /// Log filter: a level, or levels by module such as `info,forescale::monitor=debug` [default: info]

@@ -18,7 +18,10 @@ use crate::knowledge::{Learned, Workload};
 const REFIT_SHARE: u32 = 10;
 
 /// No workload is fitted more often than this.
-const REFIT_AT_MOST: Duration = Duration::from_secs(120);
+const REFIT_AT_MOST: Duration = Duration::from_mins(2);
+
+/// History that a forecast between two fits is made from.
+const LOOKBACK: Duration = Duration::from_hours(8 * 24 + 4);
 
 /// One workload's raw material, copied out of its lock.
 struct Raw {
@@ -76,7 +79,12 @@ impl Engine {
         if !refit && known.is_some_and(|forecast| forecast.origin() >= newest.at) {
             return None;
         }
-        let (history, fit) = (learned.history.series(), learned.fit.clone());
+        let history = if refit {
+            learned.history.series()
+        } else {
+            learned.history.tail(lookback_steps(&workload.spec))
+        };
+        let fit = learned.fit.clone();
         drop(learned);
         Some(Raw {
             workload,
@@ -177,6 +185,12 @@ impl Engine {
         });
         (ready.workload, forecast)
     }
+}
+
+/// Between two fits no model looks back further than a week and what it compares with there.
+fn lookback_steps(spec: &TriggerSpec) -> usize {
+    let steps = LOOKBACK.as_secs().div_ceil(spec.step().as_secs());
+    usize::try_from(steps).unwrap_or(usize::MAX)
 }
 
 /// Prepares one workload's history, fits if that is due, and finds its model.

@@ -135,7 +135,7 @@ mod tests {
     #[tokio::test]
     async fn calls_of_one_model_run_side_by_side() {
         let calls = Calls::default();
-        let long = Duration::from_secs(60);
+        let long = Duration::from_mins(1);
         let (one, two) = tokio::join!(
             calls.call("fast", long, || 1),
             calls.call("fast", long, || 2)

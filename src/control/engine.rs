@@ -51,7 +51,7 @@ pub struct Engine {
     swept_at: Mutex<Option<Timestamp>>,
 }
 
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 impl Engine {
     /// An engine at rest.
@@ -117,10 +117,12 @@ impl Engine {
             }
             schedule.add(workload, now, complete);
         }
-        self.parts
-            .metrics
-            .workloads
-            .set(self.parts.board.len() as i64);
+        self.count_workloads();
+    }
+
+    fn count_workloads(&self) {
+        let workloads = i64::try_from(self.parts.board.len()).unwrap_or(i64::MAX);
+        self.parts.metrics.workloads.set(workloads);
     }
 
     /// Whether it is time to look for workloads to forget; if so, the next time is a minute away.
@@ -133,8 +135,9 @@ impl Engine {
         true
     }
 
-    /// Forgets workloads that nobody asks about any more.
+    /// Forgets workloads that nobody asks about any more, and that networks failed to load.
     pub(super) async fn sweep(&self, now: Timestamp) {
+        self.parts.models.forget_failures();
         let forget_after = self.parts.knowledge.forget_after.get();
         let unasked: Vec<Arc<Workload>> = self
             .parts
@@ -150,10 +153,7 @@ impl Engine {
             self.parts.metrics.forgotten.inc();
         }
         if !unasked.is_empty() {
-            self.parts
-                .metrics
-                .workloads
-                .set(self.parts.board.len() as i64);
+            self.count_workloads();
             self.erase(unasked).await;
         }
     }

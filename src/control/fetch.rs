@@ -17,7 +17,7 @@ const OVERLAP_STEPS: u32 = 5;
 const LATENESS: Duration = Duration::from_secs(45);
 
 /// A tail read covers at least this long.
-const MIN_TAIL: Duration = Duration::from_secs(120);
+const MIN_TAIL: Duration = Duration::from_mins(2);
 
 /// A workload whose tail has been read.
 #[derive(Debug)]
@@ -53,6 +53,16 @@ impl Engine {
 
     fn store_tail(&self, workload: &Arc<Workload>, fetched: &Fetched, span: Span, now: Timestamp) {
         let mut learned = workload.learned();
+        // Samples from a time that has not come were recorded while the clock ran ahead; they would make every present
+        // one look outdated.
+        if learned
+            .history
+            .last()
+            .is_some_and(|last| last.at > now + workload.spec.step())
+        {
+            learned.history.forget_after(now);
+            learned.live = None;
+        }
         let before = learned.history.last();
         record(&mut learned, &workload.spec, &fetched.samples);
         drop(learned);

@@ -21,7 +21,7 @@ use crate::{analyze, execute, monitor};
 const RESTART_AFTER: Duration = Duration::from_secs(1);
 
 /// The loop turns ten times a second; after this much silence it counts as dead and the liveness probe says so.
-const HEARTBEAT_LIMIT: Duration = Duration::from_secs(60);
+const HEARTBEAT_LIMIT: Duration = Duration::from_mins(1);
 
 /// A service that holds its ports and has read its snapshot, but does not run yet.
 #[derive(Debug)]

@@ -82,7 +82,7 @@ impl Forecast {
         mut values: Vec<f32>,
         floor: Option<f32>,
     ) -> Result<Self, ForecastError> {
-        if levels.is_empty() || values.is_empty() || values.len() % levels.len() != 0 {
+        if levels.is_empty() || values.is_empty() || !values.len().is_multiple_of(levels.len()) {
             return Err(ForecastError::Shape {
                 values: values.len(),
                 levels: levels.len(),
@@ -187,7 +187,7 @@ impl Forecast {
 mod tests {
     use super::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     fn levels(levels: &[f64]) -> Vec<Quantile> {
         levels.iter().map(|l| Quantile::new(*l).unwrap()).collect()

@@ -146,7 +146,7 @@ fn steps_between(from: Timestamp, to: Timestamp, step: Duration) -> usize {
 mod tests {
     use super::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     fn sample(secs: i64, value: f64) -> Sample {
         Sample {

@@ -41,6 +41,7 @@ impl Timestamp {
     }
 
     /// The last grid point at or before this moment, on the grid of multiples of `step` since the epoch.
+    #[must_use]
     pub fn floor_to(self, step: Duration) -> Self {
         let step = millis(step).max(1);
         Self(self.0.div_euclid(step) * step)
@@ -142,11 +143,11 @@ mod tests {
     fn the_grid_is_counted_from_the_epoch() {
         let t = Timestamp::from_millis(1_700_000_047_500);
         assert_eq!(
-            t.floor_to(Duration::from_secs(60)),
+            t.floor_to(Duration::from_mins(1)),
             Timestamp::from_secs(1_700_000_040)
         );
         assert_eq!(
-            Timestamp::from_secs(-1).floor_to(Duration::from_secs(60)),
+            Timestamp::from_secs(-1).floor_to(Duration::from_mins(1)),
             Timestamp::from_secs(-60)
         );
     }

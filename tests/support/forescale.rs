@@ -101,9 +101,13 @@ impl Forescale {
 
     /// What the JSON API says of a workload, with its latest history; `None` while it knows none of that name.
     pub async fn workload(&self, namespace: &str, name: &str) -> Option<Value> {
-        let (status, body) = self
-            .get(&format!("/api/v1/workloads/{namespace}/{name}?since=15d"))
-            .await;
+        self.workload_since(namespace, name, "10m").await
+    }
+
+    /// The same with the history of the last `since`, such as `14d`.
+    pub async fn workload_since(&self, namespace: &str, name: &str, since: &str) -> Option<Value> {
+        let path = format!("/api/v1/workloads/{namespace}/{name}?since={since}");
+        let (status, body) = self.get(&path).await;
         if status == 404 {
             return None;
         }
