@@ -4,7 +4,7 @@ mod log;
 mod metrics;
 
 pub use log::{Format, LogHandle, init};
-pub use metrics::{Registry, register_build_info};
+pub use metrics::{Registry, register_build_info, register_onnx_engine};
 
 /// Version of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -156,7 +156,9 @@ fn engine(
     let monitor_metrics = monitor::Metrics::default();
     monitor_metrics.register(registry);
     let models = analyze::models::Registry::new(&settings.analyze)?;
-    tracing::info!(engine = models.onnx_engine(), "engine of ONNX models");
+    let live = models.onnx_engine();
+    tracing::info!(engine = live, "engine of ONNX models");
+    telemetry::register_onnx_engine(registry, live);
     let store = match &settings.knowledge.data_dir {
         Some(dir) => Some(Arc::new(Store::open(dir)?)),
         None => None,

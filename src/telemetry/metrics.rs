@@ -13,3 +13,13 @@ pub fn register_build_info(registry: &mut Registry) {
         Info::new(labels),
     );
 }
+
+/// A gauge that names the live engine of ONNX models, so that a fallback never hides in production.
+pub fn register_onnx_engine(registry: &mut Registry, engine: String) {
+    let help = "The live engine of ONNX models";
+    registry.register(
+        "forescale_onnx_engine",
+        help,
+        Info::new(vec![("engine", engine)]),
+    );
+}
