@@ -1,8 +1,8 @@
 //! The models, a file each, and the registry that finds them by name.
 //!
 //! # Adding a model
-//! A model that learns from one workload's own history is one file here: implement [`Member`] and add it to
-//! [`MEMBERS`]. It is then fitted, scored out of sample, given bands, weighed in the mix, and found by its name.
+//! A model that learns from one workload's own history is one file here: implement `Member` and add it to
+//! `MEMBERS`. It is then fitted, scored out of sample, given bands, weighed in the mix, and found by its name.
 //! A model of another kind (a network shared by all workloads) implements [`Forecaster`] itself.
 
 mod built_in;
