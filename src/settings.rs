@@ -130,9 +130,17 @@ impl Settings {
         {
             return Ok(Self::default());
         }
-        serde_yaml::from_str(yaml).map_err(|error| SettingsError::Parse {
-            path: path.to_owned(),
-            text: error.to_string(),
+        let document = serde_yaml::Deserializer::from_str(yaml);
+        serde_path_to_error::deserialize(document).map_err(|error| {
+            let (key, error) = (error.path().to_string(), error.inner());
+            let text = match key.as_str() {
+                "." => error.to_string(),
+                key => format!("`{key}`: {error}"),
+            };
+            SettingsError::Parse {
+                path: path.to_owned(),
+                text,
+            }
         })
     }
 

@@ -55,7 +55,7 @@ const FAULTS: [(Fault, &[&str]); 24] = [
     (Fault::EndlessBody, &["body", "timeout"]),
     (Fault::Status(400), &["query"]),
     (Fault::Status(404), &["status"]),
-    (Fault::Status(422), &["query"]),
+    (Fault::Status(422), &["status"]),
     (Fault::Status(429), &["rate-limited"]),
     (Fault::RateLimited, &["rate-limited"]),
     (Fault::Status(500), &["status"]),

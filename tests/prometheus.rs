@@ -420,7 +420,13 @@ async fn an_expression_that_is_one_number_is_a_load_too() {
     let prometheus = Prometheus::start(&[], &[]).await;
     let forescale = forescale(&prometheus).await;
     for (name, query, desired) in [("scalar", "42", 5), ("vector", "vector(55)", 6)] {
-        let mut keda = Keda::of(forescale.grpc, "shop", name, &trigger(query, &[])).await;
+        let mut keda = Keda::of(
+            forescale.grpc,
+            "shop",
+            name,
+            &trigger(query, &[("mode", "reactive")]),
+        )
+        .await;
         let reading = keda.first_reading().await;
         assert_eq!(reading.desired, desired, "{name}: {reading:?}");
     }

@@ -21,13 +21,15 @@ use tempfile::TempDir;
 /// Snapshots as often as the triggers here are refreshed.
 const SETTINGS: &str = "control: {snapshotEvery: 1s}\n";
 
-const TRIGGER: [(&str, &str); 6] = [
+const TRIGGER: [(&str, &str); 7] = [
     ("query", "vector(200)"),
     ("threshold", "10"),
     ("interval", "1s"),
     ("step", "10s"),
     ("history", "1h"),
     ("horizon", "5m"),
+    // The measured load alone: these tests are about the process, and want a number that is known beforehand.
+    ("mode", "reactive"),
 ];
 
 async fn started(prometheus: &Prometheus) -> Forescale {

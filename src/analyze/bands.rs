@@ -39,15 +39,11 @@ pub(crate) struct Errors {
 
 /// The units of bands at `origin`, by [`SCALES`]; none of them is 0, so that no band collapses.
 pub(crate) fn units(view: &View<'_>, origin: usize) -> [f64; 4] {
-<<<<<<< HEAD
-    let least = (0.02 * view.magnitude).max(1e-9);
-=======
     let least = if view.magnitude > 0.0 {
         0.02 * view.magnitude
     } else {
         1e-9
     };
->>>>>>> analyze
     let level = view
         .level(origin)
         .unwrap_or(view.magnitude)
@@ -100,11 +96,7 @@ pub(crate) fn measure(model: &str, knots: &[u32], errors: &[Errors], step_secs: 
         steps: knots.to_vec(),
         samples: errors
             .iter()
-<<<<<<< HEAD
-            .map(|at| at.errors.len() as u32)
-=======
             .map(|at| at.misses.len() as u32)
->>>>>>> analyze
             .min()
             .unwrap_or(0),
     }
@@ -187,11 +179,7 @@ fn best_scale(errors: &[Errors]) -> BandScale {
 /// Quantiles of the errors in the unit at `unit`, one for each default level.
 fn offsets(at: &Errors, unit: usize) -> [f64; 9] {
     let mut sorted: Vec<f64> = at
-<<<<<<< HEAD
-        .errors
-=======
         .misses
->>>>>>> analyze
         .iter()
         .zip(&at.units)
         .map(|(e, units)| e / units[unit])

@@ -12,6 +12,10 @@ use crate::monitor::{FetchError, FetchErrorKind, Fetched, Span};
 /// Steps that every tail read covers again, so that samples which arrived late are mended.
 const OVERLAP_STEPS: u32 = 5;
 
+/// How far behind the newest sample may be before the answer counts as a fault: sources that ingest late leave the last
+/// evaluations out.
+const LATENESS: Duration = Duration::from_secs(45);
+
 /// A tail read covers at least this long.
 const MIN_TAIL: Duration = Duration::from_secs(120);
 
@@ -32,14 +36,14 @@ impl Engine {
         let fetched = self.parts.monitor.fetch(&workload.spec, span).await;
         let outcome = match fetched {
             Err(error) => Err(fault_of(&error, now)),
-            Ok(fetched) => match unusable(&workload.spec, &fetched, now) {
-                Some(fault) => Err(fault),
-                None => Ok(fetched),
-            },
+            Ok(fetched) => {
+                self.store_tail(&workload, &fetched, span, now);
+                match unusable(&workload.spec, &fetched, span, now) {
+                    Some(fault) => Err(fault),
+                    None => Ok(fetched),
+                }
+            }
         };
-        if let Ok(fetched) = &outcome {
-            self.store_tail(&workload, fetched, span, now);
-        }
         Reading {
             workload,
             started,
@@ -92,23 +96,29 @@ fn tail_span(spec: &TriggerSpec, now: Timestamp) -> Span {
     }
 }
 
-/// An answer that is no error and yet of no use: it never counts as zero.
-fn unusable(spec: &TriggerSpec, fetched: &Fetched, now: Timestamp) -> Option<Fault> {
-    if !fetched.samples.is_empty() {
+/// An answer that is no error and yet says nothing about the present: it never counts as zero.
+fn unusable(spec: &TriggerSpec, fetched: &Fetched, span: Span, now: Timestamp) -> Option<Fault> {
+    let late = LATENESS.max(2 * span.step);
+    let newest = fetched.samples.last().map(|sample| sample.at);
+    if newest.is_some_and(|newest| newest + late >= span.until) {
         return None;
     }
-    let (kind, text) = if fetched.not_finite > 0 {
-        let text = format!(
-            "the query `{}` returned only NaN or infinite values; a division by zero in it, perhaps",
-            spec.query
-        );
-        (FaultKind::NotFinite, text)
-    } else {
-        let text = format!(
-            "the query `{}` returned no data; no data is not zero, so the last plan is held",
-            spec.query
-        );
-        (FaultKind::Empty, text)
+    let query = &spec.query;
+    let (kind, text) = match newest {
+        _ if fetched.not_finite > 0 => (
+            FaultKind::NotFinite,
+            format!(
+                "the query `{query}` returns NaN or infinity; a division by zero in it, perhaps"
+            ),
+        ),
+        None => (
+            FaultKind::Empty,
+            format!("the query `{query}` returned no data; no data is not zero"),
+        ),
+        Some(newest) => (
+            FaultKind::Stale,
+            format!("the query `{query}` has returned no data since {newest}; no data is not zero"),
+        ),
     };
     Some(Fault {
         at: now,

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::engine::Engine;
 use super::fetch::Reading;
 use super::metrics::{BasisLabel, Bit, Outcome, Rests};
 use crate::domain::{Basis, Forecast, HumanDuration, Limit, Plan, Reason, Timestamp};
-use crate::knowledge::{Fault, FaultKind, Health, Published, Workload};
+use crate::knowledge::{Health, Published, Workload};
 use crate::plan;
 
 impl Engine {
@@ -68,14 +67,7 @@ impl Engine {
         let before = workload.published();
         let forecast = forecast.or_else(|| before.as_ref().and_then(|b| b.forecast.clone()));
         let mut learned = workload.learned();
-        let stale_after = self.parts.plan.stale_after(&workload.spec);
-        let health = health(
-            before.as_deref(),
-            reading,
-            learned.backfilled,
-            stale_after,
-            now,
-        );
+        let health = health(before.as_deref(), reading, learned.backfilled, now);
         self.count(reading);
         let inputs = plan::Inputs {
             now,
@@ -88,7 +80,12 @@ impl Engine {
         let Some((plan, memory)) = plan::decide(&self.parts.plan, &inputs) else {
             drop(learned);
             if let Some(fault) = health.fault {
-                tracing::warn!(workload = %workload.key, fault = %fault.text, "no sample yet");
+                if workload
+                    .first_fault()
+                    .is_none_or(|known| known.kind != fault.kind)
+                {
+                    tracing::warn!(workload = %workload.key, fault = %fault.text, "no sample yet");
+                }
                 workload.note_first_fault(fault);
             }
             return;
@@ -184,34 +181,17 @@ fn health(
     before: Option<&Published>,
     reading: &Reading,
     backfilled: bool,
-    stale_after: Duration,
     now: Timestamp,
 ) -> Health {
     let before = before.map(|b| b.health.clone()).unwrap_or_default();
     match &reading.outcome {
-        Ok(fetched) => {
-            let newest = fetched.samples.last().map_or(now, |sample| sample.at);
-            let fault = (now.since(newest) > stale_after).then(|| Fault {
-                at: now,
-                kind: FaultKind::Stale,
-                text: format!(
-                    "the newest sample of `{}` is from {newest}, though the source answers",
-                    reading.workload.spec.query
-                ),
-            });
-            let in_a_row = if fault.is_some() {
-                before.faults_in_a_row.saturating_add(1)
-            } else {
-                0
-            };
-            Health {
-                last_success: Some(now),
-                faults_in_a_row: in_a_row,
-                fault,
-                warnings: fetched.warnings.clone(),
-                backfilled,
-            }
-        }
+        Ok(fetched) => Health {
+            last_success: Some(now),
+            fault: None,
+            faults_in_a_row: 0,
+            warnings: fetched.warnings.clone(),
+            backfilled,
+        },
         Err(fault) => Health {
             fault: Some(fault.clone()),
             faults_in_a_row: before.faults_in_a_row.saturating_add(1),

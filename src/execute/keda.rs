@@ -7,7 +7,7 @@
 //! What the five RPCs promise, and why, is told in [`service`]; listening, TLS, health, reflection and the drain are in
 //! [`server`].
 
-pub mod client;
+mod client;
 mod complaints;
 mod config;
 mod health;
@@ -22,6 +22,7 @@ mod tls;
 
 use std::sync::Arc;
 
+pub use client::{Client, ClientError, SERVICE_NAME};
 pub use config::{Config, TlsConfig};
 pub use health::Readiness;
 pub use metadata::{MetadataError, Parsed, parse_metadata};

@@ -9,6 +9,7 @@
 //! back weeks of history seals each block once. Blocks without any sample are not kept, so a clock that jumps by years
 //! costs nothing, and memory follows the data rather than the capacity.
 
+mod block;
 mod codec;
 #[cfg(test)]
 mod tests;
@@ -17,13 +18,9 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use self::codec::Packed;
+pub(super) use self::block::BlockRecord;
+use self::block::{BLOCK, Block, Body, place};
 use crate::domain::{Sample, Series, Timestamp};
-
-/// Steps in a block.
-const BLOCK: usize = 256;
 
 /// The block before the newest is sealed once the newest reaches this far.
 const EXACT_AT_LEAST: usize = 64;
@@ -45,40 +42,6 @@ pub struct History {
     reopened: Option<i64>,
     lineage: u64,
     edits: u32,
-}
-
-/// 256 steps, from `number * 256` on.
-#[derive(Clone, Debug)]
-struct Block {
-    number: i64,
-    /// Which edit of the history changed it last.
-    edit: u32,
-    body: Body,
-}
-
-#[derive(Clone, Debug)]
-enum Body {
-    /// From the block's first step on; `NaN` where missing; ends with its last sample.
-    Raw(Vec<f64>),
-    Packed(Packed),
-}
-
-/// A block as it is written to disk.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct BlockRecord {
-    /// Its place: it begins at step `number * steps` since the epoch.
-    number: i64,
-    /// Steps in a block of the writer; a reader with another size leaves the block out.
-    steps: u32,
-    body: BodyRecord,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum BodyRecord {
-    /// Little-endian `f64`.
-    Raw(#[serde(with = "serde_bytes")] Vec<u8>),
-    Packed(codec::PackedRecord),
 }
 
 // === impl History ===
@@ -398,132 +361,6 @@ impl History {
         }
         history
     }
-}
-
-// === impl Block ===
-
-impl Block {
-    fn first_index(&self) -> i64 {
-        self.number.saturating_mul(BLOCK as i64)
-    }
-
-    fn is_sealed(&self) -> bool {
-        matches!(self.body, Body::Packed(_))
-    }
-
-    fn values(&self) -> Vec<f64> {
-        match &self.body {
-            Body::Raw(values) => values.clone(),
-            Body::Packed(packed) => packed.unpack(),
-        }
-    }
-
-    fn set(&mut self, offset: usize, value: f64, edit: u32) {
-        self.edit = edit;
-        if let Body::Packed(packed) = &self.body {
-            self.body = Body::Raw(packed.unpack());
-        }
-        if let Body::Raw(values) = &mut self.body {
-            if values.len() <= offset {
-                values.resize(offset + 1, f64::NAN);
-            }
-            values[offset] = value;
-        }
-    }
-
-    fn seal(&mut self, edit: u32) {
-        if let Body::Raw(values) = &self.body {
-            self.body = Body::Packed(Packed::pack(values));
-            self.edit = edit;
-        }
-    }
-
-    fn is_present(&self, offset: usize) -> bool {
-        match &self.body {
-            Body::Raw(values) => values.get(offset).is_some_and(|value| !value.is_nan()),
-            Body::Packed(packed) => packed.is_present(offset),
-        }
-    }
-
-    fn last_index(&self) -> Option<i64> {
-        let offset = (0..BLOCK).rev().find(|offset| self.is_present(*offset))?;
-        Some(self.first_index() + offset as i64)
-    }
-
-    fn offset_from(&self, oldest: i64) -> usize {
-        usize::try_from(oldest.saturating_sub(self.first_index())).unwrap_or(0)
-    }
-
-    fn first_sample_from(&self, oldest: i64) -> Option<i64> {
-        let offset = (self.offset_from(oldest)..BLOCK).find(|offset| self.is_present(*offset))?;
-        Some(self.first_index() + offset as i64)
-    }
-
-    fn count_from(&self, oldest: i64) -> usize {
-        (self.offset_from(oldest)..BLOCK)
-            .filter(|offset| self.is_present(*offset))
-            .count()
-    }
-
-    fn record(&self) -> BlockRecord {
-        let body = match &self.body {
-            Body::Raw(values) => BodyRecord::Raw(
-                values
-                    .iter()
-                    .flat_map(|value| value.to_le_bytes())
-                    .collect(),
-            ),
-            Body::Packed(packed) => BodyRecord::Packed(packed.record()),
-        };
-        BlockRecord {
-            number: self.number,
-            steps: BLOCK as u32,
-            body,
-        }
-    }
-
-    fn from_record(record: BlockRecord) -> Option<Self> {
-        // A number so far out that its steps can't be counted was never written by us.
-        record.number.checked_add(1)?.checked_mul(BLOCK as i64)?;
-        if record.steps as usize != BLOCK {
-            return None;
-        }
-        let body = match record.body {
-            BodyRecord::Raw(bytes) => {
-                let (chunks, rest) = bytes.as_chunks::<8>();
-                let values: Vec<f64> = chunks
-                    .iter()
-                    .map(|chunk| f64::from_le_bytes(*chunk))
-                    .collect();
-                let sound = rest.is_empty()
-                    && values.len() <= BLOCK
-                    && values.iter().all(|value| !value.is_infinite());
-                sound.then_some(Body::Raw(values))?
-            }
-            BodyRecord::Packed(packed) => Body::Packed(Packed::from_record(packed)?),
-        };
-        let block = Self {
-            number: record.number,
-            edit: 0,
-            body,
-        };
-        block.last_index().is_some().then_some(block)
-    }
-}
-
-impl Body {
-    fn heap_bytes(&self) -> usize {
-        match self {
-            Self::Raw(values) => values.capacity() * size_of::<f64>(),
-            Self::Packed(packed) => packed.heap_bytes(),
-        }
-    }
-}
-
-/// The block that holds step `index`, and where in it.
-fn place(index: i64) -> (i64, usize) {
-    let block = BLOCK as i64;
-    (index.div_euclid(block), index.rem_euclid(block) as usize)
 }
 
 /// The first block that is kept exact while `newest` is the newest step.

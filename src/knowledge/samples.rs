@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::{Health, Published, Workload};
 use crate::domain::{
-    BandScale, BandSet, Basis, Coefficients, DEFAULT_LEVELS, Fit, MixWeights, Forecast, GoodPlan, HumanDuration, LeadTime, Limit,
-    Metadata, Mode, ModelChoice, ModelScore, PastPlan, Peak, Plan, Profile, Quantile, Reason,
-    Sample, Served, SourceRef, Timestamp, TriggerSpec, WorkloadKey,
+    BandScale, BandSet, Basis, Coefficients, DEFAULT_LEVELS, Fit, Forecast, GoodPlan,
+    HumanDuration, LeadTime, Limit, Metadata, MixWeights, Mode, ModelChoice, ModelScore, PastPlan,
+    Peak, Plan, Profile, Quantile, Reason, Sample, Served, SourceRef, Timestamp, TriggerSpec,
+    WorkloadKey,
 };
 
 /// The moment at which the samples play.

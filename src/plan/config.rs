@@ -1,10 +1,8 @@
 //! Settings of the planner.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{HumanDuration, TriggerSpec};
+use crate::domain::HumanDuration;
 
 /// Settings of the planner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,10 +44,5 @@ impl Config {
             return Err(ConfigError::NoReplicas);
         }
         Ok(())
-    }
-
-    /// How old a sample of this workload may be and still count as its present load.
-    pub fn stale_after(&self, spec: &TriggerSpec) -> Duration {
-        self.stale_after.get().max(spec.step() * 3)
     }
 }

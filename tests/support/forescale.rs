@@ -102,7 +102,7 @@ impl Forescale {
     /// What the JSON API says of a workload; `None` while it knows none of that name.
     pub async fn workload(&self, namespace: &str, name: &str) -> Option<Value> {
         let (status, body) = self
-            .get(&format!("/api/v1/workloads/{namespace}/{name}"))
+            .get(&format!("/api/v1/workloads/{namespace}/{name}?since=15d"))
             .await;
         if status == 404 {
             return None;

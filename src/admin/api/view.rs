@@ -102,9 +102,13 @@ impl Summary {
             plan: published
                 .as_ref()
                 .map(|published| Arc::clone(&published.plan)),
-            health: published
-                .map(|published| published.health.clone())
-                .unwrap_or_default(),
+            health: published.map_or_else(
+                || Health {
+                    fault: workload.first_fault().map(|fault| (*fault).clone()),
+                    ..Health::default()
+                },
+                |published| published.health.clone(),
+            ),
             warnings: workload.warnings.clone(),
         }
     }

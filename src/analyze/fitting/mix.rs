@@ -27,21 +27,10 @@ pub(super) fn weigh(trials: &mut Trials) -> Vec<Vec<f32>> {
     for knot in 0..knots {
         let mut records = vec![Record::default(); MEMBERS.len()];
         let mut known = 0;
-<<<<<<< HEAD
-        for index in 0..trials.trials.len() {
-            let origin = trials.trials[index].origin;
-            known = learn(trials, knot, known, origin, &mut records);
-            let points = trials.trials[index]
-                .points
-                .iter()
-                .map(|points| points[knot]);
-            mixed[index][knot] = blend(points.zip(weights(&records)));
-=======
         for (trial, mixed) in trials.all.iter().zip(&mut mixed) {
             known = learn(trials, knot, known, trial.origin, &mut records);
             let points = trial.points.iter().map(|points| points[knot]);
             mixed[knot] = blend(points.zip(weights(&records)));
->>>>>>> analyze
         }
         learn(trials, knot, known, usize::MAX, &mut records);
         for (path, weight) in last.iter_mut().zip(weights(&records)) {

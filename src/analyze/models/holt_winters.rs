@@ -73,11 +73,7 @@ impl Member for HoltWinters {
             }
         }
         let (_, state) = best?;
-<<<<<<< HEAD
-        let next = bins.number + values.len() as i64;
-=======
         let next = bins.number + signed(values.len());
->>>>>>> analyze
         let head = [
             state.alpha,
             state.beta,

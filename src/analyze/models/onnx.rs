@@ -1,12 +1,8 @@
-<<<<<<< HEAD
 //! `onnx:NAME`: networks from files, checked against the contract of `docs/onnx-contract.md`.
 //!
 //! [`Networks`] finds `NAME.onnx` in the configured folders, keeps what it has loaded, notices when a file changes and
 //! remembers what failed, so that a broken file is read once and not on every forecast. Nothing here looks at a clock:
 //! a failure is tried again when its file changes or when [`Networks::forget_failures`] says so.
-=======
-//! Networks from `NAME.onnx` files.
->>>>>>> analyze
 
 pub mod calendar;
 pub mod card;
@@ -42,7 +38,6 @@ const EXTENSION: &str = "onnx";
 
 /// The networks in the configured folders.
 #[derive(Debug)]
-<<<<<<< HEAD
 pub struct Networks {
     engine: Arc<dyn Engine>,
     folders: Vec<PathBuf>,
@@ -221,38 +216,6 @@ impl Networks {
 
     fn kept(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-=======
-pub struct Networks(Vec<String>);
-
-impl Networks {
-    /// Looks for networks.
-    ///
-    /// # Errors
-    /// When ONNX Runtime is demanded and its library can't be used.
-    pub fn new(_: &Config) -> Result<Self, ModelError> {
-        Ok(Self(Vec::new()))
-    }
-
-    /// Which engine is live.
-    pub fn engine(&self) -> String {
-        format!("none of {}", self.0.len())
-    }
-
-    /// The network of this name.
-    ///
-    /// # Errors
-    /// When there is no such network.
-    pub fn load(&self, name: &str) -> Result<Arc<dyn Forecaster>, ModelError> {
-        Err(ModelError(format!(
-            "there is no network `{name}` among {:?}",
-            self.0
-        )))
-    }
-
-    /// Names of the networks found.
-    pub fn names(&self) -> Vec<String> {
-        self.0.clone()
->>>>>>> analyze
     }
 }
 

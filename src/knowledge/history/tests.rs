@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::block::BodyRecord;
+use super::codec::Packed;
 use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
