@@ -179,7 +179,7 @@ impl Doors {
                 r#""namespace": "{NAMESPACE}", "name": "{name}", "scalerMetadata": {}"#,
                 metadata.replace('\'', r"'\''")
             ),
-            format!("}}}}' {grpc} {}/GetMetrics", SERVICE_NAME),
+            format!("}}}}' {grpc} {SERVICE_NAME}/GetMetrics"),
         ]
     }
 
