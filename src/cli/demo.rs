@@ -145,7 +145,7 @@ async fn show(args: &Args, setup: Setup, watched: bool, log: LogHandle) -> anyho
     .await?;
     let doors = Doors::new(stage.grpc, stage.http, setup.name(), setup.metadata_json());
     let engine = Arc::clone(&stage.engine);
-    let scaler = Live::connect(engine, stage.grpc, setup.key()).await?;
+    let scaler = Live::connect(engine, stage.grpc, setup.name(), &setup.metadata).await?;
     let mut driver = Driver::new(setup, clock, demand, scaler);
     let mut show = if watched {
         Show::Screen(Box::new(Screen::take(colours())?))

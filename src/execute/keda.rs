@@ -7,7 +7,7 @@
 //! What the five RPCs promise, and why, is told in [`service`]; listening, TLS, health, reflection and the drain are in
 //! [`server`].
 
-pub mod client;
+mod client;
 mod complaints;
 mod config;
 mod health;

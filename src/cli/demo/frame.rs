@@ -9,7 +9,7 @@ use super::scaler::Scaler;
 use super::setup::{NAMESPACE, START};
 use super::totals::Totals;
 use crate::domain::{Forecast, Quantile, Timestamp};
-use crate::execute::keda::{METRIC_NAME, client};
+use crate::execute::keda::{METRIC_NAME, SERVICE_NAME};
 use crate::knowledge::Published;
 use crate::simulate::demand::Pattern;
 
@@ -179,7 +179,7 @@ impl Doors {
                 r#""namespace": "{NAMESPACE}", "name": "{name}", "scalerMetadata": {}"#,
                 metadata.replace('\'', r"'\''")
             ),
-            format!("}}}}' {grpc} {}/GetMetrics", client::SERVICE_NAME),
+            format!("}}}}' {grpc} {SERVICE_NAME}/GetMetrics"),
         ]
     }
 

@@ -1,14 +1,14 @@
 //! The scaler under show, as the driver sees it: it is turned, and asked as KEDA asks.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::control::Engine;
-use crate::domain::{Served, WorkloadKey};
-use crate::execute::keda::client::{CallError, Client};
+use crate::execute::keda::Client;
 use crate::knowledge::Published;
 use crate::simulate::keda::Answer;
+
+use super::setup::NAMESPACE;
 
 /// Something that answers KEDA.
 pub(super) trait Scaler {
@@ -30,8 +30,7 @@ pub(super) trait Scaler {
 pub(super) struct Live {
     engine: Arc<Engine>,
     client: Client,
-    key: WorkloadKey,
-    /// The key's metadata once more, as the board is asked.
+    name: String,
     metadata: HashMap<String, String>,
 }
 
@@ -42,14 +41,16 @@ impl Live {
     /// When the server can't be reached, or refuses the metadata.
     pub(super) async fn connect(
         engine: Arc<Engine>,
-        grpc: SocketAddr,
-        key: WorkloadKey,
-    ) -> Result<Self, CallError> {
+        grpc: std::net::SocketAddr,
+        name: &str,
+        metadata: &crate::domain::Metadata,
+    ) -> anyhow::Result<Self> {
+        let client = Client::connect(&grpc.to_string(), NAMESPACE, name, metadata).await?;
         Ok(Self {
             engine,
-            client: Client::connect(&format!("http://{grpc}"), &key).await?,
-            metadata: key.metadata.as_ref().clone().into_iter().collect(),
-            key,
+            client,
+            name: name.to_owned(),
+            metadata: metadata.clone().into_iter().collect(),
         })
     }
 }
@@ -60,21 +61,10 @@ impl Scaler for Live {
     }
 
     async fn ask(&mut self) -> Answer {
-        match self.client.read().await {
-            Ok(reading) => {
-                let served = Served {
-                    value: reading.value,
-                    target: self.client.target(),
-                    value_int: reading.value_int,
-                    target_int: 1,
-                };
-                Some((served, reading.active))
-            }
-            Err(error) => {
-                tracing::warn!(%error, "KEDA's call failed");
-                None
-            }
-        }
+        self.client.read().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "KEDA's call failed");
+            None
+        })
     }
 
     fn target(&self) -> f64 {
@@ -83,7 +73,7 @@ impl Scaler for Live {
 
     fn published(&self) -> Option<Arc<Published>> {
         let board = self.engine.board();
-        let workload = board.find(&self.key.namespace, &self.key.name, &self.metadata)?;
+        let workload = board.find(NAMESPACE, &self.name, &self.metadata)?;
         workload.published()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
-use crate::domain::{HumanDuration, Metadata, Timestamp, WorkloadKey};
+use crate::domain::{HumanDuration, Metadata, Timestamp};
 use crate::execute::keda::parse_metadata;
 use crate::simulate::demand::Pattern;
 use crate::simulate::pods::StartUp;
@@ -120,11 +120,6 @@ impl Setup {
     /// Name of the ScaledObject.
     pub(super) fn name(&self) -> &'static str {
         self.pattern.as_str()
-    }
-
-    /// KEDA's three words for the workload.
-    pub(super) fn key(&self) -> WorkloadKey {
-        WorkloadKey::new(NAMESPACE, self.name(), self.metadata.clone())
     }
 
     /// When the run ends.

@@ -164,7 +164,7 @@ mod tests {
         let (played, moved) = (Arc::clone(&demand), Arc::clone(&clock));
         let stage = Stage::set(played, moved, any(), any(), None).await.unwrap();
         let engine = Arc::clone(&stage.engine);
-        let scaler = Live::connect(engine, stage.grpc, setup.key())
+        let scaler = Live::connect(engine, stage.grpc, setup.name(), &setup.metadata)
             .await
             .unwrap();
         assert!((scaler.target() - setup.threshold).abs() < 1e-9);

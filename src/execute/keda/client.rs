@@ -1,77 +1,77 @@
-//! KEDA's own side of the contract, for what plays KEDA: the calls in KEDA's order, its choice between the numbers.
+//! KEDA's side of the wire, for those who play KEDA: the demo asks Forescale through it exactly as KEDA does.
+
+use tonic::transport::Channel;
 
 use super::proto::external_scaler_client::ExternalScalerClient;
 use super::proto::{GetMetricsRequest, ScaledObjectRef};
-use crate::domain::WorkloadKey;
+use crate::domain::{Metadata, Served};
 
-use tonic::transport::{Channel, Endpoint};
+/// The full name of the gRPC service, as grpcurl writes it.
+pub const SERVICE_NAME: &str = super::health::SERVICE;
 
-/// Full name of the service, as `grpcurl` writes it.
-pub const SERVICE_NAME: &str = super::proto::external_scaler_server::SERVICE_NAME;
-
-/// A client that asks about one trigger as KEDA does.
+/// A client that asks for one trigger of one ScaledObject.
 #[derive(Clone, Debug)]
 pub struct Client {
-    rpc: ExternalScalerClient<Channel>,
+    client: ExternalScalerClient<Channel>,
     object: ScaledObjectRef,
     metric: String,
     target: f64,
 }
 
-/// An answer to one metric read.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Reading {
-    /// `metricValueFloat`.
-    pub value: f64,
-    /// `metricValue`.
-    pub value_int: i64,
-    /// The result of `IsActive`.
-    pub active: bool,
-}
-
-/// A call that failed, in words.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// No connection.
-    #[error("failed to connect to `{addr}`: {source}")]
+/// A call that failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The server can't be reached.
+    #[error("failed to connect to `{addr}`: {why}")]
     Connect {
-        /// The address.
+        /// Its address.
         addr: String,
         /// Why.
-        source: tonic::transport::Error,
+        why: String,
     },
-    /// The server refused.
-    #[error("{} ({:?})", .0.message(), .0.code())]
-    Status(#[from] Box<tonic::Status>),
-    /// The server answered without what was asked for.
-    #[error("the answer to `{0}` is empty")]
-    Empty(&'static str),
+    /// The server said no.
+    #[error("{text}")]
+    Refused {
+        /// gRPC code.
+        code: tonic::Code,
+        /// The server's words.
+        text: String,
+    },
 }
 
 impl Client {
-    /// Connects to `addr` (such as `http://127.0.0.1:6000`) and asks for the metric's name and target, by which the
-    /// server gets to know the workload.
+    /// Introduces the trigger as KEDA does when it builds the HPA: by asking for its metric's name and target.
     ///
     /// # Errors
-    /// When there is no connection, or the server refuses the metadata.
-    pub async fn connect(addr: &str, key: &WorkloadKey) -> Result<Self, CallError> {
-        let failed = |source| CallError::Connect {
+    /// When the server can't be reached, refuses the metadata, or names no metric.
+    pub async fn connect(
+        addr: &str,
+        namespace: &str,
+        name: &str,
+        metadata: &Metadata,
+    ) -> Result<Self, ClientError> {
+        let unreachable = |error: tonic::transport::Error| ClientError::Connect {
             addr: addr.to_owned(),
-            source,
+            why: error.to_string(),
         };
-        let endpoint = Endpoint::from_shared(addr.to_owned()).map_err(failed)?;
-        let mut rpc = ExternalScalerClient::new(endpoint.connect().await.map_err(failed)?);
+        let endpoint = Channel::from_shared(format!("http://{addr}"));
+        let endpoint = endpoint.map_err(|error| ClientError::Connect {
+            addr: addr.to_owned(),
+            why: error.to_string(),
+        })?;
+        let channel = endpoint.connect().await.map_err(unreachable)?;
+        let mut client = ExternalScalerClient::new(channel);
         let object = ScaledObjectRef {
-            name: key.name.to_string(),
-            namespace: key.namespace.to_string(),
-            scaler_metadata: key.metadata.as_ref().clone().into_iter().collect(),
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            scaler_metadata: metadata.clone().into_iter().collect(),
         };
-        let specs = rpc
-            .get_metric_spec(object.clone())
-            .await
-            .map_err(Box::new)?;
-        let spec = specs.into_inner().metric_specs.into_iter().next();
-        let spec = spec.ok_or(CallError::Empty("GetMetricSpec"))?;
+        let specs = client.get_metric_spec(object.clone()).await?.into_inner();
+        let spec = specs.metric_specs.into_iter().next();
+        let spec = spec.ok_or_else(|| ClientError::Refused {
+            code: tonic::Code::NotFound,
+            text: "the server named no metric".to_owned(),
+        })?;
         // KEDA takes the float when it is above zero.
         let target = if spec.target_size_float > 0.0 {
             spec.target_size_float
@@ -79,39 +79,47 @@ impl Client {
             spec.target_size as f64
         };
         Ok(Self {
-            rpc,
+            client,
             object,
             metric: spec.metric_name,
             target,
         })
     }
 
-    /// Load per replica that KEDA builds the HPA with.
+    /// The load per replica that KEDA builds the HPA with.
     pub fn target(&self) -> f64 {
         self.target
     }
 
-    /// One metric read: `GetMetrics`, then `IsActive`.
+    /// One read as KEDA makes it: `GetMetrics`, then `IsActive`. `None` when the answer holds no metric.
     ///
     /// # Errors
-    /// When either call fails, or brings no value.
-    pub async fn read(&mut self) -> Result<Reading, CallError> {
+    /// When either call fails.
+    pub async fn read(&mut self) -> Result<Option<(Served, bool)>, ClientError> {
         let request = GetMetricsRequest {
             scaled_object_ref: Some(self.object.clone()),
             metric_name: self.metric.clone(),
         };
-        let metrics = self.rpc.get_metrics(request).await.map_err(Box::new)?;
-        let active = self
-            .rpc
-            .is_active(self.object.clone())
-            .await
-            .map_err(Box::new)?;
-        let value = metrics.into_inner().metric_values.into_iter().next();
-        let value = value.ok_or(CallError::Empty("GetMetrics"))?;
-        Ok(Reading {
-            value: value.metric_value_float,
-            value_int: value.metric_value,
-            active: active.into_inner().result,
-        })
+        let values = self.client.get_metrics(request).await?.into_inner();
+        let active = self.client.is_active(self.object.clone()).await?;
+        let active = active.into_inner().result;
+        Ok(values.metric_values.into_iter().next().map(|value| {
+            let served = Served {
+                value: value.metric_value_float,
+                target: self.target,
+                value_int: value.metric_value,
+                target_int: 1,
+            };
+            (served, active)
+        }))
+    }
+}
+
+impl From<tonic::Status> for ClientError {
+    fn from(status: tonic::Status) -> Self {
+        Self::Refused {
+            code: status.code(),
+            text: status.message().to_owned(),
+        }
     }
 }
