@@ -22,7 +22,7 @@ mod tls;
 
 use std::sync::Arc;
 
-pub use client::Client;
+pub use client::{Client, ClientError, SERVICE_NAME};
 pub use config::{Config, TlsConfig};
 pub use health::Readiness;
 pub use metadata::{MetadataError, Parsed, parse_metadata};
