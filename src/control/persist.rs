@@ -63,8 +63,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Writes a snapshot of the whole board: what has changed since the last one.
-    pub(super) async fn snapshot(&self) {
+    /// Writes a snapshot of the whole board: what has changed since the last one. [`Engine::run`] does so by itself.
+    pub async fn save(&self) {
         let Some(store) = self.parts.store.clone() else {
             return;
         };

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::engine::Engine;
-use crate::admin::Heartbeat;
+use crate::admin::{Heartbeat, Latch};
 use crate::domain::Timestamp;
 
 /// How often the loop looks for workloads that are due.
@@ -16,7 +16,13 @@ const TICK: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// Runs until `shutdown`, then lets work in progress end within the grace period and writes a last snapshot.
-    pub async fn run(self: Arc<Self>, shutdown: CancellationToken, heartbeat: Heartbeat) {
+    /// `started` is released after the first turn.
+    pub async fn run(
+        self: Arc<Self>,
+        shutdown: CancellationToken,
+        heartbeat: Heartbeat,
+        mut started: Option<Latch>,
+    ) {
         let work = TaskTracker::new();
         let snapshots = tokio::spawn(Arc::clone(&self).keep_snapshots(shutdown.clone()));
         let mut tick = interval(TICK);
@@ -29,6 +35,7 @@ impl Engine {
             }
             self.start_due(&work);
             heartbeat.beat();
+            drop(started.take());
         }
         work.close();
         if tokio::time::timeout(self.parts.control.grace.get(), work.wait())
@@ -40,7 +47,7 @@ impl Engine {
         if let Err(error) = snapshots.await {
             tracing::error!(%error, "the snapshot task died");
         }
-        self.snapshot().await;
+        self.save().await;
     }
 
     /// Starts what is due and returns at once.
@@ -85,7 +92,7 @@ impl Engine {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep_until(next) => {}
             }
-            self.snapshot().await;
+            self.save().await;
             next = Instant::now() + every;
         }
     }

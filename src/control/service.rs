@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Metrics, Parts};
-use crate::admin::{self, Heartbeat};
+use crate::admin::{self, Heartbeat, Latch};
 use crate::domain::{Clock, SystemClock};
 use crate::knowledge::{Board, Store};
 use crate::monitor::Monitor;
@@ -99,7 +99,11 @@ impl Service {
     /// When a server can't go on.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let engine = Arc::clone(&self.engine);
-        let supervised = supervise(engine, shutdown.clone(), self.heartbeat.clone());
+        let started = self
+            .admin
+            .readiness
+            .latch("the first turn of the refresh loop");
+        let supervised = supervise(engine, shutdown.clone(), self.heartbeat.clone(), started);
         let looped = tokio::spawn(supervised);
         self.serve(looped, shutdown).await
     }
@@ -221,10 +225,19 @@ fn listening(server: &str, addr: SocketAddr) {
 }
 
 /// Runs the loop and starts it again should it ever panic: scaling must not stop with it.
-async fn supervise(engine: Arc<Engine>, shutdown: CancellationToken, heartbeat: Heartbeat) {
-    while let Err(error) =
-        tokio::spawn(Arc::clone(&engine).run(shutdown.clone(), heartbeat.clone())).await
-    {
+async fn supervise(
+    engine: Arc<Engine>,
+    shutdown: CancellationToken,
+    heartbeat: Heartbeat,
+    started: Latch,
+) {
+    let mut started = Some(started);
+    loop {
+        let (engine, shutdown_too) = (Arc::clone(&engine), shutdown.clone());
+        let run = engine.run(shutdown_too, heartbeat.clone(), started.take());
+        let Err(error) = tokio::spawn(run).await else {
+            return;
+        };
         tracing::error!(%error, "the loop died, starting it again");
         if shutdown.is_cancelled() {
             return;

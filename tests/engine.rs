@@ -1,0 +1,206 @@
+//! The loop turned by hand on a virtual clock, over real HTTP against the replay endpoint: networks that work, fail and
+//! talk nonsense side by side, and a restart.
+
+#[path = "support/onnx.rs"]
+#[expect(dead_code, reason = "shared with the tests of the engines")]
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use forescale::control::Engine;
+use forescale::control::service::Service;
+use forescale::domain::WorkloadKey;
+use forescale::domain::{Basis, Clock, HumanDuration, ManualClock, Metadata, Timestamp};
+use forescale::execute::keda::parse_metadata;
+use forescale::knowledge::Workload;
+use forescale::monitor::SourceConfig;
+use forescale::monitor::replay::{ReplayServer, ReplaySource};
+use forescale::settings::Settings;
+use forescale::train::onnx_file::Graph;
+use tokio_util::sync::CancellationToken;
+
+const START: Timestamp = Timestamp::from_secs(1_780_000_020);
+
+/// A load that rises and falls within the hour, and at present falls.
+#[derive(Debug)]
+struct Waves(Arc<ManualClock>);
+
+impl ReplaySource for Waves {
+    fn value(&self, _: &str, at: Timestamp) -> Option<f64> {
+        Some(200.0 + 100.0 * (at.as_secs_f64() / 600.0).sin())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+struct Stage {
+    clock: Arc<ManualClock>,
+    settings: Settings,
+    _stop: tokio_util::sync::DropGuard,
+}
+
+impl Stage {
+    async fn set(models: &Path, data: &Path) -> Self {
+        let clock = Arc::new(ManualClock::at(START));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        let source = Arc::new(Waves(Arc::clone(&clock)));
+        tokio::spawn(ReplayServer::new(listener).run(source, stop.clone()));
+        let mut settings = Settings::default();
+        settings
+            .monitor
+            .sources
+            .insert("default".to_owned(), SourceConfig::at(&url));
+        settings.keda.addr = "127.0.0.1:0".parse().unwrap();
+        settings.admin.addr = "127.0.0.1:0".parse().unwrap();
+        settings.analyze.model_dirs = vec![models.to_owned()];
+        // Debug builds are slow, and no decision here may depend on it.
+        settings.analyze.model_timeout = HumanDuration::from_secs(600);
+        settings.knowledge.data_dir = Some(data.to_owned());
+        Self {
+            clock,
+            settings,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    async fn engine(&self) -> Arc<Engine> {
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let service = Service::bind_with(&self.settings, None, clock)
+            .await
+            .unwrap();
+        Arc::clone(service.engine())
+    }
+}
+
+fn register(engine: &Engine, name: &str, model: &str) -> Arc<Workload> {
+    let metadata: Metadata = BTreeMap::from(
+        [
+            ("query", "load"),
+            ("threshold", "10"),
+            ("history", "2h"),
+            ("horizon", "5m"),
+            ("model", model),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned())),
+    );
+    let parsed = parse_metadata(&metadata).unwrap();
+    let key = WorkloadKey::new("shop", name, metadata);
+    engine
+        .board()
+        .register(key, parsed.spec, parsed.warnings, engine.now())
+        .unwrap()
+}
+
+/// A network that answers NaN whenever the load is below its recent level.
+fn nonsense() -> Vec<u8> {
+    let mut card = support::card();
+    card.calendar.clear();
+    let mut graph = Graph::new();
+    let context = graph.context(&card);
+    let newest = graph.slice(&context, 1, 23, 24);
+    let root = graph.node("Sqrt", &[&newest], &[]);
+    let below = graph.node("Neg", &[&newest], &[]);
+    let other = graph.node("Sqrt", &[&below], &[]);
+    // One of the two roots is never a number, except in a flat.
+    let both = graph.node("Add", &[&root, &other], &[]);
+    let flat = graph.concat(&[&both; 18], 1);
+    graph.quantiles(&card, &flat);
+    graph.to_bytes(&card).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_fails_is_replaced_for_its_workload_and_the_loop_goes_on() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let card = support::card();
+    let good = support::mlp(&card, 8).to_onnx(&card).unwrap();
+    fs::write(models.path().join("good.onnx"), good).unwrap();
+    fs::write(models.path().join("broken.onnx"), b"not a network").unwrap();
+    fs::write(models.path().join("nonsense.onnx"), nonsense()).unwrap();
+    let stage = Stage::set(models.path(), data.path()).await;
+    let engine = stage.engine().await;
+    let of = |name: &str, model: &str| register(&engine, name, model);
+    let fine = [of("good-1", "onnx:good"), of("good-2", "onnx:good")];
+    let failing = [
+        (of("missing", "onnx:absent"), "there is no network `absent`"),
+        (of("broken", "onnx:broken"), "broken.onnx"),
+        (of("nonsense", "onnx:nonsense"), "nonsense"),
+    ];
+
+    // The first turn reads the live tail and the history back, the later ones forecast from both.
+    for _ in 0..3 {
+        engine.turn().await;
+        stage.clock.advance(Duration::from_mins(1));
+    }
+
+    for workload in &fine {
+        let published = workload.published().unwrap();
+        let forecast = published.forecast.as_ref().unwrap();
+        assert_eq!(&*forecast.model, "onnx:good", "{}", workload.key);
+        assert_eq!(forecast.stand_in, None);
+    }
+    for (workload, why) in &failing {
+        let published = workload.published().unwrap();
+        assert_eq!(published.plan.basis, Basis::Forecast, "{}", workload.key);
+        let forecast = published.forecast.as_ref().unwrap();
+        let stand_in = forecast.stand_in.as_ref().expect("another model forecasts");
+        assert_eq!(*stand_in.wanted, *workload.spec.model.to_string());
+        assert!(
+            stand_in.why.contains(why),
+            "{}: {}",
+            workload.key,
+            stand_in.why
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_the_first_answer_is_the_snapshot_s_and_needs_no_backfill() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let engine = stage.engine().await;
+    let before = register(&engine, "web", "auto");
+    for _ in 0..3 {
+        engine.turn().await;
+        stage.clock.advance(Duration::from_mins(1));
+    }
+    engine.save().await;
+    let planned = before.published().unwrap().plan.replicas;
+    let samples = before.learned().history.len();
+    assert!(samples >= 115, "two hours of minutes, {samples}");
+    drop((engine, before));
+
+    stage.clock.advance(Duration::from_mins(7));
+    let engine = stage.engine().await;
+    let [web] = &engine.board().of_scaled_object("shop", "web")[..] else {
+        panic!("one workload")
+    };
+    let restored = web.published().expect("an answer before any read");
+    assert_eq!(
+        (restored.plan.basis, restored.plan.replicas),
+        (Basis::Restored, planned)
+    );
+    let reason = &restored.plan.reasons.last().unwrap().text;
+    assert!(reason.contains("planned 8m ago"), "{reason}");
+
+    engine.turn().await;
+    engine.turn().await;
+    let fresh = web.published().unwrap();
+    assert_ne!(fresh.plan.basis, Basis::Restored);
+    let gaps = web
+        .learned()
+        .history
+        .tail(60)
+        .values()
+        .iter()
+        .filter(|v| v.is_nan())
+        .count();
+    assert_eq!(gaps, 0, "what was missed in between has been read");
+}
