@@ -1,6 +1,8 @@
 //! The loop turned by hand on a virtual clock, over real HTTP against the replay endpoint: networks that work, fail and
 //! talk nonsense side by side, and a restart.
 
+#![expect(clippy::unwrap_used, reason = "the stage fails as its tests do")]
+
 #[path = "support/onnx.rs"]
 #[expect(dead_code, reason = "shared with the tests of the engines")]
 mod support;

@@ -12,7 +12,7 @@ pub const SERVICE_NAME: &str = super::health::SERVICE;
 /// A client that asks for one trigger of one ScaledObject.
 #[derive(Clone, Debug)]
 pub struct Client {
-    client: ExternalScalerClient<Channel>,
+    scaler: ExternalScalerClient<Channel>,
     object: ScaledObjectRef,
     metric: String,
     target: f64,
@@ -60,13 +60,13 @@ impl Client {
             why: error.to_string(),
         })?;
         let channel = endpoint.connect().await.map_err(unreachable)?;
-        let mut client = ExternalScalerClient::new(channel);
+        let mut scaler = ExternalScalerClient::new(channel);
         let object = ScaledObjectRef {
             name: name.to_owned(),
             namespace: namespace.to_owned(),
             scaler_metadata: metadata.clone().into_iter().collect(),
         };
-        let specs = client.get_metric_spec(object.clone()).await?.into_inner();
+        let specs = scaler.get_metric_spec(object.clone()).await?.into_inner();
         let spec = specs.metric_specs.into_iter().next();
         let spec = spec.ok_or_else(|| ClientError::Refused {
             code: tonic::Code::NotFound,
@@ -79,7 +79,7 @@ impl Client {
             spec.target_size as f64
         };
         Ok(Self {
-            client,
+            scaler,
             object,
             metric: spec.metric_name,
             target,
@@ -100,8 +100,8 @@ impl Client {
             scaled_object_ref: Some(self.object.clone()),
             metric_name: self.metric.clone(),
         };
-        let values = self.client.get_metrics(request).await?.into_inner();
-        let active = self.client.is_active(self.object.clone()).await?;
+        let values = self.scaler.get_metrics(request).await?.into_inner();
+        let active = self.scaler.is_active(self.object.clone()).await?;
         let active = active.into_inner().result;
         Ok(values.metric_values.into_iter().next().map(|value| {
             let served = Served {
