@@ -261,6 +261,16 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_config_map_holds_valid_settings() {
+        let map: serde_yaml::Value =
+            serde_yaml::from_str(include_str!("../keda/configmap.yaml")).unwrap();
+        let settings = parse(map["data"]["forescale.yaml"].as_str().unwrap()).unwrap();
+        settings.validate().unwrap();
+        assert!(settings.knowledge.data_dir.is_some(), "snapshots are on");
+        assert!(settings.monitor.sources.contains_key(DEFAULT_SOURCE));
+    }
+
+    #[test]
     fn flags_win_over_the_file() {
         let mut settings =
             parse("monitor:\n  sources:\n    default:\n      url: http://file:9090\n").unwrap();

@@ -206,3 +206,44 @@ async fn after_a_restart_the_first_answer_is_the_snapshot_s_and_needs_no_backfil
         .count();
     assert_eq!(gaps, 0, "what was missed in between has been read");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workload_that_nobody_asks_about_is_forgotten_on_disk_too() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let engine = stage.engine().await;
+    let (left, asked) = (
+        register(&engine, "left", "auto"),
+        register(&engine, "asked", "auto"),
+    );
+    engine.turn().await;
+    engine.save().await;
+    stage.clock.advance(Duration::from_mins(59));
+    asked.touch(stage.clock.now());
+    engine.turn().await;
+    assert_eq!(engine.board().len(), 2, "not yet an hour");
+    stage.clock.advance(Duration::from_mins(2));
+    engine.turn().await;
+    let names: Vec<String> = engine
+        .board()
+        .all()
+        .iter()
+        .map(|w| w.key.to_string())
+        .collect();
+    assert_eq!(names, ["shop/asked"]);
+    engine.save().await;
+    drop((engine, left, asked));
+
+    let engine = stage.engine().await;
+    let names: Vec<String> = engine
+        .board()
+        .all()
+        .iter()
+        .map(|w| w.key.to_string())
+        .collect();
+    assert_eq!(
+        names,
+        ["shop/asked"],
+        "the snapshot has forgotten it as well"
+    );
+}
