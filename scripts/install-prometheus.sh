@@ -38,6 +38,6 @@ if ! fetch; then
     fetch || { cat "$work/log" >&2; die "apt-get could not download the package \`prometheus\`" \
         "put \`prometheus\` and \`promtool\` on the PATH instead"; }
 fi
-dpkg-deb --extract "$work"/prometheus_*.deb "$work/root"
-install -m 755 "$work/root/usr/bin/prometheus" "$work/root/usr/bin/promtool" "$BIN/"
+dpkg-deb --extract "$work"/prometheus_*.deb "$work/tree"
+install -m 755 "$work/tree/usr/bin/prometheus" "$work/tree/usr/bin/promtool" "$BIN/"
 "$BIN/prometheus" --version 2>&1 | head -1 >&2
