@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::monitor::DEFAULT_SOURCE;
 use crate::{admin, analyze, control, execute, knowledge, monitor, plan, telemetry};
-
-/// The name of the source that answers triggers which name none.
-pub const DEFAULT_SOURCE: &str = "default";
 
 /// Where Prometheus is looked for when nothing is configured.
 pub const DEFAULT_PROMETHEUS: &str = "http://localhost:9090";

@@ -95,8 +95,6 @@ pub enum FaultKind {
     CircuitOpen,
     /// The source is not configured, or the address is not allowed.
     Config,
-    /// The model failed and another one stood in.
-    Model,
 }
 
 /// What streams to KEDA carry, and on whose change they send.
@@ -266,7 +264,6 @@ impl FaultKind {
             Self::NotFinite => "not-finite",
             Self::CircuitOpen => "circuit-open",
             Self::Config => "config",
-            Self::Model => "model",
         }
     }
 }
