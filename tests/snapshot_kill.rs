@@ -106,6 +106,7 @@ fn advance(workload: &Workload, number: usize, round: i64) {
     workload.publish(Published {
         plan: Arc::new(plan(round)),
         forecast: None,
+        standing: None,
         health: Health::default(),
     });
 }

@@ -150,6 +150,7 @@ fn published(workload: &Workload, now: Timestamp) -> Published {
     Published {
         plan: Arc::new(plan(workload, now)),
         forecast: Some(Arc::new(forecast)),
+        standing: None,
         health: Health {
             last_success: Some(now),
             backfilled: true,

@@ -96,6 +96,7 @@ impl Engine {
         workload.publish(Published {
             plan: Arc::new(plan),
             forecast,
+            standing: before.and_then(|b| b.standing.clone()),
             health,
         });
     }

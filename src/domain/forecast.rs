@@ -18,6 +18,9 @@ pub struct Forecast {
     levels: Vec<Quantile>,
     /// Level-major: the path of `levels[l]` is `values[l * steps..(l + 1) * steps]`.
     values: Vec<f32>,
+    /// Quantiles of the highest value, when the model knows them.
+    #[serde(default)]
+    peaks: Option<Peaks>,
     /// Which model made it.
     pub model: Arc<str>,
     /// Set when another model was asked for and could not answer.
@@ -31,6 +34,18 @@ pub struct StandIn {
     pub wanted: Arc<str>,
     /// What was wrong with it.
     pub why: String,
+}
+
+/// Quantiles of the highest value between the origin and each lead time.
+///
+/// They say more than the paths: the 0.95 quantile of a maximum over many restless steps lies above the maximum of the
+/// steps' 0.95 quantiles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Peaks {
+    /// Lead times in steps, from 1, rising.
+    leads: Vec<u32>,
+    /// Level-major, as the paths: one value for each lead.
+    values: Vec<f32>,
 }
 
 /// The worst moment of a window.
@@ -66,6 +81,14 @@ pub enum ForecastError {
     /// Levels must rise strictly.
     #[error("quantile levels must rise, {0} follows {1}")]
     Levels(Quantile, Quantile),
+    /// Lead times must rise strictly and lie within the forecast.
+    #[error("lead times must rise from 1 to {steps} steps, found {lead}")]
+    Leads {
+        /// The lead time that is out of order or out of range.
+        lead: u32,
+        /// Steps of the forecast.
+        steps: usize,
+    },
 }
 
 impl Forecast {
@@ -113,9 +136,103 @@ impl Forecast {
             step,
             levels,
             values,
+            peaks: None,
             model: model.into(),
             stand_in: None,
         })
+    }
+
+    /// Adds quantiles of the highest value between the origin and each of `leads` (steps from 1, rising); `values` is
+    /// level-major over the forecast's own levels. They are tidied: sorted by level, rising with the lead time, and never
+    /// below the path of their level, as a maximum can't be.
+    ///
+    /// # Errors
+    /// When shapes disagree, lead times do not rise or lie outside, or a value is not finite.
+    pub fn with_peaks(
+        mut self,
+        leads: Vec<u32>,
+        mut values: Vec<f32>,
+    ) -> Result<Self, ForecastError> {
+        let (levels, count) = (self.levels.len(), leads.len());
+        if leads.is_empty() || values.len() != levels * count {
+            return Err(ForecastError::Shape {
+                values: values.len(),
+                levels,
+            });
+        }
+        let steps = self.steps();
+        let mut before = 0;
+        for &lead in &leads {
+            if lead <= before || lead as usize > steps {
+                return Err(ForecastError::Leads { lead, steps });
+            }
+            before = lead;
+        }
+        if let Some(bad) = values.iter().position(|v| !v.is_finite()) {
+            return Err(ForecastError::NotFinite {
+                level: self.levels[bad / count],
+                step: leads[bad % count] as usize - 1,
+                value: values[bad],
+            });
+        }
+        let mut column = Vec::with_capacity(levels);
+        for lead in 0..count {
+            column.clear();
+            column.extend((0..levels).map(|level| values[level * count + lead]));
+            column.sort_by(f32::total_cmp);
+            for (level, value) in column.iter().enumerate() {
+                values[level * count + lead] = *value;
+            }
+        }
+        for level in 0..levels {
+            let mut highest = f32::NEG_INFINITY;
+            let mut from = 0;
+            for (place, lead) in leads.iter().enumerate() {
+                let path = &self.path(level)[from..*lead as usize];
+                highest = path.iter().fold(highest, |a, b| a.max(*b));
+                highest = highest.max(values[level * count + place]);
+                values[level * count + place] = highest;
+                from = *lead as usize;
+            }
+        }
+        self.peaks = Some(Peaks { leads, values });
+        Ok(self)
+    }
+
+    /// The lead times, in steps, of which quantiles of the highest value are known; empty when there are none.
+    pub fn peak_leads(&self) -> &[u32] {
+        self.peaks.as_ref().map_or(&[], |peaks| &peaks.leads)
+    }
+
+    /// The `level` quantile of the highest value of the first `lead` steps (at least one, at most all): what the model
+    /// says of it, linear between the lead times it knows, and otherwise the highest value of the path.
+    pub fn peak(&self, level: Quantile, lead: usize) -> f64 {
+        let lead = lead.clamp(1, self.steps());
+        let along = |lead: usize| {
+            (0..lead)
+                .map(|i| self.quantile(level, i))
+                .fold(f64::NEG_INFINITY, f64::max)
+        };
+        let Some(peaks) = &self.peaks else {
+            return along(lead);
+        };
+        let count = peaks.leads.len();
+        let at = |place: usize| {
+            self.between_levels(level, |l| f64::from(peaks.values[l * count + place]))
+        };
+        let above = peaks
+            .leads
+            .partition_point(|known| (*known as usize) < lead);
+        let said = match (above.checked_sub(1), peaks.leads.get(above)) {
+            (_, Some(exact)) if *exact as usize == lead => at(above),
+            (None, _) => along(1) + (at(0) - along(1)) * share(1, peaks.leads[0], lead),
+            (Some(below), None) => at(below),
+            (Some(below), Some(upper)) => {
+                let share = share(peaks.leads[below], *upper, lead);
+                at(below) + share * (at(above) - at(below))
+            }
+        };
+        said.max(along(lead))
     }
 
     /// Grid time of the last sample that the forecast has seen.
@@ -156,7 +273,10 @@ impl Forecast {
 
     /// The value of `level` at step `index`: linear between the neighbouring levels, the outermost path beyond them.
     pub fn quantile(&self, level: Quantile, index: usize) -> f64 {
-        let at = |l: usize| f64::from(self.path(l)[index]);
+        self.between_levels(level, |l| f64::from(self.path(l)[index]))
+    }
+
+    fn between_levels(&self, level: Quantile, at: impl Fn(usize) -> f64) -> f64 {
         let above = self.levels.iter().position(|l| *l >= level);
         match above {
             None => at(self.levels.len() - 1),
@@ -169,9 +289,21 @@ impl Forecast {
         }
     }
 
-    /// The highest value of the `level` path on steps later than `from` and not later than `until` rounded up to the
-    /// grid; `None` when the forecast has no such step.
+    /// The worst that is to be expected at `level` on steps later than `from` and not later than `until` rounded up to the
+    /// grid; `None` when the forecast has no such step. Its moment is the highest one of the path. Its value is the
+    /// quantile of the window's highest value when the model knows it and the window begins within two steps after the origin,
+    /// and the highest value of the path otherwise.
     pub fn worst(&self, level: Quantile, from: Timestamp, until: Timestamp) -> Option<Peak> {
+        let path = self.highest(level, from, until)?;
+        if self.peaks.is_none() || from >= self.time_of(1) {
+            return Some(path);
+        }
+        let lead = (0..self.steps()).filter(|i| self.time_of(*i) < until + self.step);
+        let value = self.peak(level, lead.count()).max(path.value);
+        Some(Peak { value, ..path })
+    }
+
+    fn highest(&self, level: Quantile, from: Timestamp, until: Timestamp) -> Option<Peak> {
         (0..self.steps())
             .map(|i| (i, self.time_of(i)))
             .filter(|(_, at)| *at > from && *at < until + self.step)
@@ -180,6 +312,16 @@ impl Forecast {
                 at,
             })
             .max_by(|a, b| a.value.total_cmp(&b.value))
+    }
+}
+
+/// How far `lead` lies between two lead times.
+fn share(below: u32, above: u32, lead: usize) -> f64 {
+    let (below, above) = (f64::from(below), f64::from(above));
+    if above > below {
+        ((lead as f64 - below) / (above - below)).clamp(0.0, 1.0)
+    } else {
+        1.0
     }
 }
 
@@ -240,6 +382,44 @@ mod tests {
                 .worst(Quantile::MEDIAN, forecast.until(), forecast.until())
                 .is_none()
         );
+    }
+
+    #[test]
+    fn a_peak_is_what_the_model_says_of_it_and_never_below_the_path() {
+        let plain = forecast(vec![1.0, 2.0, 3.0, 2.0, 4.0, 3.0]);
+        let q90 = Quantile::new(0.9).unwrap();
+        assert!(
+            (plain.peak(q90, 3) - 4.0).abs() < 1e-9,
+            "the highest of the path"
+        );
+        let known = plain
+            .with_peaks(vec![1, 3], vec![1.0, 2.0, 2.0, 8.0])
+            .unwrap();
+        assert_eq!(known.peak_leads(), [1, 3]);
+        assert!((known.peak(q90, 3) - 8.0).abs() < 1e-9);
+        assert!((known.peak(q90, 2) - 5.0).abs() < 1e-9, "between 2 and 8");
+        assert!(
+            (known.peak(Quantile::MEDIAN, 3) - 3.0).abs() < 1e-9,
+            "2 is below the path's 3"
+        );
+        let origin = known.origin();
+        let worst = known.worst(q90, origin, known.until()).unwrap();
+        assert!((worst.value - 8.0).abs() < 1e-9);
+        assert_eq!(worst.at, known.time_of(1), "where the path is highest");
+        let late = known.worst(q90, known.time_of(1), known.until()).unwrap();
+        assert!(
+            (late.value - 3.0).abs() < 1e-9,
+            "a late window asks the path"
+        );
+    }
+
+    #[test]
+    fn peaks_out_of_order_or_out_of_range_are_refused() {
+        let of = |leads: Vec<u32>, values| forecast(vec![1.0; 6]).with_peaks(leads, values);
+        assert!(of(vec![2, 1], vec![1.0; 4]).is_err());
+        assert!(of(vec![4], vec![1.0; 2]).is_err());
+        assert!(of(vec![1], vec![1.0; 3]).is_err());
+        assert!(of(vec![1], vec![f32::NAN, 1.0]).is_err());
     }
 
     #[test]

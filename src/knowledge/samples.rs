@@ -131,6 +131,7 @@ pub(crate) fn published(at: Timestamp) -> Published {
     Published {
         plan: Arc::new(plan(at)),
         forecast: Some(forecast),
+        standing: None,
         health: Health {
             last_success: Some(at),
             backfilled: true,

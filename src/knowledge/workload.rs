@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::{History, Restored};
-use crate::domain::{Fit, Forecast, Plan, PlanMemory, Sample, Timestamp, TriggerSpec, WorkloadKey};
+use crate::domain::{
+    Fit, Forecast, Plan, PlanMemory, Sample, Standing, Timestamp, TriggerSpec, WorkloadKey,
+};
 
 /// One workload on the board.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub struct Published {
     pub plan: Arc<Plan>,
     /// The forecast behind it.
     pub forecast: Option<Arc<Forecast>>,
+    /// How well forecasts have done lately.
+    pub standing: Option<Arc<Standing>>,
     /// How the workload's data is doing.
     pub health: Health,
 }

@@ -105,6 +105,7 @@ pub(crate) fn publish(workload: &Workload, replicas: u32, active: bool) {
     workload.publish(Published {
         plan: Arc::new(plan),
         forecast: None,
+        standing: None,
         health: Health::default(),
     });
 }

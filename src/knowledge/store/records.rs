@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Restored;
-use crate::domain::{Fit, Forecast, Plan, PlanMemory, Sample, Timestamp, WorkloadKey};
+use crate::domain::{Fit, Forecast, Plan, PlanMemory, Sample, Standing, Timestamp, WorkloadKey};
 use crate::knowledge::history::BlockRecord;
 use crate::knowledge::{Health, History, Learned, Published, Workload};
 
@@ -41,6 +41,8 @@ pub(super) struct Head {
     plan: Option<Arc<Plan>>,
     #[serde(default)]
     forecast: Option<Arc<Forecast>>,
+    #[serde(default)]
+    standing: Option<Arc<Standing>>,
     #[serde(default)]
     health: Health,
 }
@@ -122,6 +124,7 @@ impl Head {
             memory: learned.memory.clone(),
             plan: published.map(|published| Arc::clone(&published.plan)),
             forecast: published.and_then(|published| published.forecast.clone()),
+            standing: published.and_then(|published| published.standing.clone()),
             health: published
                 .map(|published| published.health.clone())
                 .unwrap_or_default(),
@@ -146,6 +149,7 @@ impl Stamped {
             memory,
             plan,
             forecast,
+            standing,
             health,
         } = self.head;
         let blocks = sealed.into_iter().chain(open_blocks);
@@ -170,6 +174,7 @@ impl Stamped {
             published: plan.map(|plan| Published {
                 plan,
                 forecast,
+                standing,
                 health,
             }),
         }

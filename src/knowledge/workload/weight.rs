@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::Published;
 use crate::domain::{
-    Fit, Forecast, Metadata, PastPlan, Plan, PlanMemory, TriggerSpec, WorkloadKey,
+    ExpertStanding, Fit, Forecast, Metadata, PastPlan, Plan, PlanMemory, Standing, TriggerSpec,
+    Trust, WorkloadKey,
 };
 
 /// An `Arc` carries two counters before its value.
@@ -57,6 +58,7 @@ pub(super) fn published(published: &Published) -> usize {
     ARC + size_of::<Published>()
         + plan(&published.plan)
         + published.forecast.as_deref().map_or(0, forecast)
+        + published.standing.as_deref().map_or(0, standing)
         + fault
         + warnings
 }
@@ -72,8 +74,31 @@ fn plan(plan: &Plan) -> usize {
     ARC + size_of::<Plan>() + reason + texts + model
 }
 
+fn standing(standing: &Standing) -> usize {
+    let expert = |expert: &ExpertStanding| {
+        let numbers = expert.weights.capacity() + expert.relative_errors.capacity();
+        numbers * size_of::<f32>() + name(&expert.model)
+    };
+    let coverage = standing
+        .score
+        .as_ref()
+        .map_or(0, |score| size_of_val::<[_]>(&score.coverage));
+    let why = match &standing.trust {
+        Trust::Lost { why, .. } => why.capacity(),
+        Trust::Unproven | Trust::Earned => 0,
+    };
+    ARC + size_of::<Standing>()
+        + size_of_val::<[_]>(&standing.leads)
+        + size_of_val::<[_]>(&standing.experts)
+        + standing.experts.iter().map(expert).sum::<usize>()
+        + coverage
+        + why
+}
+
 fn forecast(forecast: &Forecast) -> usize {
-    let values = forecast.levels().len() * forecast.steps() * size_of::<f32>();
+    let per_level = forecast.steps() + forecast.peak_leads().len();
+    let values =
+        (forecast.levels().len() * per_level + forecast.peak_leads().len()) * size_of::<f32>();
     let stand_in = forecast
         .stand_in
         .as_ref()

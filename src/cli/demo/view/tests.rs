@@ -98,6 +98,7 @@ fn frame() -> Frame {
         published: Some(Arc::new(Published {
             plan: Arc::new(plan()),
             forecast: Some(Arc::new(forecast)),
+            standing: None,
             health: Health::default(),
         })),
         doors: Doors::new(

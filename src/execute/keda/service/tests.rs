@@ -86,6 +86,7 @@ fn published(replicas: u32, active: bool) -> Published {
             reasons: vec![],
         }),
         forecast: None,
+        standing: None,
         health: Health::default(),
     }
 }
