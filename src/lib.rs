@@ -8,6 +8,7 @@ pub mod admin;
 pub mod analyze;
 pub mod cli;
 pub mod control;
+pub mod dataset;
 pub mod domain;
 pub mod execute;
 pub mod knowledge;

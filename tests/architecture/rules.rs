@@ -5,7 +5,7 @@ use crate::source::Source;
 /// Rooms of the crate, and which others each may refer to beside itself.
 ///
 /// The five steps stand in the middle and never meet; `control` carries values between them.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("telemetry", &["domain"]),
     ("knowledge", &["domain", "telemetry"]),
@@ -54,7 +54,8 @@ const ROOMS: [(&str, &[&str]); 13] = [
             "settings",
         ],
     ),
-    ("train", &["domain", "telemetry", "analyze"]),
+    ("dataset", &["domain"]),
+    ("train", &["domain", "telemetry", "analyze", "dataset"]),
     (
         "cli",
         &[
@@ -69,6 +70,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
             "settings",
             "control",
             "simulate",
+            "dataset",
             "train",
         ],
     ),

@@ -1,0 +1,138 @@
+//! Metric history on disk: `timestamp_unix,value` as CSV, plain or gzip, or as Parquet, read onto the grid of a
+//! [`Series`] and written back.
+//!
+//! The kind of a file is told by its first bytes, not by its name. What a file may do wrong has one defined outcome each:
+//!
+//! | in the file | outcome |
+//! |---|---|
+//! | a first line that is no row | taken as the header; columns are found by name, otherwise the first two count |
+//! | timestamps in milli-, micro- or nanoseconds | told by their size (a second count of that size lies after the year 5000), said in a note |
+//! | a timestamp that is text, missing, negative or not finite | an error with file and line |
+//! | timestamps of different units | an error with file and line |
+//! | a value that is empty, `NaN`, `null` or infinite | a missing step, counted in a note |
+//! | a value that is other text | an error with file and line |
+//! | rows out of order | sorted, said in a note |
+//! | several rows for one step | the latest counts, and the last one in the file among equals; counted in a note |
+//! | rows beside the grid | moved to the nearest grid point, counted in a note |
+//! | steps without a row | missing |
+//! | fewer than two steps, too many rows, a span that makes too many steps | an error that says what is allowed |
+//!
+//! The step is the most frequent distance of two neighbouring rows, in whole seconds.
+
+mod comma;
+mod error;
+mod grid;
+mod parquet_file;
+#[cfg(test)]
+mod tests;
+mod unit;
+mod write;
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+pub use self::error::DatasetError;
+pub use self::write::{Atomic, Kind, write};
+
+use crate::domain::Series;
+use unit::Unit;
+
+/// So many rows are read from one file: ten years of minutes.
+pub const MAX_ROWS: usize = 5_300_000;
+
+/// So many steps a series may have once its gaps are filled.
+pub const MAX_STEPS: usize = 5_300_000;
+
+/// So many bytes of text, after decompression, are read from one file.
+const MAX_TEXT_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Names of the column of times, and of the column of values.
+const TIME_NAMES: [&str; 5] = ["timestamp_unix", "timestamp", "time", "ts", "ds"];
+const VALUE_NAMES: [&str; 2] = ["value", "y"];
+
+/// A metric's history, read from a file.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// The file's name without folder and without `.csv`, `.gz` and `.parquet`.
+    pub name: String,
+    /// The history; `NaN` where nothing was measured.
+    pub series: Series,
+    /// What had to be done to put the rows on the grid, in words.
+    pub notes: Vec<String>,
+}
+
+/// Rows as they stand in a file.
+#[derive(Debug, Default)]
+struct Table {
+    rows: Vec<Row>,
+    /// The unit of the times, where the file says it.
+    unit: Option<Unit>,
+    /// What [`Row::place`] counts.
+    word: &'static str,
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    /// Its line or row in the file, from 1.
+    place: u64,
+    /// Finite and not negative; in the table's unit.
+    time: f64,
+    /// `NaN` where missing.
+    value: f64,
+}
+
+/// Reads a file of either kind.
+///
+/// # Errors
+/// When the file can't be read, is no such table, or breaks a limit; the text names file, place and what is allowed.
+pub fn read(path: &Path) -> Result<Dataset, DatasetError> {
+    let io = |error| DatasetError::io("read", path, error);
+    if path.is_dir() {
+        let text = "is a folder: name the files in it";
+        return Err(DatasetError::file(path, text));
+    }
+    let mut file = File::open(path).map_err(io)?;
+    let mut magic = Vec::new();
+    (&mut file).take(4).read_to_end(&mut magic).map_err(io)?;
+    file.seek(SeekFrom::Start(0)).map_err(io)?;
+    let table = match magic.as_slice() {
+        b"PAR1" => parquet_file::read(file, path)?,
+        [0x1f, 0x8b, ..] => comma::read(MultiGzDecoder::new(BufReader::new(file)), path)?,
+        _ => comma::read(BufReader::new(file), path)?,
+    };
+    let (series, notes) = grid::lay(table, path)?;
+    Ok(Dataset {
+        name: name_of(path),
+        series,
+        notes,
+    })
+}
+
+/// The file's name without the endings of the kinds that are read.
+pub fn name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut name = name.as_ref();
+    for ending in [".gz", ".csv", ".parquet"] {
+        name = match name.strip_suffix(ending) {
+            Some("") | None => name,
+            Some(stem) => stem,
+        };
+    }
+    name.to_owned()
+}
+
+/// Which of the columns called `names` hold time and value.
+fn columns<'a>(names: impl Iterator<Item = &'a str>) -> (usize, usize) {
+    let names: Vec<String> = names.map(|name| name.trim().to_lowercase()).collect();
+    let find = |known: &[&str]| {
+        (known.iter()).find_map(|known| names.iter().position(|name| name == known))
+    };
+    match (find(&TIME_NAMES), find(&VALUE_NAMES)) {
+        (Some(time), Some(value)) => (time, value),
+        _ => (0, 1),
+    }
+}
