@@ -1,0 +1,170 @@
+//! The server, played on recorded history: what it would have forecast at one moment, and what that took.
+//!
+//! This file alone knows how forecasts are made; the rest of the room only asks a [`Replay`].
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{COVERAGE_LEVELS, LOSS_LEVELS, Protocol, Seen};
+use crate::analyze::models::{self, Registry};
+use crate::analyze::{ForecastInput, ModelError, fit, prepare};
+use crate::domain::{
+    DEFAULT_LEVELS, Fit, Forecast, ModelChoice, Quantile, Series, Timestamp,
+};
+
+/// History that a forecast between two fits is made from, as in the server.
+const LOOKBACK: Duration = Duration::from_hours(8 * 24 + 4);
+
+/// One model's answer at one origin.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What the server would go by: the model's own forecast or its stand-in; `None` when there is neither.
+    pub forecast: Option<Forecast>,
+    /// Why it is not the model's own.
+    pub unanswered: Option<String>,
+    /// Time that the forecast took.
+    pub took: Duration,
+}
+
+/// All models' answers at one origin.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// In the order of the models that the replay was made for.
+    pub answers: Vec<Answer>,
+    /// The answer of the model that others are compared with.
+    pub reference: Answer,
+    /// Time that preparing the history took, once for all models.
+    pub prepare: Duration,
+    /// Time that fitting took, once for all models; `None` when it was not due.
+    pub fit: Option<Duration>,
+}
+
+/// Something that lives through history, moment by moment, and forecasts.
+pub trait Replay: Debug {
+    /// Forecasts from what has been seen. Called with rising moments of one series.
+    fn at(&mut self, seen: Seen<'_>) -> Moment;
+}
+
+/// Prepares, fits and forecasts with the server's own code and its rules for when.
+#[derive(Debug)]
+pub struct ServerReplay {
+    registry: Arc<Registry>,
+    models: Vec<ModelChoice>,
+    levels: Arc<[Quantile]>,
+    horizon_steps: usize,
+    history: Duration,
+    refit: Duration,
+    timezone: Arc<str>,
+    fitted: Option<(Timestamp, Arc<Fit>)>,
+}
+
+// === impl ServerReplay ===
+
+impl ServerReplay {
+    /// A server that has seen nothing yet, for one series.
+    pub fn new(registry: Arc<Registry>, protocol: &Protocol, series: &Series) -> Self {
+        let longest = protocol.horizons.iter().max().copied().unwrap_or_default();
+        let horizon_steps = super::walk::steps_of(longest.get(), series.step());
+        Self {
+            registry,
+            models: protocol.models.iter().map(|name| choice_of(name)).collect(),
+            levels: levels(),
+            horizon_steps,
+            history: protocol.history.get(),
+            refit: protocol.refit.get(),
+            timezone: protocol.timezone.as_str().into(),
+            fitted: None,
+        }
+    }
+
+    fn refit_due(&self, now: Timestamp) -> bool {
+        let at = self.fitted.as_ref().map(|(at, _)| *at);
+        at.is_none_or(|at| now.since(at) >= self.refit)
+    }
+
+    fn ask(&self, choice: &ModelChoice, input: &ForecastInput) -> Answer {
+        let started = Instant::now();
+        let answer = self
+            .registry
+            .get(choice, input.fit.as_deref())
+            .and_then(|model| {
+                let nothing = || ModelError(format!("model `{choice}` gave no answer"));
+                let mut answers = model.forecast(std::slice::from_ref(input));
+                answers.pop().unwrap_or_else(|| Err(nothing()))
+            });
+        let took = started.elapsed();
+        match answer {
+            Ok(forecast) => Answer {
+                forecast: Some(forecast),
+                unanswered: None,
+                took,
+            },
+            Err(error) => Answer {
+                forecast: models::stand_in(input),
+                unanswered: Some(error.to_string()),
+                took,
+            },
+        }
+    }
+}
+
+impl Replay for ServerReplay {
+    fn at(&mut self, seen: Seen<'_>) -> Moment {
+        let now = seen.now();
+        let refit = self.refit_due(now);
+        let length = if refit {
+            self.history
+        } else {
+            self.history.min(LOOKBACK)
+        };
+        let started = Instant::now();
+        let history = Arc::new(prepare(&seen.tail(length)));
+        let prepare = started.elapsed();
+        let fit = refit.then(|| {
+            let started = Instant::now();
+            let fit = fit(&history, self.horizon_steps, &self.timezone, now);
+            self.fitted = Some((now, Arc::new(fit)));
+            started.elapsed()
+        });
+        let input = ForecastInput {
+            history,
+            fit: self.fitted.as_ref().map(|(_, fit)| Arc::clone(fit)),
+            horizon_steps: self.horizon_steps,
+            timezone: Arc::clone(&self.timezone),
+            levels: Arc::clone(&self.levels),
+        };
+        Moment {
+            answers: (self.models.iter())
+                .map(|choice| self.ask(choice, &input))
+                .collect(),
+            reference: self.ask(&choice_of(super::REFERENCE), &input),
+            prepare,
+            fit,
+        }
+    }
+}
+
+/// The model that a name means, as `model:` in a trigger: `auto`, a built-in model, or `onnx:NAME`.
+pub fn choice_of(name: &str) -> ModelChoice {
+    match name.strip_prefix("onnx:") {
+        Some(network) => ModelChoice::Onnx(network.to_owned()),
+        None if name == "auto" => ModelChoice::Auto,
+        None => ModelChoice::Named(name.to_owned()),
+    }
+}
+
+/// The levels that a server asks for and those that are scored.
+fn levels() -> Arc<[Quantile]> {
+    let wanted = COVERAGE_LEVELS.into_iter().chain(LOSS_LEVELS);
+    let scored = wanted.filter_map(|level| Quantile::new(level).ok());
+    // A level as a whole number of millionths is a key that compares exactly.
+    let key = |level: &Quantile| (level.get() * 1e6).round() as u32;
+    let mut known = BTreeSet::new();
+    let mut levels: Vec<Quantile> = (DEFAULT_LEVELS.into_iter().chain(scored))
+        .filter(|level| known.insert(key(level)))
+        .collect();
+    levels.sort_by_key(key);
+    levels.into()
+}
