@@ -69,7 +69,8 @@ pub(super) fn lay(table: Table, path: &Path) -> Result<(Series, Vec<String>), Da
     let start = Timestamp::from_millis(first.saturating_mul(step));
     let step_length = Duration::from_millis(step.unsigned_abs());
     let series = Series::new(start, step_length, values);
-    Ok((series, notes(unit, phase, &mended)))
+    let guessed = table.unit.is_none().then_some(unit);
+    Ok((series, notes(guessed, phase, &mended)))
 }
 
 /// The unit that the file names, or that fits its times.
@@ -152,9 +153,9 @@ fn too_long(
     DatasetError::row(path, word, place, text)
 }
 
-fn notes(unit: Unit, phase: i64, mended: &Mended) -> Vec<String> {
+fn notes(guessed: Option<Unit>, phase: i64, mended: &Mended) -> Vec<String> {
     let mut notes = Vec::new();
-    if unit != Unit::Seconds {
+    if let Some(unit) = guessed.filter(|unit| *unit != Unit::Seconds) {
         notes.push(format!("timestamps are taken as {}", unit.name()));
     }
     if mended.unsorted {

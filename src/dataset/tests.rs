@@ -1,6 +1,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::Compression;
@@ -86,8 +87,8 @@ fn rows_out_of_order_doubled_or_without_a_number_are_mended_and_said() {
 
 #[test]
 fn rows_beside_the_grid_go_to_the_nearest_step() {
-    let read = read_text("0,1\n60,2\n119,3\n181,4\n240,5\n300,6\n").unwrap();
-    let all: Vec<_> = (1..=6).map(|v| Some(f64::from(v))).collect();
+    let read = read_text("0,1\n60,2\n119,3\n181,4\n240,5\n300,6\n360,7\n420,8\n").unwrap();
+    let all: Vec<_> = (1..=8).map(|v| Some(f64::from(v))).collect();
     assert_eq!(values(&read), all);
     assert!(
         read.notes[0].starts_with("2 rows beside the grid"),
@@ -204,8 +205,6 @@ fn parquet_of_others_is_read_by_name_type_and_null() {
     let read = read(&path).unwrap();
     assert_eq!(values(&read), [Some(1.5), None, Some(2.5)]);
 }
-
-use std::sync::Arc;
 
 fn samples() -> impl Strategy<Value = (u64, Vec<Option<f64>>)> {
     let value = prop_oneof![3 => (-1e12..1e12).prop_map(Some), 1 => Just(None)];

@@ -5,7 +5,7 @@ use crate::source::Source;
 /// Rooms of the crate, and which others each may refer to beside itself.
 ///
 /// The five steps stand in the middle and never meet; `control` carries values between them.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("telemetry", &["domain"]),
     ("knowledge", &["domain", "telemetry"]),
@@ -55,6 +55,11 @@ const ROOMS: [(&str, &[&str]); 14] = [
         ],
     ),
     ("dataset", &["domain"]),
+    ("plot", &["domain"]),
+    (
+        "evaluate",
+        &["domain", "telemetry", "analyze", "dataset", "plot"],
+    ),
     ("train", &["domain", "telemetry", "analyze", "dataset"]),
     (
         "cli",
@@ -71,6 +76,8 @@ const ROOMS: [(&str, &[&str]); 14] = [
             "control",
             "simulate",
             "dataset",
+            "plot",
+            "evaluate",
             "train",
         ],
     ),
