@@ -2,8 +2,11 @@
 
 pub mod check;
 mod demo;
+mod evaluate;
+mod progress;
 mod serve;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -29,6 +32,8 @@ enum Command {
     Demo(demo::Args),
     /// Validate ScaledObject manifests offline and print their effective settings
     Check(check::Args),
+    /// Measure forecast accuracy on recorded history: rolling origin, models by horizons
+    Evaluate(evaluate::Args),
 }
 
 /// Exit code for wrong usage or settings, as clap uses it.
@@ -40,6 +45,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Check(args) => check(&args),
+        Command::Evaluate(args) => evaluate::run(args),
     };
     outcome.unwrap_or_else(|failure| {
         complain(&failure.error);
@@ -53,6 +59,15 @@ fn check(args: &check::Args) -> Result<ExitCode, Failure> {
         Ok(outcome) => Ok(outcome.exit_code()),
         Err(error) if broken_pipe(&error) => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes a report to stdout; a reader who has gone away is no fault of ours.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

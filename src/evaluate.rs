@@ -33,7 +33,7 @@ pub use self::replay::{Answer, Moment, Replay, ServerReplay, choice_of};
 pub use self::report::Report;
 pub use self::seen::Seen;
 pub use self::table::table;
-pub use self::walk::evaluate;
+pub use self::walk::{evaluate, origins};
 
 use crate::analyze::models::Registry;
 use crate::dataset::Dataset;

@@ -77,7 +77,7 @@ fn overrides(args: Args) -> Overrides {
     }
 }
 
-fn engine(text: &str) -> Result<OnnxEngine, String> {
+pub(super) fn engine(text: &str) -> Result<OnnxEngine, String> {
     serde_yaml::from_str(text).map_err(|_| "write `auto`, `onnx-runtime` or `rten`".to_owned())
 }
 

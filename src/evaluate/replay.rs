@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 use super::{COVERAGE_LEVELS, LOSS_LEVELS, Protocol, Seen};
 use crate::analyze::models::{self, Registry};
 use crate::analyze::{ForecastInput, ModelError, fit, prepare};
-use crate::domain::{
-    DEFAULT_LEVELS, Fit, Forecast, ModelChoice, Quantile, Series, Timestamp,
-};
+use crate::domain::{DEFAULT_LEVELS, Fit, Forecast, ModelChoice, Quantile, Series, Timestamp};
 
 /// History that a forecast between two fits is made from, as in the server.
 const LOOKBACK: Duration = Duration::from_hours(8 * 24 + 4);

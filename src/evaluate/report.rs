@@ -40,8 +40,8 @@ pub struct Trace {
     pub steps: usize,
     /// Steps without a measured value.
     pub missing: usize,
-    /// First origin.
-    pub test_from: Timestamp,
+    /// Time of the first origin, RFC 3339.
+    pub test_from: String,
     /// Origins that were forecast from.
     pub origins: u64,
     /// Origins at which nothing was measured, so that there was no new forecast.
@@ -159,7 +159,7 @@ impl Trace {
             step_seconds: series.step().as_secs(),
             steps: series.len(),
             missing: series.len() - series.observed(),
-            test_from: series.time_of(cut.from),
+            test_from: series.time_of(cut.from).to_rfc3339(),
             origins: sums.origins,
             origins_skipped: sums.skipped,
             fits: sums.fits,
@@ -217,7 +217,11 @@ impl Entry {
 fn coverage(covered: &Covered) -> Option<Coverage> {
     let shares = covered.shares()?;
     let named = COVERAGE_LEVELS.iter().zip(shares);
-    Some(named.map(|(level, share)| (level.to_string(), share)).collect())
+    Some(
+        named
+            .map(|(level, share)| (level.to_string(), share))
+            .collect(),
+    )
 }
 
 /// The mean absolute change since the day before in the training part: the unit of MASE. `None` when that part has no

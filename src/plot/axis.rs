@@ -69,7 +69,11 @@ impl Scale {
             Axis::Linear => {
                 let air = 0.04 * (high - low);
                 // A scale of things that are not negative does not show negative numbers.
-                low = if low >= 0.0 { (low - air).max(0.0) } else { low - air };
+                low = if low >= 0.0 {
+                    (low - air).max(0.0)
+                } else {
+                    low - air
+                };
                 high += air;
             }
         }
@@ -179,5 +183,9 @@ fn trimmed(text: String) -> String {
         return text;
     }
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+    if text == "-0" {
+        "0".to_owned()
+    } else {
+        text.to_owned()
+    }
 }

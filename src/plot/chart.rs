@@ -94,13 +94,21 @@ impl Chart {
     /// A line in colour `index`; it breaks where y is `NaN`.
     #[must_use]
     pub fn line(self, points: Vec<Point>, index: usize, label: &str) -> Self {
-        self.layer(Layer::Line(points, Paint::Colour(index)), Paint::Colour(index), label)
+        self.layer(
+            Layer::Line(points, Paint::Colour(index)),
+            Paint::Colour(index),
+            label,
+        )
     }
 
     /// A thin line in colour `index`, without a word in the legend.
     #[must_use]
     pub fn thin(self, points: Vec<Point>, index: usize) -> Self {
-        self.layer(Layer::Line(points, Paint::Thin(index)), Paint::Thin(index), "")
+        self.layer(
+            Layer::Line(points, Paint::Thin(index)),
+            Paint::Thin(index),
+            "",
+        )
     }
 
     /// A line in the colour of text: what was measured.
@@ -118,7 +126,11 @@ impl Chart {
     /// Dots with what a pointer over them reads.
     #[must_use]
     pub fn dots(self, dots: Vec<(Point, String)>, index: usize, label: &str) -> Self {
-        self.layer(Layer::Dots(dots, Paint::Colour(index)), Paint::Colour(index), label)
+        self.layer(
+            Layer::Dots(dots, Paint::Colour(index)),
+            Paint::Colour(index),
+            label,
+        )
     }
 
     /// A dashed level line.
@@ -336,7 +348,10 @@ fn band(
         for (at, low, _) in run.iter().rev() {
             write!(path, "L{:.1} {:.1}", x.at(*at), y.at(*low))?;
         }
-        write!(svg, "<path class=\"band\" d=\"{path}Z\" opacity=\"{opacity}\"/>")?;
+        write!(
+            svg,
+            "<path class=\"band\" d=\"{path}Z\" opacity=\"{opacity}\"/>"
+        )?;
     }
     Ok(())
 }

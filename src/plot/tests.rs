@@ -48,8 +48,16 @@ fn a_page_loads_nothing() {
 
 #[test]
 fn a_line_breaks_where_nothing_was_measured() {
-    let points = vec![(0.0, 1.0), (1.0, 2.0), (2.0, f64::NAN), (3.0, 1.0), (4.0, 3.0)];
-    let svg = Chart::new(Axis::Linear, Axis::Linear).ink(points, "measured").render();
+    let points = vec![
+        (0.0, 1.0),
+        (1.0, 2.0),
+        (2.0, f64::NAN),
+        (3.0, 1.0),
+        (4.0, 3.0),
+    ];
+    let svg = Chart::new(Axis::Linear, Axis::Linear)
+        .ink(points, "measured")
+        .render();
     let path = svg.split("d=\"").nth(1).unwrap().split('"').next().unwrap();
     assert_eq!(path.matches('M').count(), 2, "{path}");
     assert_eq!(path.matches('L').count(), 2, "{path}");
@@ -63,13 +71,20 @@ fn every_axis_has_ticks_and_stays_in_its_frame() {
             let svg = Chart::new(x.clone(), Axis::Linear)
                 .line(vec![(value, value), (1.0, 5.0)], 3, "l")
                 .render();
-            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{x:?} {value}: {svg}");
+            assert!(
+                !svg.contains("NaN") && !svg.contains("inf"),
+                "{x:?} {value}: {svg}"
+            );
             assert!(svg.contains("<text"), "{x:?} {value}");
         }
     }
     let names = Axis::Names(vec!["first".to_owned(), "second".to_owned()]);
     let svg = Chart::new(Axis::Log, names)
-        .dots(vec![((0.5, 0.0), "a".to_owned()), ((2.0, 1.0), "b".to_owned())], 0, "auto")
+        .dots(
+            vec![((0.5, 0.0), "a".to_owned()), ((2.0, 1.0), "b".to_owned())],
+            0,
+            "auto",
+        )
         .level(1.0)
         .upright(1.0)
         .shade(0.6, 0.7, "outage")

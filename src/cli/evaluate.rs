@@ -1,0 +1,212 @@
+//! `forescale evaluate`: how good each model is on recorded history.
+
+use std::io::Write;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::ValueEnum;
+
+use super::Failure;
+use super::progress::Progress;
+use crate::analyze::models::Registry;
+use crate::analyze::{Config, OnnxEngine};
+use crate::dataset::{self, Atomic, Dataset};
+use crate::domain::HumanDuration;
+use crate::evaluate::{self, Protocol, Report};
+
+const AFTER_HELP: &str = "\
+How it is done:
+  The last part of each input (`--test-fraction` of its calendar span) is forecast from an origin every `--stride`. At each origin
+  every model sees the history up to it (at most `--history`), is fitted anew every `--refit`, and forecasts all horizons. Every
+  model is scored on the same pairs of forecast and measured value; one that can't answer is scored with the stand-in that the
+  server would use, and counted as `unanswered`. Nothing after an origin can be seen by a model.
+
+Columns:
+  RelMAE  mean absolute error of the median relative to `naive`, the last value held: below 1 is better
+  RelWQL  weighted quantile loss over the levels .1 .5 .9 .95 relative to `naive`
+  peak    the same for the highest value between origin and horizon
+  .9 .95  observed share of values at or below that quantile; in the summary, its mean distance from the level
+
+Exit codes: 0 done, 1 an input can't be read or scored, 2 wrong usage.
+
+Examples:
+  forescale evaluate --input web.csv.gz
+  forescale evaluate --input traces/*.csv.gz --models auto,naive,onnx:mine --model-dir ./models --format html --output report.html";
+
+/// Measure forecast accuracy on recorded history: rolling origin, models by horizons
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// Files of `timestamp_unix,value`: CSV, plain or gzip, or Parquet
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    input: Vec<PathBuf>,
+    /// Models, comma-separated [default: `auto` and every model there is]
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    models: Vec<String>,
+    /// How far ahead forecasts are scored, comma-separated
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "DURATION",
+        default_value = "5m,15m,30m"
+    )]
+    horizons: Vec<HumanDuration>,
+    /// The last share of the calendar span that is forecast
+    #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
+    test_fraction: f64,
+    /// Time between two origins
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    stride: HumanDuration,
+    /// How much history before its origin a model sees
+    #[arg(long, value_name = "DURATION", default_value = "14d")]
+    history: HumanDuration,
+    /// How often models are fitted anew
+    #[arg(long, value_name = "DURATION", default_value = "6h")]
+    refit: HumanDuration,
+    /// Folders searched first for NAME.onnx of `onnx:NAME`
+    #[arg(long, num_args = 1.., value_name = "DIR")]
+    model_dir: Vec<PathBuf>,
+    /// Engine of ONNX models: `auto`, `onnx-runtime` (a missing library is fatal) or `rten` [default: auto]
+    #[arg(long, value_name = "ENGINE", value_parser = super::serve::engine)]
+    onnx_engine: Option<OnnxEngine>,
+    /// ONNX Runtime's shared library [default: `ORT_DYLIB_PATH`, then the usual places]
+    #[arg(long, value_name = "FILE")]
+    onnx_library: Option<PathBuf>,
+    /// IANA time zone in which days and weeks begin
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    timezone: String,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Where to write it [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Inputs that are evaluated at the same time [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZero<usize>>,
+}
+
+/// How the result is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For machines.
+    Json,
+    /// One page with charts.
+    Html,
+}
+
+/// Evaluates and reports.
+pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
+    let config = Config {
+        model_dirs: (args.model_dir.iter().cloned())
+            .chain(Config::default().model_dirs)
+            .collect(),
+        onnx_engine: args.onnx_engine.unwrap_or_default(),
+        onnx_library: args.onnx_library.clone(),
+        ..Config::default()
+    };
+    let registry = Registry::new(&config).map_err(Failure::usage)?;
+    let protocol = protocol(&args, &registry)?;
+    let datasets = read_all(&args.input)?;
+    // Opened before the work, so that a path that can't be written fails at once.
+    let output = match &args.output {
+        None => None,
+        Some(path) => {
+            let file = Atomic::create(path)
+                .with_context(|| format!("failed to write `{}`", path.display()))?;
+            Some((path, file))
+        }
+    };
+    let origins = datasets
+        .iter()
+        .map(|d| evaluate::origins(&d.series, &protocol));
+    let progress = Progress::new(origins.sum(), "origins");
+    let jobs = args
+        .jobs
+        .or_else(|| std::thread::available_parallelism().ok());
+    let report = evaluate::run(
+        &datasets,
+        &protocol,
+        &Arc::new(registry),
+        jobs.unwrap_or(NonZero::<usize>::MIN),
+        &|done| progress.advance(done),
+    )
+    .map_err(anyhow::Error::from)?;
+    progress.finish();
+    let text = render(&report, args.format)?;
+    match output {
+        None => super::print(&text)?,
+        Some((path, mut file)) => {
+            let failed = || format!("failed to write `{}`", path.display());
+            file.write_all(text.as_bytes()).with_context(failed)?;
+            file.commit().with_context(failed)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn protocol(args: &Args, registry: &Registry) -> Result<Protocol, Failure> {
+    let usage = |text: String| Failure::usage(anyhow::anyhow!(text));
+    let models = if args.models.is_empty() {
+        registry.names()
+    } else {
+        let mut models: Vec<String> = Vec::new();
+        for name in args.models.iter().map(|name| name.trim().to_owned()) {
+            registry
+                .get(&evaluate::choice_of(&name), None)
+                .map_err(|error| usage(format!("`--models`: {error}")))?;
+            if !models.contains(&name) {
+                models.push(name);
+            }
+        }
+        models
+    };
+    if let Err(error) = jiff::tz::TimeZone::get(&args.timezone) {
+        return Err(usage(format!("`--timezone`: {error}")));
+    }
+    let protocol = Protocol {
+        models,
+        horizons: args.horizons.clone(),
+        test_fraction: args.test_fraction,
+        stride: args.stride,
+        history: args.history,
+        refit: args.refit,
+        timezone: args.timezone.clone(),
+    };
+    protocol.validate().map_err(usage)?;
+    Ok(protocol)
+}
+
+/// Reads every file; two of the same name are told apart by a number.
+pub(super) fn read_all(files: &[PathBuf]) -> Result<Vec<Dataset>, Failure> {
+    let mut datasets: Vec<Dataset> = Vec::with_capacity(files.len());
+    for file in files {
+        let mut dataset = dataset::read(file).map_err(anyhow::Error::from)?;
+        let plain = dataset.name.clone();
+        let mut number = 1;
+        while datasets.iter().any(|known| known.name == dataset.name) {
+            number += 1;
+            dataset.name = format!("{plain}-{number}");
+        }
+        datasets.push(dataset);
+    }
+    Ok(datasets)
+}
+
+fn render(report: &Report, format: Format) -> anyhow::Result<String> {
+    Ok(match format {
+        Format::Table => evaluate::table(report),
+        Format::Html => evaluate::html::html(report),
+        Format::Json => {
+            let mut text = serde_json::to_string_pretty(report)?;
+            text.push('\n');
+            text
+        }
+    })
+}
