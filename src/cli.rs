@@ -1,6 +1,7 @@
 //! The desk: one file a command. Only here is anything written to stdout.
 
 pub mod check;
+mod collect;
 mod demo;
 mod evaluate;
 mod progress;
@@ -34,6 +35,8 @@ enum Command {
     Check(check::Args),
     /// Measure forecast accuracy on recorded history: rolling origin, models by horizons
     Evaluate(evaluate::Args),
+    /// Read a metric's history from Prometheus into a CSV or Parquet file, resumably
+    Collect(collect::Args),
 }
 
 /// Exit code for wrong usage or settings, as clap uses it.
@@ -46,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Check(args) => check(&args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Collect(args) => collect::run(args),
     };
     outcome.unwrap_or_else(|failure| {
         complain(&failure.error);
