@@ -4,6 +4,7 @@ pub mod check;
 mod collect;
 mod demo;
 mod evaluate;
+mod preprocess;
 mod progress;
 mod serve;
 
@@ -37,6 +38,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Read a metric's history from Prometheus into a CSV or Parquet file, resumably
     Collect(collect::Args),
+    /// Turn recorded history into training windows, split by time, with a report on gaps, anomalies and seasonality
+    Preprocess(preprocess::Args),
 }
 
 /// Exit code for wrong usage or settings, as clap uses it.
@@ -50,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check(&args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Collect(args) => collect::run(args),
+        Command::Preprocess(args) => preprocess::run(args),
     };
     outcome.unwrap_or_else(|failure| {
         complain(&failure.error);

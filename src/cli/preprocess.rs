@@ -1,0 +1,151 @@
+//! `forescale preprocess`: recorded history to training windows, split by time, with a report on what the history is like.
+//!
+//! What a window shows of its past is what the server's models would have seen at that moment: the history goes through the
+//! server's own preparation (`analyze::prepare`).
+
+mod diagnose;
+mod html;
+mod report;
+mod split;
+mod strength;
+#[cfg(test)]
+mod tests;
+mod windows;
+mod write;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use clap::ValueEnum;
+
+use self::report::{Report, TraceReport};
+use self::split::{Part, Split};
+use self::windows::Shape;
+use super::Failure;
+use super::progress::Progress;
+use crate::analyze::prepare;
+use crate::dataset::{Atomic, Dataset};
+
+const AFTER_HELP: &str = "\
+Written to the output folder, for each input:
+  NAME.train.parquet, NAME.validation.parquet, NAME.test.parquet   windows, a row each:
+      origin        time of the newest value of the context
+      context       values up to the origin, oldest first; 0 where there is none
+      context_mask  whether there is one
+      targets       what was measured after the origin; 0 where nothing was
+      target_mask   whether it was
+  report.json, report.html                                         gaps, outages, anomalies, seasonality, level
+
+Contexts are prepared as the server prepares them and hold nothing that was not known at the origin. Parts follow one another in
+time; targets of a part never lie in a later one. A window needs a measured origin and half of its targets measured.
+
+Exit codes: 0 done, 1 an input can't be read or a file can't be written, 2 wrong usage.
+
+Example:
+  forescale preprocess --input traces/*.csv.gz --output windows --context 120 --horizon 30 --stride 10";
+
+/// Turn recorded history into training windows, split by time, with a report on gaps, anomalies and seasonality
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// Files of `timestamp_unix,value`: CSV, plain or gzip, or Parquet
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    input: Vec<PathBuf>,
+    /// Folder to write to; made if it is missing, files of the same names are replaced
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+    /// Shares of the calendar span for training, validation and test, in percent
+    #[arg(long, value_name = "A/B/C", default_value = "70/15/15")]
+    split: Split,
+    /// Steps that a window shows of the past
+    #[arg(long, value_name = "STEPS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    context: u32,
+    /// Steps that a window asks for
+    #[arg(long, value_name = "STEPS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    horizon: u32,
+    /// Steps between two windows [default: the horizon]
+    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    stride: Option<u32>,
+    /// How the summary on standard output is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// How the summary is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: the same as `report.json`.
+    Json,
+}
+
+/// Writes windows and report.
+pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
+    let shape = Shape {
+        context: args.context as usize,
+        horizon: args.horizon as usize,
+        stride: args.stride.unwrap_or(args.horizon) as usize,
+    };
+    let datasets = super::evaluate::read_all(&args.input)?;
+    fs::create_dir_all(&args.output)
+        .with_context(|| format!("failed to make the folder `{}`", args.output.display()))?;
+    let progress = Progress::new(datasets.len() as u64, "inputs");
+    let mut traces = Vec::with_capacity(datasets.len());
+    for dataset in &datasets {
+        traces.push(one(dataset, &args.output, args.split, shape)?);
+        progress.advance(1);
+    }
+    progress.finish();
+    let report = Report::new(args.split, shape, traces);
+    let json = serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)? + "\n";
+    save(&args.output.join("report.json"), &json)?;
+    let page = html::html(&report, &datasets);
+    save(&args.output.join("report.html"), &page)?;
+    match args.format {
+        Format::Json => super::print(&json)?,
+        Format::Text => super::print(&report.text(&args.output))?,
+    }
+    let empty = report
+        .traces
+        .iter()
+        .all(|trace| trace.windows_in_all() == 0);
+    if empty {
+        return Err(anyhow!(
+            "no window was written: {} steps of context and {} of horizon fit into no part of the inputs",
+            shape.context,
+            shape.horizon
+        )
+        .into());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn one(
+    dataset: &Dataset,
+    folder: &Path,
+    split: Split,
+    shape: Shape,
+) -> anyhow::Result<TraceReport> {
+    let prepared = prepare(&dataset.series);
+    let mut counts = [0; 3];
+    for (count, part) in counts.iter_mut().zip(Part::ALL) {
+        let range = split.range(part, dataset.series.len());
+        let windows = windows::Windows::new(&dataset.series, &prepared, range, shape);
+        let path = folder.join(format!("{}.{}.parquet", dataset.name, part.name()));
+        *count = write::windows(&path, &windows)
+            .with_context(|| format!("failed to write `{}`", path.display()))?;
+    }
+    Ok(TraceReport::new(dataset, &prepared, split, counts))
+}
+
+fn save(path: &Path, text: &str) -> anyhow::Result<()> {
+    let failed = || format!("failed to write `{}`", path.display());
+    let mut file = Atomic::create(path).with_context(failed)?;
+    file.write_all(text.as_bytes()).with_context(failed)?;
+    file.commit().with_context(failed)
+}
