@@ -10,6 +10,7 @@ mod holt_winters;
 mod linear;
 mod naive;
 pub mod onnx;
+pub mod prophet;
 mod recent_mean;
 mod seasonal_naive;
 mod space;
@@ -39,10 +40,11 @@ pub(crate) const MEMBERS: &[&dyn Member] = &[
     &holt_winters::HoltWinters,
     &linear::Linear::PLAIN,
     &linear::Linear::LOG,
+    &prophet::Prophet,
 ];
 
 /// Names that are known, but whose model is not in this version.
-const PLANNED: [&str; 2] = ["mstl", "prophet"];
+const PLANNED: [&str; 1] = ["mstl"];
 
 /// Names that stand for the network of the same name.
 const NETWORKS: [&str; 4] = ["gru", "lstm", "mlp", "hybrid"];
