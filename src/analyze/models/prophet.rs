@@ -23,6 +23,7 @@ pub use curve::Curve;
 pub use design::Design;
 pub use gram::Gram;
 pub(super) use member::Prophet;
+pub(crate) use member::learn;
 pub use seasons::{Order, Season, choose};
 
 use map::{Priors, Solution};

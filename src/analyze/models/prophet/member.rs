@@ -19,17 +19,8 @@ impl Member for Prophet {
         "prophet"
     }
 
-    /// Layout: [`Curve::encode`].
     fn learn(&self, look: &Look<'_>, until: usize) -> Option<Vec<f32>> {
-        let points = points(look.view, until);
-        let (first, last) = (points.first()?, points.last()?);
-        let hours = (last.at - first.at) as f64 / 3600.0;
-        if points.len() < FEWEST || hours < FEWEST_HOURS {
-            return None;
-        }
-        let fitted = fit(&points, &Settings::default())?;
-        let numbers = Curve::new(&fitted).encode();
-        numbers.iter().all(|n| n.is_finite()).then_some(numbers)
+        learn(look, until)
     }
 
     fn points(&self, look: &Look<'_>, learned: &[f32], origin: usize) -> Option<Vec<f64>> {
@@ -43,6 +34,19 @@ impl Member for Prophet {
         });
         Some(curve.values(moments))
     }
+}
+
+/// The curve of the steps before `until`, in the layout of [`Curve::encode`].
+pub(crate) fn learn(look: &Look<'_>, until: usize) -> Option<Vec<f32>> {
+    let points = points(look.view, until);
+    let (first, last) = (points.first()?, points.last()?);
+    let hours = (last.at - first.at) as f64 / 3600.0;
+    if points.len() < FEWEST || hours < FEWEST_HOURS {
+        return None;
+    }
+    let fitted = fit(&points, &Settings::default())?;
+    let numbers = Curve::new(&fitted).encode();
+    numbers.iter().all(|n| n.is_finite()).then_some(numbers)
 }
 
 /// The cleaned values of the steps before `until`.

@@ -59,7 +59,7 @@ impl Rows {
     }
 
     /// The sum of squared residuals of the true model.
-    fn residual(&self, values: &[f64]) -> f64 {
+    pub(super) fn residual(&self, values: &[f64]) -> f64 {
         (0..self.times.len())
             .map(|i| {
                 let fitted = self.trend(i, values) * (1.0 + self.season(i, values));
