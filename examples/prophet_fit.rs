@@ -6,14 +6,14 @@
 //! the curve is printed for every sample, those among them.
 #![expect(clippy::print_stdout, reason = "a report is what it is for")]
 
+#[path = "support/traces.rs"]
+mod traces;
+
 use std::error::Error;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use flate2::read::MultiGzDecoder;
-use forescale::analyze::models::prophet::{Curve, Fitted, Mode, Point, Settings, fit};
+use forescale::analyze::models::prophet::{Curve, Fitted, Mode, Settings, fit};
 use serde_json::json;
 
 struct Arguments {
@@ -25,7 +25,7 @@ struct Arguments {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = arguments()?;
-    let points = read(&arguments.file)?;
+    let points = traces::read(&arguments.file)?;
     let end = points.last().map_or(0, |point| point.at);
     let known = points.partition_point(|point| point.at <= end - arguments.hold_out);
     let mut times = Vec::new();
@@ -81,30 +81,4 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
         }
     }
     Ok(arguments)
-}
-
-/// The samples, in order; what is no number (a head line) is passed over.
-fn read(path: &Path) -> Result<Vec<Point>, Box<dyn Error>> {
-    let file = File::open(path)?;
-    let packed = path.extension().is_some_and(|extension| extension == "gz");
-    let text: Box<dyn Read> = if packed {
-        Box::new(MultiGzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
-    let mut points = Vec::new();
-    for line in BufReader::new(text).lines() {
-        let line = line?;
-        let Some((at, value)) = line.split_once(',') else {
-            continue;
-        };
-        if let (Ok(at), Ok(value)) = (at.trim().parse::<i64>(), value.trim().parse()) {
-            points.push(Point {
-                at,
-                local: at,
-                value,
-            });
-        }
-    }
-    Ok(points)
 }
