@@ -48,13 +48,18 @@ impl Calendar {
         }
     }
 
-    /// Seconds of local time since the epoch of local time, at the beginning of step `index`.
-    pub(crate) fn local(&self, index: usize) -> i64 {
+    /// Seconds since the epoch at the beginning of step `index`.
+    pub(crate) fn at(&self, index: usize) -> i64 {
         let steps = i64::try_from(index).unwrap_or(i64::MAX);
         let millis = self
             .start_ms
             .saturating_add(self.step_ms.saturating_mul(steps));
-        let secs = millis.div_euclid(1000);
+        millis.div_euclid(1000)
+    }
+
+    /// Seconds of local time since the epoch of local time, at the beginning of step `index`.
+    pub(crate) fn local(&self, index: usize) -> i64 {
+        let secs = self.at(index);
         secs.saturating_add(i64::from(self.offset_at(secs)))
     }
 

@@ -12,7 +12,7 @@ mod trials;
 pub(crate) use mix::blend;
 
 use super::bands;
-use super::models::{Look, MEMBERS, MIX, NAIVE};
+use super::models::{HYBRID, Look, MEMBERS, MIX, NAIVE, prophet};
 use super::preprocess::Prepared;
 use super::profile::Cells;
 use super::view::View;
@@ -35,6 +35,10 @@ const LEAD: std::ops::RangeInclusive<f64> = 3.0..=15.0;
 
 /// A loss this much older counts half in the score.
 const SCORE_HALF_LIFE_HOURS: f64 = 36.0;
+
+/// The hybrid network looks at the residuals of a curve over the newest minutes of the history. So that they are those
+/// of a forecast and not of a fit, that curve knows nothing of these minutes.
+const HYBRID_MINUTES: f64 = 180.0;
 
 /// Fits profiles, bands and scores on prepared history. `now` is only noted down.
 pub fn fit(history: &Prepared, horizon_steps: usize, timezone: &str, now: Timestamp) -> Fit {
@@ -64,16 +68,7 @@ pub fn fit(history: &Prepared, horizon_steps: usize, timezone: &str, now: Timest
         profile: profile.as_ref(),
         knots: &knots,
     };
-    let coefficients = MEMBERS
-        .iter()
-        .filter_map(|member| {
-            let values = member.learn(&look, view.len())?;
-            (!values.is_empty()).then(|| Coefficients {
-                model: member.name().into(),
-                values,
-            })
-        })
-        .collect();
+    let coefficients = coefficients(&look);
     let mix = MEMBERS
         .iter()
         .zip(weights)
@@ -90,6 +85,25 @@ pub fn fit(history: &Prepared, horizon_steps: usize, timezone: &str, now: Timest
         coefficients,
         knots,
     }
+}
+
+/// What each model learns from the whole history, and the curve under the hybrid network: that of Prophet, from all
+/// but the newest minutes.
+fn coefficients(look: &Look<'_>) -> Vec<Coefficients> {
+    let learned = MEMBERS
+        .iter()
+        .filter_map(|member| Some((member.name(), member.learn(look, look.view.len())?)));
+    let newest = look.view.steps(HYBRID_MINUTES);
+    let before = look.view.len().saturating_sub(newest);
+    let curve = prophet::learn(look, before).map(|values| (HYBRID, values));
+    learned
+        .chain(curve)
+        .filter(|(_, values)| !values.is_empty())
+        .map(|(model, values)| Coefficients {
+            model: model.into(),
+            values,
+        })
+        .collect()
 }
 
 /// The model that `auto` means: the best one, if it is better than the naive one by a margin and on enough origins.

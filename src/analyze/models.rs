@@ -10,6 +10,7 @@ mod holt_winters;
 mod linear;
 mod naive;
 pub mod onnx;
+pub mod prophet;
 mod recent_mean;
 mod seasonal_naive;
 mod space;
@@ -31,6 +32,9 @@ pub(crate) const MIX: &str = "mix";
 /// The name of the floor under all models.
 pub(crate) const NAIVE: &str = "naive";
 
+/// The name of the network on the residuals of a Prophet curve.
+pub(crate) const HYBRID: &str = "hybrid";
+
 /// The models that learn from one workload's own history; the naive one comes first.
 pub(crate) const MEMBERS: &[&dyn Member] = &[
     &naive::Naive,
@@ -39,13 +43,14 @@ pub(crate) const MEMBERS: &[&dyn Member] = &[
     &holt_winters::HoltWinters,
     &linear::Linear::PLAIN,
     &linear::Linear::LOG,
+    &prophet::Prophet,
 ];
 
 /// Names that are known, but whose model is not in this version.
-const PLANNED: [&str; 2] = ["mstl", "prophet"];
+const PLANNED: [&str; 1] = ["mstl"];
 
 /// Names that stand for the network of the same name.
-const NETWORKS: [&str; 4] = ["gru", "lstm", "mlp", "hybrid"];
+const NETWORKS: [&str; 4] = ["gru", "lstm", "mlp", HYBRID];
 
 /// What a member looks at.
 #[derive(Clone, Copy, Debug)]
