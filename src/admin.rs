@@ -17,6 +17,7 @@
 mod api;
 mod error;
 mod heartbeat;
+mod lead;
 mod listener;
 mod log_level;
 mod page;
