@@ -26,6 +26,7 @@ mod readiness;
 mod server;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod workload_metrics;
 
 pub use heartbeat::Heartbeat;

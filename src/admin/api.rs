@@ -28,9 +28,7 @@ pub(super) async fn list(
     let page = query::accept(query)?.page()?;
     let render = move || {
         let mut all = state.board.all();
-        if let Some(namespace) = &page.namespace {
-            all.retain(|workload| *workload.key.namespace == **namespace);
-        }
+        all.retain(|workload| page.wants(workload));
         let total = all.len();
         let shown: Vec<_> = sorted(all)
             .into_iter()

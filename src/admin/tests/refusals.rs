@@ -36,6 +36,12 @@ async fn every_mistake_is_json_that_says_what_is_allowed() {
         ),
         (
             Method::GET,
+            "/api/v1/workloads?trust=much",
+            400,
+            "`trust`: `much` is none of `unproven`, `earned`, `lost`",
+        ),
+        (
+            Method::GET,
             "/api/v1/workloads?name=x",
             400,
             "unknown field `name`, expected one of `namespace`",

@@ -34,6 +34,25 @@ async fn the_list_says_whom_to_trust_and_by_how_much() {
 }
 
 #[tokio::test]
+async fn the_list_can_be_narrowed_to_a_part_of_the_name_and_a_state_of_trust() {
+    let running = Running::start().await;
+    publish(&running.add("web-shop"), lost());
+    publish(&running.add("web-admin"), samples::standing(NOW));
+    running.add("just-arrived");
+    let names = async |query: &str| -> Vec<String> {
+        let (_, body) = running.get(&format!("/api/v1/workloads?{query}")).await;
+        let all = body["workloads"].as_array().unwrap().iter();
+        assert_eq!(body["total"], all.len());
+        all.map(|w| w["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names("contains=SHOP/web").await, ["web-admin", "web-shop"]);
+    assert_eq!(names("contains=arrived").await, ["just-arrived"]);
+    assert_eq!(names("trust=lost").await, ["web-shop"]);
+    assert_eq!(names("trust=earned&contains=shop/web-s").await, [""; 0]);
+}
+
+#[tokio::test]
 async fn the_detail_has_each_model_with_its_weights_errors_and_why() {
     let running = Running::start().await;
     publish(&running.add("web"), samples::standing(NOW));

@@ -2,10 +2,8 @@
 
 use super::{Row, Values};
 use crate::admin::lead;
+use crate::admin::trust::STATES;
 use crate::domain::{ExpertStanding, Quantile, RollingScore, Standing};
-
-/// [`crate::domain::Trust::as_str`] of each state.
-const STATES: [&str; 3] = ["unproven", "earned", "lost"];
 
 /// Name, help, and what to show of one workload.
 type Family = (&'static str, &'static str, fn(&Row) -> Values);
