@@ -2,6 +2,7 @@
 
 pub mod check;
 mod demo;
+mod explain;
 mod serve;
 
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ enum Command {
     Demo(demo::Args),
     /// Validate ScaledObject manifests offline and print their effective settings
     Check(check::Args),
+    /// Ask a running Forescale why KEDA is told this number, and get it in plain words
+    Explain(explain::Args),
 }
 
 /// Exit code for wrong usage or settings, as clap uses it.
@@ -40,6 +43,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Check(args) => check(&args),
+        Command::Explain(args) => explain::run(&args),
     };
     outcome.unwrap_or_else(|failure| {
         complain(&failure.error);
