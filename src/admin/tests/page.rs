@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Running, info};
 use crate::admin::{Config, Heartbeat, Readiness, Server, State};
-use crate::domain::{Basis, ManualClock, Timestamp};
+use crate::domain::{Basis, ManualClock, Standing, Timestamp, Trust};
 use crate::knowledge::samples::{self, NOW};
 use crate::knowledge::{Board, Fault, FaultKind};
 
@@ -63,11 +63,24 @@ async fn page_for_the_eye() {
         board.register(key, samples::spec(), vec![], NOW).unwrap()
     };
     samples::fill(&add("web"), 20_160);
-    samples::fill(&add("checkout"), 200);
+    super::publish(&add("checkout"), samples::standing(NOW));
     add("just-arrived");
+    let unproven = Standing {
+        score: None,
+        trust: Trust::Unproven,
+        ..samples::standing(NOW)
+    };
+    super::publish(&add("young"), unproven);
     let held = add("search-with-a-rather-long-name-in-production");
     samples::fill(&held, 3000);
     let mut published = samples::published(NOW);
+    published.standing = Some(Arc::new(Standing {
+        trust: Trust::Lost {
+            since: Timestamp::from_secs(NOW.as_secs() - 780),
+            why: "its error over the last 60 forecasts was 1.31 of the last value's".into(),
+        },
+        ..samples::standing(NOW)
+    }));
     let mut plan = samples::plan(NOW);
     plan.basis = Basis::Held;
     published.plan = Arc::new(plan);
