@@ -30,7 +30,7 @@ pub(super) enum AskError {
     )]
     Unreachable { address: Address, why: String },
     /// It refused.
-    #[error("{text}{}", hint.as_deref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default())]
+    #[error("{text}{}", hinted(.hint.as_deref()))]
     Refused { text: String, hint: Option<String> },
     /// Somebody else is there, or another version.
     #[error(
@@ -171,6 +171,10 @@ impl Forescale {
             why,
         }
     }
+}
+
+fn hinted(hint: Option<&str>) -> String {
+    hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"))
 }
 
 /// The cause at the bottom, which says the most: `Connection refused (os error 111)`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::answer::{Answer, History, Score, Source, SourceRef, Standing, Status, Trigger, Trust};
 use super::sheet::Sheet;
-use crate::domain::{Basis, HumanDuration, Mode, Plan, Sample, Timestamp};
+use crate::domain::{Basis, HumanDuration, Mode, Plan, Reason, Sample, Timestamp};
 
 /// Models that are told of; those behind them carry less.
 const MODELS: usize = 4;
@@ -149,7 +149,7 @@ fn expected(plan: &Plan, trigger: &Trigger, now: Timestamp) -> Vec<String> {
 }
 
 fn reasons(plan: &Plan, now: Timestamp) -> Vec<String> {
-    let step = |(index, reason): (usize, &crate::domain::Reason)| {
+    let step = |(index, reason): (usize, &Reason)| {
         let change = if reason.from == reason.to {
             reason.to.to_string()
         } else {
@@ -248,7 +248,7 @@ fn data(status: &Status, trigger: &Trigger) -> Vec<String> {
 fn source(source: &SourceRef, known: &[Source]) -> String {
     let name = match source {
         SourceRef::Address(address) => return format!("`{address}`"),
-        SourceRef::Named(name) => name,
+        SourceRef::Named(name) => name.as_str(),
         SourceRef::Default => "default",
     };
     match known.iter().find(|source| source.name == name) {

@@ -294,7 +294,7 @@ async fn somebody_else_at_the_address_is_told_from_forescale() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let other = axum::Router::new().route("/api/v1/status", get(async || "{\"now\": \"noon\"}"));
-    tokio::spawn(async { axum::serve(listener, other).await });
+    tokio::spawn(async move { axum::serve(listener, other).await });
     let error = ask(&address, "shop/web", Format::Text).await.unwrap_err();
     assert_says(
         &error.to_string(),
