@@ -38,18 +38,15 @@ fn one(sheet: &mut Sheet, status: &Status, trigger: &Trigger) {
     let now = status.now;
     sheet.paragraph(&trigger.query);
     sheet.gap();
-    match &trigger.plan {
-        Some(plan) => {
-            sheet.paragraph(&verdict(plan));
-            sheet.gap();
-            sheet.rows("Measured", [measured(plan, &trigger.history, now)]);
-            sheet.rows("Expected", expected(plan, trigger, now));
-            sheet.rows(&format!("Why {}", plan.replicas), reasons(plan, now));
-        }
-        None => {
-            sheet.paragraph("There is no plan yet, and KEDA is told so instead of a number.");
-            sheet.gap();
-        }
+    if let Some(plan) = &trigger.plan {
+        sheet.paragraph(&verdict(plan));
+        sheet.gap();
+        sheet.rows("Measured", [measured(plan, &trigger.history, now)]);
+        sheet.rows("Expected", expected(plan, trigger, now));
+        sheet.rows(&format!("Why {}", plan.replicas), reasons(plan, now));
+    } else {
+        sheet.paragraph("There is no plan yet, and KEDA is told so instead of a number.");
+        sheet.gap();
     }
     match &trigger.standing {
         Some(standing) => {
