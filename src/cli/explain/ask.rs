@@ -26,7 +26,8 @@ pub(super) enum AskError {
     #[error(
         "can't reach Forescale at `{address}`: {why}\n\
          hint: is it running there? For one in a cluster, forward its port first, with \
-         `kubectl -n forescale port-forward deploy/forescale 8080`, or give the place by `--address URL`"
+         `kubectl -n forescale port-forward deploy/forescale 8080`, or give its HTTP port (not the gRPC one) \
+         by `--address URL`"
     )]
     Unreachable { address: Address, why: String },
     /// It refused.
