@@ -17,6 +17,7 @@
 mod api;
 mod error;
 mod heartbeat;
+mod lead;
 mod listener;
 mod log_level;
 mod page;
@@ -25,6 +26,7 @@ mod readiness;
 mod server;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod workload_metrics;
 
 pub use heartbeat::Heartbeat;

@@ -6,6 +6,7 @@ mod demo;
 mod evaluate;
 mod preprocess;
 mod progress;
+mod explain;
 mod serve;
 
 use std::io::Write;
@@ -40,6 +41,8 @@ enum Command {
     Collect(collect::Args),
     /// Turn recorded history into training windows, split by time, with a report on gaps, anomalies and seasonality
     Preprocess(preprocess::Args),
+    /// Ask a running Forescale why KEDA is told this number, and get it in plain words
+    Explain(explain::Args),
 }
 
 /// Exit code for wrong usage or settings, as clap uses it.
@@ -54,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Collect(args) => collect::run(args),
         Command::Preprocess(args) => preprocess::run(args),
+        Command::Explain(args) => explain::run(&args),
     };
     outcome.unwrap_or_else(|failure| {
         complain(&failure.error);

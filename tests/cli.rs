@@ -50,7 +50,7 @@ fn check(manifest: &str) -> Output {
 fn help_tells_of_every_command_and_every_command_has_help() {
     let help = forescale(&["--help"]);
     assert!(help.status.success());
-    for command in ["serve", "check", "demo"] {
+    for command in ["serve", "check", "demo", "explain"] {
         assert!(stdout(&help).contains(command), "{}", stdout(&help));
         let help = forescale(&[command, "--help"]);
         assert!(help.status.success(), "{}", stderr(&help));
@@ -96,6 +96,9 @@ fn an_unknown_command_or_flag_is_wrong_usage() {
         &["srve"][..],
         &["serve", "--promteheus", "http://localhost"],
         &["check"],
+        &["explain"],
+        &["explain", "web"],
+        &["explain", "shop/web", "--address", "ftp://nowhere"],
     ] {
         let output = forescale(args);
         assert_eq!(
@@ -110,6 +113,21 @@ fn an_unknown_command_or_flag_is_wrong_usage() {
             stdout(&output)
         );
     }
+}
+
+#[test]
+fn explain_says_which_address_it_could_not_reach_and_what_to_try() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let output = forescale(&["explain", "shop/web", "--address", &address]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stdout(&output).is_empty(), "{}", stdout(&output));
+    let said = stderr(&output);
+    assert!(
+        said.contains(&address) && said.contains("hint: is it running"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -10,10 +10,9 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 
 use self::query::{DetailQuery, ListQuery};
-use self::view::{Detail, Summary};
+use self::view::{Detail, Details, List, Summary};
 use super::State;
 use super::error::ApiError;
 use crate::knowledge::{Board, Workload};
@@ -29,17 +28,15 @@ pub(super) async fn list(
     let page = query::accept(query)?.page()?;
     let render = move || {
         let mut all = state.board.all();
-        if let Some(namespace) = &page.namespace {
-            all.retain(|workload| *workload.key.namespace == **namespace);
-        }
+        all.retain(|workload| page.wants(workload));
         let total = all.len();
         let shown: Vec<_> = sorted(all)
             .into_iter()
             .skip(page.offset)
             .take(page.limit)
             .collect();
-        let views: Vec<_> = shown.iter().map(|workload| Summary::of(workload)).collect();
-        Json(json!({ "total": total, "workloads": views })).into_response()
+        let workloads = shown.iter().map(|workload| Summary::of(workload)).collect();
+        Json(List { total, workloads }).into_response()
     };
     off_the_loop(render).await
 }
@@ -57,11 +54,11 @@ pub(super) async fn detail(
             return unknown(&state.board, &namespace, &name).into_response();
         }
         let found = sorted(found);
-        let views: Vec<_> = found
+        let workloads = found
             .iter()
             .map(|workload| Detail::of(workload, window))
             .collect();
-        Json(json!({ "workloads": views })).into_response()
+        Json(Details { workloads }).into_response()
     };
     off_the_loop(render).await
 }

@@ -2,6 +2,8 @@
 //! that is forgotten is gone from the next scrape. Their number is bounded by `knowledge.maxWorkloads`;
 //! `admin.workloadMetrics: false` leaves them out.
 
+mod standing;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,7 +12,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::domain::{Basis, Forecast, Plan, Quantile, Timestamp};
+use crate::domain::{Basis, Forecast, Plan, Quantile, Standing, Timestamp};
 use crate::knowledge::{Board, Published, Workload};
 use crate::telemetry::Registry;
 
@@ -58,6 +60,10 @@ impl Row {
         Some(&self.published.as_deref()?.plan)
     }
 
+    fn standing(&self) -> Option<&Standing> {
+        self.published.as_deref()?.standing.as_deref()
+    }
+
     fn labels(&self) -> [(&'static str, String); 3] {
         let key = &self.workload.key;
         [
@@ -87,7 +93,11 @@ impl Collector for WorkloadMetrics {
             forecast_load,
         )?;
         let help = "What the served number rests on: 1 for the present basis, 0 for the others";
-        family(&mut encoder, "forescale_workload_basis", help, &rows, basis)
+        family(&mut encoder, "forescale_workload_basis", help, &rows, basis)?;
+        for (name, help, values) in standing::FAMILIES {
+            family(&mut encoder, name, help, &rows, values)?;
+        }
+        Ok(())
     }
 }
 
@@ -152,14 +162,16 @@ const GAUGES: [Gauge; 10] = [
     ),
 ];
 
+/// A label besides the workload's own, and a value.
 type Extra = (&'static str, String);
+type Values = Vec<(Option<Extra>, f64)>;
 
 fn family(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
     rows: &[Row],
-    values: impl Fn(&Row) -> Vec<(Option<Extra>, f64)>,
+    values: impl Fn(&Row) -> Values,
 ) -> fmt::Result {
     let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
     for row in rows {
@@ -176,7 +188,7 @@ fn family(
     Ok(())
 }
 
-fn forecast_load(row: &Row) -> Vec<(Option<Extra>, f64)> {
+fn forecast_load(row: &Row) -> Values {
     let Some(published) = row.published.as_deref() else {
         return vec![];
     };
@@ -204,7 +216,7 @@ fn step_at(forecast: &Forecast, at: Timestamp) -> Option<usize> {
     (0..forecast.steps()).find(|step| forecast.time_of(*step) >= at)
 }
 
-fn basis(row: &Row) -> Vec<(Option<Extra>, f64)> {
+fn basis(row: &Row) -> Values {
     let Some(plan) = row.plan() else {
         return vec![];
     };

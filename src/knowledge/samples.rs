@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::{Health, Published, Workload};
 use crate::domain::{
-    BandScale, BandSet, Basis, Coefficients, DEFAULT_LEVELS, Fit, Forecast, GoodPlan,
-    HumanDuration, LeadTime, Limit, Metadata, MixWeights, Mode, ModelChoice, ModelScore, PastPlan,
-    Peak, Plan, Profile, Quantile, Reason, Sample, Served, SourceRef, Timestamp, TriggerSpec,
-    WorkloadKey,
+    BandScale, BandSet, Basis, Coefficients, DEFAULT_LEVELS, ExpertStanding, Fit, Forecast,
+    GoodPlan, HumanDuration, LeadTime, Limit, Metadata, MixWeights, Mode, ModelChoice, ModelScore,
+    PastPlan, Peak, Plan, Profile, Quantile, Reason, RollingScore, Sample, Served, SourceRef,
+    Standing, Timestamp, TriggerSpec, Trust, WorkloadKey,
 };
 
 /// The moment at which the samples play.
@@ -137,6 +137,54 @@ pub(crate) fn published(at: Timestamp) -> Published {
             backfilled: true,
             ..Health::default()
         },
+    }
+}
+
+/// Four models at four lead times, one of them never scored at the longest; better than reactive.
+pub(crate) fn standing(at: Timestamp) -> Standing {
+    let expert = |model: &str, weights: [f32; 4], relative_errors: [f32; 4]| ExpertStanding {
+        model: model.into(),
+        weights: weights.to_vec(),
+        relative_errors: relative_errors.to_vec(),
+    };
+    let shares = [
+        (0.5, 0.49),
+        (0.8, 0.81),
+        (0.9, 0.912),
+        (0.95, 0.957),
+        (0.99, 0.984),
+    ];
+    Standing {
+        at,
+        leads: vec![60, 300, 900, 1800],
+        experts: vec![
+            expert(
+                "linear-log",
+                [0.31, 0.38, 0.43, 0.4],
+                [0.88, 0.79, 0.71, 0.69],
+            ),
+            expert(
+                "seasonal-naive",
+                [0.04, 0.17, 0.29, 0.41],
+                [1.61, 1.1, 0.84, 0.7],
+            ),
+            expert(
+                "onnx:gru",
+                [0.2, 0.27, 0.2, 0.16],
+                [0.95, 0.86, 0.8, f32::NAN],
+            ),
+            expert("naive", [0.45, 0.18, 0.08, 0.03], [1.0, 1.0, 1.0, 1.0]),
+        ],
+        score: Some(RollingScore {
+            origins: 812.0,
+            mase: Some(0.58),
+            relative_error: 0.64,
+            relative_loss: 0.61,
+            coverage: shares
+                .map(|(level, share)| (Quantile::new(level).unwrap(), share))
+                .to_vec(),
+        }),
+        trust: Trust::Earned,
     }
 }
 

@@ -165,11 +165,11 @@ const CONFINED: [Confined; 6] = [
         only_in: &["plan", "control"],
     },
     Confined {
-        what: "HTTP requests go out from `monitor` only",
+        what: "HTTP requests go out from `monitor` only; `explain` asks a running Forescale",
         paths: &["reqwest"],
         words: &[],
         strings: &[],
-        only_in: &["monitor"],
+        only_in: &["monitor", "cli/explain/ask.rs"],
     },
 ];
 

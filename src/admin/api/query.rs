@@ -7,7 +7,9 @@ use axum::extract::rejection::QueryRejection;
 use serde::Deserialize;
 
 use crate::admin::error::ApiError;
+use crate::admin::trust::STATES;
 use crate::domain::HumanDuration;
+use crate::knowledge::Workload;
 
 const DEFAULT_SINCE: Duration = Duration::from_hours(6);
 const DEFAULT_LIMIT: usize = 1000;
@@ -18,6 +20,8 @@ const MAX_POINTS: usize = 50_000;
 #[serde(deny_unknown_fields)]
 pub(in crate::admin) struct ListQuery {
     namespace: Option<String>,
+    contains: Option<String>,
+    trust: Option<String>,
     limit: Option<String>,
     offset: Option<String>,
 }
@@ -32,7 +36,10 @@ pub(in crate::admin) struct DetailQuery {
 /// Which workloads to list.
 #[derive(Clone, Debug)]
 pub(super) struct Page {
-    pub(super) namespace: Option<String>,
+    namespace: Option<String>,
+    /// In small letters.
+    contains: Option<String>,
+    trust: Option<&'static str>,
     pub(super) limit: usize,
     pub(super) offset: usize,
 }
@@ -57,9 +64,35 @@ impl ListQuery {
     pub(super) fn page(self) -> Result<Page, ApiError> {
         Ok(Page {
             namespace: self.namespace,
+            contains: self.contains.map(|text| text.trim().to_lowercase()),
+            trust: self.trust.as_deref().map(trust).transpose()?,
             limit: number("limit", self.limit.as_deref(), DEFAULT_LIMIT, 1, MAX_LIMIT)?,
             offset: number("offset", self.offset.as_deref(), 0, 0, usize::MAX)?,
         })
+    }
+}
+
+impl Page {
+    /// Whether the workload belongs on the list.
+    pub(super) fn wants(&self, workload: &Workload) -> bool {
+        let key = &workload.key;
+        let named = self
+            .namespace
+            .as_deref()
+            .is_none_or(|namespace| namespace == &*key.namespace);
+        let contains = || {
+            self.contains
+                .as_deref()
+                .is_none_or(|part| key.to_string().to_lowercase().contains(part))
+        };
+        let trusted = || {
+            self.trust.is_none_or(|state| {
+                let published = workload.published();
+                let standing = published.as_ref().and_then(|p| p.standing.as_ref());
+                standing.is_some_and(|standing| standing.trust.as_str() == state)
+            })
+        };
+        named && contains() && trusted()
     }
 }
 
@@ -75,6 +108,16 @@ impl DetailQuery {
             points: number("points", self.points.as_deref(), MAX_POINTS, 1, MAX_POINTS)?,
         })
     }
+}
+
+fn trust(text: &str) -> Result<&'static str, ApiError> {
+    STATES
+        .into_iter()
+        .find(|state| *state == text)
+        .ok_or_else(|| {
+            let known = STATES.map(|state| format!("`{state}`")).join(", ");
+            ApiError::bad_request(format!("`trust`: `{text}` is none of {known}"))
+        })
 }
 
 fn number(

@@ -1,15 +1,18 @@
 //! A workload as the API shows it.
 
-use std::collections::BTreeMap;
+mod forecast;
+mod standing;
+mod words;
+
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use self::forecast::ForecastView;
+use self::standing::StandingView;
 use super::query::Window;
-use crate::domain::{
-    Forecast, Mode, PastPlan, Plan, Quantile, Series, SourceRef, StandIn, Timestamp, TriggerSpec,
-};
+use crate::domain::{Mode, PastPlan, Plan, Series, SourceRef, Timestamp, TriggerSpec};
 use crate::knowledge::{Health, Workload};
 
 /// Stands where a tenant may have put a secret.
@@ -28,8 +31,27 @@ pub(super) struct Summary {
     registered_at: Timestamp,
     last_asked_at: Timestamp,
     plan: Option<Arc<Plan>>,
+    /// Whether the plan may rest on the forecast; `None` while nothing is known of it.
+    trust: Option<&'static str>,
+    /// Error of the forecast relative to the last value's.
+    relative_error: Option<f32>,
     health: Health,
     warnings: Vec<String>,
+}
+
+/// The answer to the list.
+#[derive(Debug, Serialize)]
+pub(super) struct List {
+    /// How many there are, shown or not.
+    pub(super) total: usize,
+    pub(super) workloads: Vec<Summary>,
+}
+
+/// The answer about one ScaledObject. Written straight to text, for a detour through `Value` would make longer decimals
+/// of every `f32`.
+#[derive(Debug, Serialize)]
+pub(super) struct Details {
+    pub(super) workloads: Vec<Detail>,
 }
 
 /// A workload with everything.
@@ -41,6 +63,7 @@ pub(super) struct Detail {
     spec: Value,
     history: HistoryView,
     forecast: Option<ForecastView>,
+    standing: Option<StandingView>,
     recent_plans: Vec<PastPlanView>,
     fit: Option<FitView>,
 }
@@ -52,17 +75,6 @@ pub(super) struct HistoryView {
     start: Timestamp,
     step_seconds: u64,
     values: Vec<Option<f64>>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ForecastView {
-    origin: Timestamp,
-    step_seconds: u64,
-    levels: Vec<Quantile>,
-    paths: BTreeMap<String, Vec<f32>>,
-    model: Arc<str>,
-    stand_in: Option<StandIn>,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,6 +102,12 @@ struct ScoreView {
 impl Summary {
     pub(super) fn of(workload: &Workload) -> Self {
         let published = workload.published();
+        let standing = published
+            .as_ref()
+            .and_then(|published| published.standing.clone());
+        let score = standing
+            .as_ref()
+            .and_then(|standing| standing.score.as_ref());
         Self {
             namespace: Arc::clone(&workload.key.namespace),
             name: Arc::clone(&workload.key.name),
@@ -102,6 +120,8 @@ impl Summary {
             plan: published
                 .as_ref()
                 .map(|published| Arc::clone(&published.plan)),
+            trust: standing.as_ref().map(|standing| standing.trust.as_str()),
+            relative_error: score.map(|score| score.relative_error),
             health: published.map_or_else(
                 || Health {
                     fault: workload.first_fault().map(|fault| (*fault).clone()),
@@ -131,12 +151,16 @@ impl Detail {
         let fit = learned.fit.clone();
         drop(learned);
         let published = workload.published();
-        let forecast = published.and_then(|published| published.forecast.clone());
+        let (forecast, standing) = match published.as_deref() {
+            Some(published) => (published.forecast.clone(), published.standing.clone()),
+            None => (None, None),
+        };
         Self {
             summary: Summary::of(workload),
             spec: spec(&workload.spec),
             history: HistoryView::of(&series, window.points),
             forecast: forecast.as_deref().map(ForecastView::from),
+            standing: standing.as_deref().map(StandingView::from),
             recent_plans,
             fit: fit.map(|fit| FitView {
                 at: fit.at,
@@ -170,22 +194,6 @@ impl HistoryView {
             start: series.start(),
             step_seconds: series.step().as_secs() * each as u64,
             values: series.values().chunks(each).map(highest).collect(),
-        }
-    }
-}
-
-impl From<&Forecast> for ForecastView {
-    fn from(forecast: &Forecast) -> Self {
-        let path = |(index, level): (usize, &Quantile)| {
-            (level.get().to_string(), forecast.path(index).to_vec())
-        };
-        Self {
-            origin: forecast.origin(),
-            step_seconds: forecast.step().as_secs(),
-            levels: forecast.levels().to_vec(),
-            paths: forecast.levels().iter().enumerate().map(path).collect(),
-            model: Arc::clone(&forecast.model),
-            stand_in: forecast.stand_in.clone(),
         }
     }
 }

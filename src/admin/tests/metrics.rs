@@ -1,0 +1,99 @@
+//! The series of each workload.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Method;
+
+use super::Running;
+use crate::admin::listener::Patience;
+use crate::admin::{Config, Heartbeat};
+use crate::domain::Basis;
+use crate::knowledge::samples::{self, NOW};
+use crate::knowledge::{Fault, FaultKind};
+
+#[tokio::test]
+async fn metrics_hold_a_set_of_series_for_each_workload() {
+    let running = Running::start().await;
+    samples::fill(&running.add("web"), 30);
+    running.add("young");
+    let held = running.add("held");
+    let mut published = samples::published(NOW);
+    let mut plan = samples::plan(NOW);
+    plan.basis = Basis::Held;
+    plan.reactive = None;
+    published.plan = Arc::new(plan);
+    published.forecast = None;
+    published.health.faults_in_a_row = 4;
+    published.health.fault = Some(Fault {
+        at: NOW,
+        kind: FaultKind::Timeout,
+        text: "no answer".into(),
+    });
+    held.publish(published);
+    let response = running.ask(Method::GET, "/metrics").await;
+    let kind = response.headers()["content-type"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        kind.starts_with("application/openmetrics-text; version=1.0.0"),
+        "{kind}"
+    );
+    let text = response.text().await.unwrap();
+    assert!(
+        text.contains("forescale_build_info{version=") && text.ends_with("# EOF\n"),
+        "{text}"
+    );
+    let web = running.board.of_scaled_object("shop", "web")[0]
+        .key
+        .id()
+        .to_string();
+    let trigger = &web[..8];
+    let of_web = |line: &&str| line.contains("name=\"web\"");
+    let lines: Vec<String> = text
+        .lines()
+        .filter(of_web)
+        .map(|line| line.replace(trigger, "TRIGGER"))
+        .collect();
+    let labels = "namespace=\"shop\",name=\"web\",trigger=\"TRIGGER\"";
+    for expected in [
+        format!("forescale_workload_planned_replicas{{{labels}}} 12.0"),
+        format!("forescale_workload_reactive_replicas{{{labels}}} 9.0"),
+        format!("forescale_workload_active{{{labels}}} 1.0"),
+        format!("forescale_workload_history_samples{{{labels}}} 30.0"),
+        format!("forescale_workload_basis{{{labels},basis=\"forecast\"}} 1.0"),
+        format!("forescale_workload_basis{{{labels},basis=\"held\"}} 0.0"),
+        format!("forescale_workload_last_success_timestamp_seconds{{{labels}}} 1700000040.0"),
+    ] {
+        assert!(lines.contains(&expected), "{expected} is not in {lines:#?}");
+    }
+    let quantiles: Vec<_> = lines
+        .iter()
+        .filter(|line| line.starts_with("forescale_workload_forecast_load"))
+        .collect();
+    assert_eq!(quantiles.len(), 4, "{quantiles:?}");
+    assert!(
+        text.contains("name=\"held\"")
+            && !text.contains("reactive_replicas{namespace=\"shop\",name=\"held\"")
+    );
+    assert!(text.contains("forescale_workload_faults_in_a_row{namespace=\"shop\",name=\"held\""));
+    let off = Config {
+        workload_metrics: false,
+        ..Config::default()
+    };
+    let quiet = Running::with(
+        off,
+        Heartbeat::new(Duration::from_mins(1)),
+        Patience::default(),
+    )
+    .await;
+    quiet.add("web");
+    let text = quiet
+        .ask(Method::GET, "/metrics")
+        .await
+        .text()
+        .await
+        .unwrap();
+    assert!(!text.contains("forescale_workload_"));
+}
