@@ -112,7 +112,10 @@ impl Replay for Scripted {
             )],
             reference: answer(Some(self.forecast(&history, 1.0)), None),
             prepare: Duration::from_millis(1),
-            fit: (self.asked == 1).then(|| Duration::from_millis(8)),
+            fit: (self.asked == 1).then(|| Fitting {
+                took: Duration::from_millis(8),
+                bytes: 100,
+            }),
         }
     }
 }
@@ -131,7 +134,7 @@ fn errors_are_what_their_formulas_say() {
     // A value that rises by 1 a step; the model says 10 % more than the last value, naive the last value.
     let values: Vec<f64> = (0..300).map(f64::from).collect();
     let trace = scripted(values, &mut Scripted::new(1.1, 20.0));
-    assert_eq!((trace.origins, trace.fits), (89, 1));
+    assert_eq!((trace.origins, trace.fits, trace.fit_bytes), (89, 1, 100));
     let entry = trace.entry("one", 1800).unwrap();
     assert_eq!(
         entry.n, 87,

@@ -5,7 +5,7 @@ use super::split::Part;
 use crate::analyze::{Prepared, prepare};
 use crate::dataset::Dataset;
 use crate::domain::Series;
-use crate::plot::{Axis, Cell, Chart, Grid, Page, escape, number};
+use crate::plot::{Axis, Cell, Chart, Grid, Page, escape, list, number};
 
 /// Points that a chart of the whole history is thinned to.
 const POINTS: usize = 900;
@@ -197,9 +197,5 @@ fn details(trace: &TraceReport) -> String {
             .take(5)
             .map(|gap| format!("gap from {} to {}", gap.from, gap.until)),
     );
-    let items: String = items
-        .iter()
-        .map(|item| format!("<li>{}</li>", escape(item)))
-        .collect();
-    format!("<ul>{items}</ul>")
+    list(&items)
 }
