@@ -51,13 +51,13 @@ fn every_kind_of_file_holds_what_the_source_has_and_no_data_is_not_zero() {
             "more than one window's 11,000"
         );
         assert_eq!(read.series.start().as_secs(), FROM);
-        for index in [0, 179, 180, 209, 210, 20_000] {
-            let value = read.series.values()[index];
+        for index in [0_i64, 179, 180, 209, 210, 20_000] {
+            let value = read.series.values()[usize::try_from(index).unwrap()];
             let minute = index % 1440;
             if (180..210).contains(&minute) {
                 assert!(value.is_nan(), "{index}");
             } else {
-                let wanted = load(FROM + 60 * index as i64);
+                let wanted = load(FROM + 60 * index);
                 assert!(
                     (value - wanted).abs() < 1e-9,
                     "{index}: {value} is not {wanted}"

@@ -88,9 +88,9 @@ fn windows_and_report_are_written_and_parts_do_not_overlap() {
                 (f64::from(context[89]) - load(origin)).abs() < 0.01,
                 "the newest value is the origin's"
             );
-            for (index, target) in targets.iter().enumerate() {
-                let wanted = if target_mask[index] {
-                    load(origin + 60 * (index as i64 + 1))
+            for ((target, there), ahead) in targets.iter().zip(&target_mask).zip(1_i64..) {
+                let wanted = if *there {
+                    load(origin + 60 * ahead)
                 } else {
                     0.0
                 };
