@@ -54,9 +54,9 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Check(args) => check(&args),
-        Command::Evaluate(args) => evaluate::run(args),
-        Command::Collect(args) => collect::run(args),
-        Command::Preprocess(args) => preprocess::run(args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Collect(args) => collect::run(&args),
+        Command::Preprocess(args) => preprocess::run(&args),
         Command::Explain(args) => explain::run(&args),
     };
     outcome.unwrap_or_else(|failure| {

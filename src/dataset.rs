@@ -104,7 +104,7 @@ pub fn read(path: &Path) -> Result<Dataset, DatasetError> {
         [0x1f, 0x8b, ..] => comma::read(MultiGzDecoder::new(BufReader::new(file)), path)?,
         _ => comma::read(BufReader::new(file), path)?,
     };
-    let (series, notes) = grid::lay(table, path)?;
+    let (series, notes) = grid::lay(&table, path)?;
     Ok(Dataset {
         name: name_of(path),
         series,

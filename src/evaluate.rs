@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use self::replay::{Answer, Moment, Replay, ServerReplay, choice_of};
+pub use self::replay::{Answer, Fitting, Moment, Replay, ServerReplay, choice_of};
 pub use self::report::Report;
 pub use self::seen::Seen;
 pub use self::table::table;

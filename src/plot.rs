@@ -32,6 +32,15 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
+/// A list of plain texts as HTML; nothing when there are none.
+pub fn list(items: &[String]) -> String {
+    if items.is_empty() {
+        return String::new();
+    }
+    let items: Vec<String> = items.iter().map(|item| escape(item)).collect();
+    format!("<ul><li>{}</li></ul>", items.join("</li><li>"))
+}
+
 /// A number in three or four digits, as people read it.
 pub fn number(value: f64) -> String {
     let size = value.abs();

@@ -50,7 +50,15 @@ fn check(manifest: &str) -> Output {
 fn help_tells_of_every_command_and_every_command_has_help() {
     let help = forescale(&["--help"]);
     assert!(help.status.success());
-    for command in ["serve", "check", "demo", "explain"] {
+    for command in [
+        "serve",
+        "check",
+        "demo",
+        "evaluate",
+        "collect",
+        "preprocess",
+        "explain",
+    ] {
         assert!(stdout(&help).contains(command), "{}", stdout(&help));
         let help = forescale(&[command, "--help"]);
         assert!(help.status.success(), "{}", stderr(&help));

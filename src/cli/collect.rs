@@ -104,7 +104,7 @@ enum Format {
 }
 
 /// Reads and writes.
-pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let usage = |text: String| Failure::usage(anyhow!(text));
     Kind::of(&args.output).map_err(Failure::usage)?;
     if args.output.exists() && !args.force {
@@ -120,12 +120,12 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
             args.step
         )));
     }
-    let spec = spec(&args)?;
-    let (monitor, place) = monitor(&args)?;
+    let spec = spec(args)?;
+    let (monitor, place) = monitor(args)?;
     monitor.check(&spec).map_err(|error| usage(error.text))?;
     let now = SystemClock.now();
-    let span = span(&args, now).map_err(usage)?;
-    let asked = Asked::of(&args, place);
+    let span = span(args, now).map_err(usage)?;
+    let asked = Asked::of(args, place);
     let mut part = Part::open(&args.output, &asked, span)?;
     super::runtime()?.block_on(read(&monitor, &spec, &mut part, args.attempts))?;
     let (span, read) = part.finish()?;

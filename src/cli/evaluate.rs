@@ -102,7 +102,7 @@ enum Format {
 }
 
 /// Evaluates and reports.
-pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let config = Config {
         model_dirs: (args.model_dir.iter().cloned())
             .chain(Config::default().model_dirs)
@@ -112,7 +112,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
         ..Config::default()
     };
     let registry = Registry::new(&config).map_err(Failure::usage)?;
-    let protocol = protocol(&args, &registry)?;
+    let protocol = protocol(args, &registry)?;
     let datasets = read_all(&args.input)?;
     // Opened before the work, so that a path that can't be written fails at once.
     let output = match &args.output {

@@ -85,7 +85,7 @@ enum Format {
 }
 
 /// Writes windows and report.
-pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let shape = Shape {
         context: args.context as usize,
         horizon: args.horizon as usize,

@@ -24,8 +24,8 @@ struct Mended {
 }
 
 /// Puts rows on the grid of their most frequent distance.
-pub(super) fn lay(table: Table, path: &Path) -> Result<(Series, Vec<String>), DatasetError> {
-    let unit = unit(&table, path)?;
+pub(super) fn lay(table: &Table, path: &Path) -> Result<(Series, Vec<String>), DatasetError> {
+    let unit = unit(table, path)?;
     let mut mended = Mended {
         not_finite: table.rows.iter().filter(|r| !r.value.is_finite()).count(),
         ..Mended::default()

@@ -1,5 +1,7 @@
 //! The report as one HTML file with charts.
 
+use std::fmt::Write as _;
+
 use super::Report;
 use super::report::{Entry, Trace};
 use super::summary::Summary;
@@ -15,8 +17,8 @@ pub fn html(report: &Report) -> String {
     let protocol = &report.protocol;
     let horizons: Vec<String> = protocol.horizons.iter().map(ToString::to_string).collect();
     let lede = format!(
-        "{} traces; the last {:.0} % of each is forecast from an origin every {}, {} ahead, from at most {} of history before it, \
-         fitted anew every {}. Every model is scored on the same pairs. Forescale {}.",
+        "{} traces; the last {:.0} % of each is forecast, every {}, for {} ahead, from at most {} of history before that \
+         moment, with models fitted anew every {}. Every model is scored on the same pairs. Forescale {}.",
         report.traces.len(),
         100.0 * protocol.test_fraction,
         protocol.stride,
@@ -53,7 +55,7 @@ fn summary(page: &mut Page, report: &Report) {
             let rows: Vec<&Summary> = (report.summary.iter().filter(of_group))
                 .filter(|summary| summary.horizon_seconds == seconds)
                 .collect();
-            tables += &format!("<h3>{horizon} ahead</h3>{}", summary_grid(&rows));
+            let _ = write!(tables, "<h3>{horizon} ahead</h3>{}", summary_grid(&rows));
         }
         let heading = if group == "all" {
             "Summary".to_owned()
@@ -156,7 +158,7 @@ fn by_trace(page: &mut Page, report: &Report) {
             });
             chart = chart.dots(dots.collect(), index % COLOURS, model);
         }
-        charts += &chart.render();
+        charts += &chart.topmost_first().render();
     }
     let text = "Left of the dashed line a model is better than holding the last value.";
     page.section("Each trace", text, &charts);
@@ -183,7 +185,7 @@ fn reliability(page: &mut Page, report: &Report) {
             let entries = report.traces.iter().filter_map(|t| t.entry(model, seconds));
             chart = chart.line(coverage_line(entries), index % COLOURS, model);
         }
-        charts += &chart.render();
+        charts += &chart.topmost_first().render();
     }
     let text = format!(
         "On the dashed line a level covers as often as it says, below it too rarely. Thick: the mean over traces; thin: each \
@@ -218,12 +220,7 @@ fn detail(page: &mut Page, report: &Report, trace: &Trace) {
     );
     let mut body = sample_chart(report, trace);
     body += &trace_grid(report, trace);
-    let notes: String = (trace.notes.iter())
-        .map(|note| format!("<li>{}</li>", crate::plot::escape(note)))
-        .collect();
-    if !notes.is_empty() {
-        body += &format!("<ul>{notes}</ul>");
-    }
+    body += &crate::plot::list(&trace.notes);
     page.section(&trace.name, &text, &body);
 }
 

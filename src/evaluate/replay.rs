@@ -35,8 +35,17 @@ pub struct Moment {
     pub reference: Answer,
     /// Time that preparing the history took, once for all models.
     pub prepare: Duration,
-    /// Time that fitting took, once for all models; `None` when it was not due.
-    pub fit: Option<Duration>,
+    /// What fitting took, once for all models; `None` when it was not due.
+    pub fit: Option<Fitting>,
+}
+
+/// What one fit took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fitting {
+    /// Time.
+    pub took: Duration,
+    /// Bytes of what was learned.
+    pub bytes: usize,
 }
 
 /// Something that lives through history, moment by moment, and forecasts.
@@ -123,8 +132,12 @@ impl Replay for ServerReplay {
         let fit = refit.then(|| {
             let started = Instant::now();
             let fit = fit(&history, self.horizon_steps, &self.timezone, now);
+            let fitting = Fitting {
+                took: started.elapsed(),
+                bytes: fit.bytes(),
+            };
             self.fitted = Some((now, Arc::new(fit)));
-            started.elapsed()
+            fitting
         });
         let input = ForecastInput {
             history,

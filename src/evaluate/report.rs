@@ -48,6 +48,8 @@ pub struct Trace {
     pub origins_skipped: u64,
     /// How often models were fitted.
     pub fits: u64,
+    /// The most bytes that one fit kept.
+    pub fit_bytes: usize,
     /// Mean milliseconds that preparing the history took at one origin, once for all models.
     pub prepare_ms: f64,
     /// What had to be said about reading and scoring it.
@@ -163,6 +165,7 @@ impl Trace {
             origins: sums.origins,
             origins_skipped: sums.skipped,
             fits: sums.fits,
+            fit_bytes: sums.fit_bytes,
             prepare_ms: millis(sums.prepare.as_secs_f64(), sums.origins),
             notes: notes(dataset, &models, protocol, &sums),
             samples: sums.samples,

@@ -54,7 +54,7 @@ fn lay(rows: Vec<Vec<String>>, head: Vec<String>) -> String {
 fn one(text: &mut String, report: &Report, trace: &Trace) {
     let _ = writeln!(
         text,
-        "{}: {} steps of {} s, {} missing; {} origins from {} on, {} fits of {:.1} ms, preparing {:.2} ms",
+        "{}: {} steps of {} s, {} missing; {} origins from {} on, {} fits of {:.1} ms and up to {} bytes, preparing {:.2} ms",
         trace.name,
         trace.steps,
         trace.step_seconds,
@@ -63,6 +63,7 @@ fn one(text: &mut String, report: &Report, trace: &Trace) {
         trace.test_from,
         trace.fits,
         trace.models.first().map_or(0.0, |entry| entry.fit_ms),
+        trace.fit_bytes,
         trace.prepare_ms,
     );
     let rows = report.protocol.models.iter().map(|model| {

@@ -22,6 +22,8 @@ pub(super) struct Sums {
     pub(super) skipped: u64,
     pub(super) fits: u64,
     pub(super) fit: Duration,
+    /// The most that one fit had learned.
+    pub(super) fit_bytes: usize,
     pub(super) prepare: Duration,
     /// For each model.
     pub(super) predict: Vec<Duration>,
@@ -127,6 +129,7 @@ impl Sums {
             skipped: 0,
             fits: 0,
             fit: Duration::ZERO,
+            fit_bytes: 0,
             prepare: Duration::ZERO,
             predict: vec![Duration::ZERO; models],
             reasons: vec![None; models],
@@ -137,8 +140,11 @@ impl Sums {
     fn add(&mut self, series: &Series, cut: &Cut, origin: usize, moment: &Moment) {
         self.origins += 1;
         self.prepare += moment.prepare;
-        self.fits += u64::from(moment.fit.is_some());
-        self.fit += moment.fit.unwrap_or_default();
+        if let Some(fitting) = moment.fit {
+            self.fits += 1;
+            self.fit += fitting.took;
+            self.fit_bytes = self.fit_bytes.max(fitting.bytes);
+        }
         for (model, answer) in moment.answers.iter().enumerate() {
             self.predict[model] += answer.took;
             if self.reasons[model].is_none() {

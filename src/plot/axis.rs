@@ -131,10 +131,12 @@ impl Scale {
     fn log_ticks(&self) -> Vec<(f64, String)> {
         let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
         let wide = self.high / self.low > 200.0;
-        let narrow = self.high / self.low < 4.0;
-        let factors: &[f64] = match (wide, narrow) {
-            (true, _) => &[1.0],
-            (_, true) => &[1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0],
+        let narrow = self.high / self.low < 2.5;
+        let middling = self.high / self.low < 12.0;
+        let factors: &[f64] = match (wide, middling, narrow) {
+            (true, ..) => &[1.0],
+            (_, true, false) => &[1.0, 2.0, 3.0, 4.0, 5.0, 7.0],
+            (_, _, true) => &[1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0],
             _ => &[1.0, 2.0, 5.0],
         };
         let ticks = decades.flat_map(|decade| factors.iter().map(move |f| f * 10_f64.powi(decade)));

@@ -151,6 +151,13 @@ impl Chart {
         self.layer(Layer::Shade(from, until), Paint::Shade, label)
     }
 
+    /// Puts what was drawn last first in the legend: the most important layer is drawn last, so that it lies on top.
+    #[must_use]
+    pub fn topmost_first(mut self) -> Self {
+        self.legend.reverse();
+        self
+    }
+
     fn layer(mut self, layer: Layer, paint: Paint, label: &str) -> Self {
         self.layers.push(layer);
         let known = self.legend.iter().any(|(_, known)| known == label);
@@ -182,31 +189,13 @@ impl Chart {
             "<svg viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"{}\">",
             escape(&format!("{} by {}", self.titles.1, self.titles.0))
         );
-        for (value, text) in y.ticks(5) {
-            let at = y.at(value);
-            svg += &format!(
-                "<line class=\"grid\" x1=\"{left:.1}\" x2=\"{right:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-                left - 6.0,
-                at + 3.5,
-                escape(&text)
-            );
-        }
-        for (value, text) in x.ticks(8) {
-            let at = x.at(value);
-            svg += &format!(
-                "<line class=\"tick\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{bottom:.1}\" y2=\"{:.1}\"/>\
-                 <text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-                bottom + 4.0,
-                bottom + 16.0,
-                escape(&text)
-            );
-        }
+        marks(&mut svg, &x, &y, (left, right, bottom));
         for layer in &self.layers {
             draw(&mut svg, layer, &x, &y, (left, right, top, bottom));
         }
         let middle = f64::midpoint(left, right);
-        svg += &format!(
+        let _ = write!(
+            svg,
             "<text class=\"title\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text></svg>",
             height - 8.0,
             escape(&self.caption())
@@ -223,21 +212,23 @@ impl Chart {
     }
 
     fn legend(&self) -> String {
-        let items: String = (self.legend.iter())
-            .map(|(paint, label)| {
-                let (class, style) = match paint {
-                    Paint::Ink => ("line", "border-color:var(--ink)".to_owned()),
-                    Paint::Colour(index) | Paint::Thin(index) => {
-                        let style = format!("border-color:var(--c{})", index % COLOURS);
-                        ("line", style)
-                    }
-                    Paint::Band(opacity) => ("area", format!("opacity:{:.2}", opacity * 1.6)),
-                    Paint::Shade => ("area shade", String::new()),
-                };
-                let label = escape(label);
-                format!("<span><i class=\"{class}\" style=\"{style}\"></i>{label}</span>")
-            })
-            .collect();
+        let mut items = String::new();
+        for (paint, label) in &self.legend {
+            let (class, style) = match paint {
+                Paint::Ink => ("line", "border-color:var(--ink)".to_owned()),
+                Paint::Colour(index) | Paint::Thin(index) => {
+                    let style = format!("border-color:var(--c{})", index % COLOURS);
+                    ("line", style)
+                }
+                Paint::Band(opacity) => ("area", format!("opacity:{:.2}", opacity * 1.6)),
+                Paint::Shade => ("area shade", String::new()),
+            };
+            let label = escape(label);
+            let _ = write!(
+                items,
+                "<span><i class=\"{class}\" style=\"{style}\"></i>{label}</span>"
+            );
+        }
         format!("<figcaption class=\"legend\">{items}</figcaption>")
     }
 
@@ -263,6 +254,33 @@ impl Chart {
                 Layer::Upright(_) | Layer::Shade(..) => Vec::new(),
             }
         })
+    }
+}
+
+/// The lines of the grid and what stands at them.
+fn marks(svg: &mut String, x: &Scale, y: &Scale, frame: (f64, f64, f64)) {
+    let (left, right, bottom) = frame;
+    for (value, text) in y.ticks(5) {
+        let at = y.at(value);
+        let _ = write!(
+            svg,
+            "<line class=\"grid\" x1=\"{left:.1}\" x2=\"{right:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
+             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            left - 6.0,
+            at + 3.5,
+            escape(&text)
+        );
+    }
+    for (value, text) in x.ticks(8) {
+        let at = x.at(value);
+        let _ = write!(
+            svg,
+            "<line class=\"tick\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{bottom:.1}\" y2=\"{:.1}\"/>\
+             <text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            bottom + 4.0,
+            bottom + 16.0,
+            escape(&text)
+        );
     }
 }
 

@@ -1,5 +1,7 @@
 //! The page around charts and tables.
 
+use std::fmt::Write as _;
+
 use super::escape;
 
 /// A page that is being put together.
@@ -31,7 +33,10 @@ impl Page {
             text => format!("<p>{}</p>", escape(text)),
         };
         let heading = escape(heading);
-        self.body += &format!("<section><h2>{heading}</h2>{text}{html}</section>\n");
+        let _ = writeln!(
+            self.body,
+            "<section><h2>{heading}</h2>{text}{html}</section>"
+        );
     }
 
     /// The whole file.

@@ -52,9 +52,10 @@ impl Grid {
 
     /// The table as HTML.
     pub fn render(&self) -> String {
-        let head: String = (self.head.iter())
-            .map(|name| format!("<th>{}</th>", escape(name)))
-            .collect();
+        let mut head = String::new();
+        for name in &self.head {
+            let _ = write!(head, "<th>{}</th>", escape(name));
+        }
         let mut body = String::new();
         for (name, cells) in &self.rows {
             let _ = write!(body, "<tr><th>{}</th>", escape(name));

@@ -32,8 +32,8 @@ struct Head {
     #[serde(flatten)]
     asked: Asked,
     /// Fixed by the first run, in milliseconds: on a later one the present is another.
-    from: i64,
-    until: i64,
+    from_millis: i64,
+    until_millis: i64,
 }
 
 /// Line behind each window.
@@ -99,8 +99,8 @@ impl Part {
         let mut file = File::create(&path).with_context(failed)?;
         let head = Head {
             asked: asked.clone(),
-            from: span.from.as_millis(),
-            until: span.until.as_millis(),
+            from_millis: span.from.as_millis(),
+            until_millis: span.until.as_millis(),
         };
         let head = serde_json::to_string(&head).with_context(failed)?;
         writeln!(file, "{head}").with_context(failed)?;
@@ -142,8 +142,8 @@ impl Part {
             )));
         }
         let span = Span {
-            from: Timestamp::from_millis(head.from),
-            until: Timestamp::from_millis(head.until),
+            from: Timestamp::from_millis(head.from_millis),
+            until: Timestamp::from_millis(head.until_millis),
             step: span.step,
         };
         let mut read = Read {

@@ -135,8 +135,10 @@ fn moments_are_read_as_people_write_them() {
 
 #[test]
 fn the_report_counts_gaps_at_both_ends_and_between() {
-    let mut read = part::Read::default();
-    read.samples = fetched(minutes(0, 9)).samples;
+    let mut read = part::Read {
+        samples: fetched(minutes(0, 9)).samples,
+        ..part::Read::default()
+    };
     read.samples.remove(4);
     let report = Report::new(minutes(-2, 12), &read, std::path::Path::new("web.csv"));
     let text = report.text();

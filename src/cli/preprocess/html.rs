@@ -2,13 +2,17 @@
 
 use super::report::{Report, TraceReport};
 use super::split::Part;
+use crate::analyze::preprocess::Outlier;
 use crate::analyze::{Prepared, prepare};
 use crate::dataset::Dataset;
 use crate::domain::Series;
-use crate::plot::{Axis, Cell, Chart, Grid, Page, escape, number};
+use crate::plot::{Axis, Cell, Chart, Grid, Page, Point, escape, list, number};
 
 /// Points that a chart of the whole history is thinned to.
 const POINTS: usize = 900;
+
+/// Outliers that a chart shows.
+const OUTLIERS: usize = 30;
 
 /// Steps of the typical day and week that are drawn.
 const DAY_BINS: usize = 96;
@@ -119,14 +123,9 @@ fn history(report: &Report, trace: &TraceReport, dataset: &Dataset, prepared: &P
         let (from, until) = (outage.from.as_secs_f64(), outage.until.as_secs_f64());
         chart = chart.shade(from, until, "outage or gap");
     }
-    let outliers = prepared.outliers.iter().map(|outlier| {
-        let at = prepared.series.time_of(outlier.index);
-        let text = format!("{at}: {} replaced", number(outlier.original));
-        ((at.as_secs_f64(), outlier.original), text)
-    });
-    let outliers: Vec<_> = outliers.take(2000).collect();
+    let outliers = largest_outliers(prepared);
     if !outliers.is_empty() {
-        chart = chart.dots(outliers, 1, "outlier, replaced");
+        chart = chart.dots(outliers, 1, "largest outliers, replaced");
     }
     for part in [Part::Validation, Part::Test] {
         let first = report.split.range(part, series.len()).start;
@@ -138,6 +137,24 @@ fn history(report: &Report, trace: &TraceReport, dataset: &Dataset, prepared: &P
         escape(&trace.test_from)
     );
     caption + &chart.render()
+}
+
+/// The outliers that preparation has moved farthest, as dots.
+fn largest_outliers(prepared: &Prepared) -> Vec<(Point, String)> {
+    let values = prepared.series.values();
+    let mut outliers = prepared.outliers.clone();
+    let far = |outlier: &Outlier| (outlier.original - values[outlier.index]).abs();
+    outliers.sort_by(|a, b| far(b).total_cmp(&far(a)));
+    let dots = outliers.iter().take(OUTLIERS).map(|outlier| {
+        let at = prepared.series.time_of(outlier.index);
+        let text = format!(
+            "{at}: {} replaced by {}",
+            number(outlier.original),
+            number(values[outlier.index])
+        );
+        ((at.as_secs_f64(), outlier.original), text)
+    });
+    dots.collect()
 }
 
 /// Median and the middle 80 % of each part of a period; `unit` seconds count as 1 on the axis.
@@ -197,9 +214,5 @@ fn details(trace: &TraceReport) -> String {
             .take(5)
             .map(|gap| format!("gap from {} to {}", gap.from, gap.until)),
     );
-    let items: String = items
-        .iter()
-        .map(|item| format!("<li>{}</li>", escape(item)))
-        .collect();
-    format!("<ul>{items}</ul>")
+    list(&items)
 }

@@ -61,7 +61,7 @@ fn write_group<W: Write + Send>(
     let sides: [fn(&Window) -> &[f64]; 2] = [|w| &w.context, |w| &w.targets];
     for side in sides {
         let width = windows.first().map_or(0, |window| side(window).len());
-        let values = || windows.iter().flat_map(|window| side(window));
+        let values = || windows.iter().flat_map(side);
         let filled: Vec<f32> = values()
             .map(|v| if v.is_nan() { 0.0 } else { *v as f32 })
             .collect();
