@@ -10,6 +10,7 @@
 mod curve;
 mod design;
 mod gram;
+mod grid;
 mod lasso;
 mod map;
 mod matrix;
@@ -178,16 +179,17 @@ pub fn fit_gram(gram: &Gram, settings: &Settings, design: &Design, step: i64) ->
 /// The sums of `points`, with a cut at each changepoint.
 pub fn summed(points: &[Point], design: &Design, changepoints: &[i64]) -> Gram {
     let mut gram = Gram::new(design.width());
-    let mut row = vec![0.0; design.width()];
-    let mut left = changepoints.iter().peekable();
-    for point in points {
+    let mut rest = points;
+    for at in changepoints {
+        let (before, after) = rest.split_at(rest.partition_point(|point| point.at < *at));
+        gram.extend(design, before);
         // The first stretch begins with the first sample, not with a changepoint.
-        while let Some(at) = left.next_if(|at| **at <= point.at && gram.ends().is_some()) {
+        if gram.ends().is_some() {
             gram.cut(*at);
         }
-        design.fill(point.local, &mut row);
-        gram.add(point.at, &row, point.value);
+        rest = after;
     }
+    gram.extend(design, rest);
     gram
 }
 

@@ -5,8 +5,8 @@
 //! hinge `max(t - c, 0)` is a straight line, so the sums of 1, t, t², y, ty and of each column, plain and times t,
 //! give its products with everything. Any cut between two stretches can serve as a changepoint later.
 
-use super::Settings;
 use super::map::Quadratic;
+use super::{Design, Point, Settings, grid};
 
 /// The sums.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,11 +14,11 @@ pub struct Gram {
     /// Columns of a row: seasons and events.
     width: usize,
     /// In order of time.
-    stretches: Vec<Stretch>,
+    pub(super) stretches: Vec<Stretch>,
     /// Products of the columns: the lower triangle of a row-major square.
     products: Vec<f64>,
     /// Products of the columns with the values.
-    moments: Vec<f64>,
+    pub(super) moments: Vec<f64>,
     /// Of the values.
     squares: f64,
     /// The largest value by size.
@@ -88,6 +88,43 @@ impl Gram {
                 *cell += x * other;
             }
         }
+        self.note_one(at, value);
+    }
+
+    /// Takes in `points`, in order and not earlier than the samples before: all at once where they are evenly spaced.
+    pub fn extend(&mut self, design: &Design, points: &[Point]) {
+        let mut row = vec![0.0; self.width];
+        let mut rest = points;
+        while let Some(first) = rest.first() {
+            if self.stretches.is_empty() {
+                self.cut(first.at);
+            }
+            let run = grid::run(rest);
+            if run.points.len() >= grid::FEWEST {
+                grid::add(self, design, run);
+            } else {
+                for point in run.points {
+                    design.fill(point.local, &mut row);
+                    self.add(point.at, &row, point.value);
+                }
+            }
+            rest = &rest[run.points.len()..];
+        }
+    }
+
+    /// Adds to the product of two columns, the first of which is not the earlier one.
+    pub(super) fn add_product(&mut self, i: usize, j: usize, product: f64) {
+        self.products[i * self.width + j] += product;
+    }
+
+    /// Notes size and time of samples.
+    pub(super) fn note(&mut self, points: &[Point]) {
+        for point in points {
+            self.note_one(point.at, point.value);
+        }
+    }
+
+    fn note_one(&mut self, at: i64, value: f64) {
         self.squares += value * value;
         self.largest = self.largest.max(value.abs());
         let first = self.ends.map_or(at, |(first, _)| first);
