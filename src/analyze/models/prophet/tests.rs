@@ -388,3 +388,47 @@ fn the_numbers_of_a_curve_are_few_and_give_the_curve_again() {
         assert_eq!(Curve::decode(&numbers[..cut], &[]), None, "{cut} numbers");
     }
 }
+
+#[test]
+fn evenly_spaced_samples_give_the_same_sums_all_at_once_and_one_by_one() {
+    let mut rng = rng();
+    let mut points = hourly(40, |hour| {
+        30.0 + 0.05 * hour + 5.0 * day(hour) + noisy(&mut rng)
+    });
+    // Gaps, a clock that is moved, and orders so high that an hourly grid mistakes them for low ones.
+    points.retain(|p| {
+        p.at % (97 * HOUR) != 0 && !(300..333).contains(&((p.at - 1_700_006_400) / HOUR))
+    });
+    for point in &mut points[600..] {
+        point.local -= HOUR;
+    }
+    let seasons = [(Season::YEAR, 2), (Season::WEEK, 5), (Season::DAY, 24)];
+    let seasons = seasons.map(|(period, order)| Season { period, order });
+    let windows = vec![
+        (points[70].local, points[75].local),
+        (points[500].local, points[640].local),
+    ];
+    let design = Design::new(seasons.to_vec()).with_events(vec![Event { windows }]);
+    let bends = changepoints(&points, &Settings::default());
+    let columns: Vec<usize> = (0..design.width()).collect();
+    let fast = summed(&points, &design, &bends)
+        .quadratic(&bends, &columns)
+        .unwrap();
+    let mut gram = Gram::new(design.width());
+    let mut row = vec![0.0; design.width()];
+    for (index, point) in points.iter().enumerate() {
+        if index == 0 || bends.contains(&point.at) {
+            gram.cut(point.at);
+        }
+        design.fill(point.local, &mut row);
+        gram.add(point.at, &row, point.value);
+    }
+    let slow = gram.quadratic(&bends, &columns).unwrap();
+    for (a, b) in fast.gram.iter().zip(&slow.gram) {
+        assert!((a - b).abs() < 1e-7, "{a} {b}");
+    }
+    for (a, b) in fast.moments.iter().zip(&slow.moments) {
+        assert!((a - b).abs() < 1e-7, "{a} {b}");
+    }
+    assert_eq!((fast.count, fast.squares), (slow.count, slow.squares));
+}
