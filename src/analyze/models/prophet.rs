@@ -29,6 +29,8 @@ pub use seasons::{Order, Season, choose};
 
 use map::{Priors, Solution};
 
+use crate::domain::EventTimes;
+
 /// What is fitted, with upstream's defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -121,13 +123,19 @@ impl Default for Settings {
 
 /// Fits `points`, which are in order of time; `None` when there are fewer than two moments.
 pub fn fit(points: &[Point], settings: &Settings) -> Option<Fitted> {
+    fit_with(points, settings, Vec::new())
+}
+
+/// The same with known events, each of which is one more column.
+pub fn fit_with(points: &[Point], settings: &Settings, events: Vec<EventTimes>) -> Option<Fitted> {
     let (first, last) = (points.first()?, points.last()?);
     let step = points
         .windows(2)
         .map(|pair| pair[1].at - pair[0].at)
         .filter(|step| *step > 0)
         .min()?;
-    let design = Design::new(choose(settings, last.at - first.at, step));
+    let seasons = choose(settings, last.at - first.at, step);
+    let design = Design::new(seasons).with_events(events);
     fit_design(points, settings, design)
 }
 

@@ -75,11 +75,16 @@ impl Gram {
 
     /// Takes in one sample, not earlier than the ones before.
     pub fn add(&mut self, at: i64, row: &[f64], value: f64) {
+        self.add_weighted(at, row, value, 1.0);
+    }
+
+    /// The same where the trend counts `weight` times.
+    pub(super) fn add_weighted(&mut self, at: i64, row: &[f64], value: f64, weight: f64) {
         if self.stretches.is_empty() {
             self.cut(at);
         }
         if let Some(stretch) = self.stretches.last_mut() {
-            stretch.add(at, row, value);
+            stretch.add(at, row, value, weight);
         }
         for (i, x) in row.iter().enumerate() {
             self.moments[i] += x * value;
@@ -180,6 +185,16 @@ impl Gram {
     /// The least-squares problem in scaled time and values, with hinges at `changepoints` (rising, each a cut) and
     /// the given columns: first the slope, the offset and the columns, then the hinges.
     pub(super) fn quadratic(&self, changepoints: &[i64], columns: &[usize]) -> Option<Quadratic> {
+        self.quadratic_in(self.unit(), changepoints, columns)
+    }
+
+    /// The same with values in a given unit.
+    pub(super) fn quadratic_in(
+        &self,
+        unit: f64,
+        changepoints: &[i64],
+        columns: &[usize],
+    ) -> Option<Quadratic> {
         let (start, end) = self.ends?;
         let span = (end - start) as f64;
         if span <= 0.0 {
@@ -187,7 +202,6 @@ impl Gram {
         }
         let place = |at: i64| (at - start) as f64 / span;
         let (all, tails) = self.tails(changepoints, columns, start, span);
-        let unit = self.unit();
         let smooth = 2 + columns.len();
         let size = smooth + changepoints.len();
         let mut gram = vec![0.0; size * size];
@@ -274,16 +288,17 @@ impl Stretch {
         }
     }
 
-    fn add(&mut self, at: i64, row: &[f64], value: f64) {
+    fn add(&mut self, at: i64, row: &[f64], value: f64, weight: f64) {
         let u = (at - self.start) as f64;
-        self.count += 1.0;
-        self.u += u;
-        self.uu += u * u;
-        self.y += value;
-        self.uy += u * value;
+        let square = weight * weight;
+        self.count += square;
+        self.u += square * u;
+        self.uu += square * u * u;
+        self.y += weight * value;
+        self.uy += weight * u * value;
         for ((x, ux), column) in self.x.iter_mut().zip(&mut self.ux).zip(row) {
-            *x += column;
-            *ux += u * column;
+            *x += weight * column;
+            *ux += weight * u * column;
         }
     }
 }
