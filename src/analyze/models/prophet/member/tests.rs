@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::analyze::models::{HYBRID, Registry};
 use crate::analyze::{Config, ForecastInput, Prepared, fit as fit_all, prepare};
-use crate::domain::{ModelChoice, Series, Timestamp};
+use crate::domain::{Events, ModelChoice, Quantile, Series, Timestamp};
 
 const STEP: u64 = 300;
 const PER_DAY: usize = 288;
@@ -46,16 +46,17 @@ fn it_is_found_by_its_name_and_forecasts_trend_and_season() {
         .get(&ModelChoice::Named("prophet".to_owned()), Some(&fit))
         .unwrap();
     let len = history.series.len();
+    let median = Quantile::new(0.5).unwrap();
     let input = ForecastInput {
         history: history.into(),
         fit: Some(fit.into()),
         horizon_steps: 12,
         timezone: "UTC".into(),
-        levels: vec![crate::domain::Quantile::new(0.5).unwrap()].into(),
+        levels: vec![median].into(),
     };
     let forecast = model.forecast(&[input]).remove(0).unwrap();
     for step in 0..12 {
-        let said = f64::from(forecast.values()[step]);
+        let said = forecast.quantile(median, step);
         assert!((said - load(len + step)).abs() < 8.0, "{step}: {said}");
     }
 }
@@ -138,4 +139,53 @@ fn seasons_follow_the_local_clock_when_it_is_moved() {
         let truth = value(len - 1 + *knot as usize);
         assert!((point - truth).abs() < 2.0, "{knot}: {point} {truth}");
     }
+}
+
+#[test]
+fn an_event_that_has_been_seen_lifts_the_forecast_when_it_comes_again() {
+    // Every other day from 12:00 to 15:00, and once more on the morning after the history.
+    let start = Timestamp::from_secs(1_700_006_400);
+    let noon = |day: i64| 1_700_006_400 + day * 86_400 - 8 * 3600;
+    let text: Vec<String> = [1, 3, 5, 7]
+        .iter()
+        .map(|day| {
+            let at = jiff::Timestamp::from_second(noon(*day)).unwrap();
+            let at = at.to_zoned(jiff::tz::TimeZone::UTC).datetime();
+            format!("{}/3h sale", at.strftime("%Y-%m-%dT%H:%M"))
+        })
+        .collect();
+    let on = |step: usize| {
+        let at = start.as_secs() + (step as i64) * STEP as i64;
+        [1, 3, 5, 7]
+            .iter()
+            .any(|day| (0..3 * 3600).contains(&(at - noon(*day))))
+    };
+    let values = (0..6 * PER_DAY + 180).map(|step| load(step) + if on(step) { 80.0 } else { 0.0 });
+    let mut history = history(values.collect());
+    let knots: Vec<u32> = (1..=100).collect();
+    let said = |history: &Prepared| {
+        let view = View::new(history, 100, "UTC");
+        let look = Look {
+            view: &view,
+            profile: None,
+            knots: &knots,
+        };
+        let numbers = Prophet.learn(&look, view.len()).unwrap();
+        Prophet.points(&look, &numbers, view.len() - 1).unwrap()
+    };
+    history.events = Events::parse(&text.join("; ")).unwrap();
+    let told = said(&history);
+    let steps: Vec<usize> = (0..100).filter(|k| on(history.series.len() + k)).collect();
+    assert_eq!(steps.len(), 36);
+    for step in &steps {
+        let truth = load(history.series.len() + step) + 80.0;
+        assert!(
+            (told[*step] - truth).abs() < 15.0,
+            "{step}: {}",
+            told[*step]
+        );
+    }
+    history.events = Events::default();
+    let untold = said(&history);
+    assert!(steps.iter().all(|step| told[*step] > untold[*step] + 40.0));
 }
