@@ -1,6 +1,7 @@
 //! The field's words as types. No I/O, no async, no logging: every room may use them, they use no room.
 
 mod duration;
+mod events;
 mod fit;
 mod forecast;
 mod milli;
@@ -13,6 +14,7 @@ mod trigger;
 mod workload;
 
 pub use duration::{HumanDuration, HumanDurationError};
+pub use events::{EventTimes, Events};
 pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Profile};
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
 pub use milli::{milli_rounded, milli_truncated, wire_target};

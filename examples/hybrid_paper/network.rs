@@ -14,16 +14,16 @@ const VALIDATION: f64 = 0.1;
 
 /// How it is trained.
 #[derive(Clone, Copy, Debug)]
-pub struct Recipe {
-    pub look_back: usize,
-    pub epochs: usize,
-    pub patience: usize,
-    pub batch: usize,
-    pub seed: u64,
+pub(crate) struct Recipe {
+    pub(crate) look_back: usize,
+    pub(crate) epochs: usize,
+    pub(crate) patience: usize,
+    pub(crate) batch: usize,
+    pub(crate) seed: u64,
 }
 
 /// A trained network with the scaling of its inputs.
-pub struct Network {
+pub(crate) struct Network {
     variables: VarMap,
     layers: [LSTM; 2],
     head: Linear,
@@ -34,7 +34,7 @@ pub struct Network {
 
 impl Network {
     /// Trains on windows of `series` before `known`; nothing after it is looked at, not even for the scaling.
-    pub fn train(series: &[f64], known: usize, recipe: Recipe) -> Result<Self> {
+    pub(crate) fn train(series: &[f64], known: usize, recipe: Recipe) -> Result<Self> {
         let seen = &series[..known];
         let low = seen.iter().copied().fold(f64::INFINITY, f64::min);
         let high = seen.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -48,7 +48,7 @@ impl Network {
     }
 
     /// One step ahead of each value: the answer at `i` is about `series[i + 1]`; none for the first ones.
-    pub fn ahead(&self, series: &[f64]) -> Result<Vec<Option<f64>>> {
+    pub(crate) fn ahead(&self, series: &[f64]) -> Result<Vec<Option<f64>>> {
         let scaled = self.scaled(series);
         let targets: Vec<usize> = (self.look_back..=series.len()).collect();
         let mut answers = vec![None; self.look_back - 1];

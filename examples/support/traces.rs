@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 use forescale::analyze::models::prophet::Point;
 
 /// The samples, in order; what is no number (a head line) is passed over. Local time is UTC.
-pub fn read(path: &Path) -> Result<Vec<Point>, Box<dyn Error>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<Point>, Box<dyn Error>> {
     let file = File::open(path).map_err(|error| format!("`{}`: {error}", path.display()))?;
     let packed = path.extension().is_some_and(|extension| extension == "gz");
     let text: Box<dyn Read> = if packed {

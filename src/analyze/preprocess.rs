@@ -13,7 +13,7 @@ mod tests;
 
 use std::ops::Range;
 
-use crate::domain::{Series, Timestamp};
+use crate::domain::{Events, Series, Timestamp};
 
 /// So many later steps can still turn a value into an outlier.
 pub const CONFIRM_STEPS: usize = hampel::LONGEST_OUTLIER;
@@ -74,6 +74,8 @@ pub struct Prepared {
     pub outages: Vec<Outage>,
     /// Since when an outage has been going on at the end of the history: whoever plans should hold.
     pub outage_at_end: Option<Timestamp>,
+    /// What is known to happen besides, past and future; nothing unless it is set.
+    pub events: Events,
 }
 
 /// Prepares raw history. Infinite values count as missing.
@@ -112,6 +114,7 @@ pub fn prepare(raw: &Series) -> Prepared {
         outliers,
         outages,
         outage_at_end,
+        events: Events::default(),
     }
 }
 

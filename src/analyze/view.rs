@@ -4,6 +4,7 @@ use super::Prepared;
 use super::calendar::Calendar;
 use super::preprocess::Mark;
 use super::stats::median_of;
+use crate::domain::EventTimes;
 
 /// A history with what models need at every origin.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct View<'a> {
     marks: &'a [Mark],
     /// Local time.
     pub(crate) calendar: Calendar,
+    /// The known events of the history and of the steps after it.
+    pub(crate) events: Vec<EventTimes>,
     /// Length of a step in seconds.
     pub(crate) step_secs: f64,
     /// Median size of the values: the metric's order of magnitude; above 0 unless all is 0.
@@ -37,6 +40,9 @@ impl<'a> View<'a> {
         let cap = 1000.0 * magnitude;
         let five = ((300.0 / step_secs).round() as usize).max(1);
         let sums = running(seen.iter().map(|v| v.clamp(-cap, cap)));
+        let calendar = Calendar::new(&history.series, ahead, timezone);
+        let events = &history.events;
+        let events = events.times(calendar.local(0), calendar.local(seen.len() + ahead + 1));
         let changes = running((0..seen.len()).map(|i| {
             let before = i.checked_sub(five).map_or(f64::NAN, |b| seen[b]);
             (seen[i].clamp(-cap, cap) - before.clamp(-cap, cap)).abs()
@@ -44,7 +50,8 @@ impl<'a> View<'a> {
         Self {
             clean: history.series.values(),
             marks: &history.marks,
-            calendar: Calendar::new(&history.series, ahead, timezone),
+            calendar,
+            events,
             step_secs,
             magnitude,
             sums,

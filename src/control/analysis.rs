@@ -11,7 +11,9 @@ use std::time::Duration;
 use super::engine::Engine;
 use super::metrics::Wanted;
 use crate::analyze::{self, ForecastInput, Forecaster, ModelError, models};
-use crate::domain::{DEFAULT_LEVELS, Fit, Forecast, Mode, Series, StandIn, Timestamp, TriggerSpec};
+use crate::domain::{
+    DEFAULT_LEVELS, Events, Fit, Forecast, Mode, Series, StandIn, Timestamp, TriggerSpec,
+};
 use crate::knowledge::{Learned, Workload};
 
 /// Fits of a young workload are renewed after this share of its history's length.
@@ -204,7 +206,11 @@ fn prepare(registry: &models::Registry, raw: Raw) -> Option<Ready> {
     } = raw;
     let spec = &workload.spec;
     let since = history.start();
-    let prepared = guarded(|| analyze::prepare(&history)).ok()?;
+    let mut prepared = guarded(|| analyze::prepare(&history)).ok()?;
+    // The text was read when the trigger came; what can't be read any more is no reason to stop forecasting.
+    if let Some(events) = spec.events.as_deref() {
+        prepared.events = Events::parse(events).unwrap_or_default();
+    }
     let prepared = Arc::new(prepared);
     let fit = if refit {
         let fresh = guarded(|| analyze::fit(&prepared, spec.horizon_steps(), &spec.timezone, now));

@@ -75,7 +75,7 @@ pub struct TriggerSpec {
     pub cpu_query: Option<String>,
     /// Memory use, for vertical advice.
     pub memory_query: Option<String>,
-    /// Known coming events.
+    /// Known events, as [`super::Events::parse`] reads them.
     pub events: Option<String>,
 }
 

@@ -10,6 +10,7 @@
 mod curve;
 mod design;
 mod gram;
+mod grid;
 mod lasso;
 mod map;
 mod matrix;
@@ -27,6 +28,8 @@ pub(crate) use member::learn;
 pub use seasons::{Order, Season, choose};
 
 use map::{Priors, Solution};
+
+use crate::domain::EventTimes;
 
 /// What is fitted, with upstream's defaults.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,13 +123,19 @@ impl Default for Settings {
 
 /// Fits `points`, which are in order of time; `None` when there are fewer than two moments.
 pub fn fit(points: &[Point], settings: &Settings) -> Option<Fitted> {
+    fit_with(points, settings, Vec::new())
+}
+
+/// The same with known events, each of which is one more column.
+pub fn fit_with(points: &[Point], settings: &Settings, events: Vec<EventTimes>) -> Option<Fitted> {
     let (first, last) = (points.first()?, points.last()?);
     let step = points
         .windows(2)
         .map(|pair| pair[1].at - pair[0].at)
         .filter(|step| *step > 0)
         .min()?;
-    let design = Design::new(choose(settings, last.at - first.at, step));
+    let seasons = choose(settings, last.at - first.at, step);
+    let design = Design::new(seasons).with_events(events);
     fit_design(points, settings, design)
 }
 
@@ -178,16 +187,17 @@ pub fn fit_gram(gram: &Gram, settings: &Settings, design: &Design, step: i64) ->
 /// The sums of `points`, with a cut at each changepoint.
 pub fn summed(points: &[Point], design: &Design, changepoints: &[i64]) -> Gram {
     let mut gram = Gram::new(design.width());
-    let mut row = vec![0.0; design.width()];
-    let mut left = changepoints.iter().peekable();
-    for point in points {
+    let mut rest = points;
+    for at in changepoints {
+        let (before, after) = rest.split_at(rest.partition_point(|point| point.at < *at));
+        gram.extend(design, before);
         // The first stretch begins with the first sample, not with a changepoint.
-        while let Some(at) = left.next_if(|at| **at <= point.at && gram.ends().is_some()) {
+        if gram.ends().is_some() {
             gram.cut(*at);
         }
-        design.fill(point.local, &mut row);
-        gram.add(point.at, &row, point.value);
+        rest = after;
     }
+    gram.extend(design, rest);
     gram
 }
 

@@ -277,7 +277,7 @@ fn the_registry_says_what_there_is() {
         unknown.contains("no model `crystal-ball`") && unknown.contains("`seasonal-naive`"),
         "{unknown}"
     );
-    assert!(error("prophet").contains("not part of this version"));
+    assert!(error("mstl").contains("not part of this version"));
     assert!(
         registry.get(&named("gru"), None).is_err(),
         "there is no such file"

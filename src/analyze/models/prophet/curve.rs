@@ -1,7 +1,7 @@
 //! A fit as a curve over time, and as the few numbers that are kept of it.
 
-use super::design::Event;
 use super::{Design, Fitted, Mode, Season};
+use crate::domain::EventTimes;
 
 /// Numbers before the trend's bends.
 const HEAD: usize = 8;
@@ -81,7 +81,7 @@ impl Curve {
 
     /// The numbers that [`Curve::decode`] reads: mode, day and second of the start, level, slope per day, how many
     /// bends, seasons and events there are; then each bend's place in seconds and its change per day, each season's
-    /// period in hours and its order, and the coefficients.
+    /// period in hours and its order, each event's id, and the coefficients.
     pub fn encode(&self) -> Vec<f32> {
         let seasons = self.design.seasons();
         let mut numbers = vec![
@@ -103,13 +103,14 @@ impl Curve {
         for season in seasons {
             numbers.extend([season.period as f32 / 3600.0, season.order as f32]);
         }
+        numbers.extend(self.design.events().iter().map(|event| event.id() as f32));
         numbers.extend(self.beta.iter().map(|b| *b as f32));
         numbers
     }
 
-    /// The curve of [`Curve::encode`]'s numbers, with the events that it was fitted with; `None` when they don't fit
-    /// together.
-    pub fn decode(numbers: &[f32], events: &[Event]) -> Option<Self> {
+    /// The curve of [`Curve::encode`]'s numbers. `events` say when those that it was fitted with take place; one that
+    /// is not among them never does. `None` when the numbers are not such a curve's.
+    pub fn decode(numbers: &[f32], events: &[EventTimes]) -> Option<Self> {
         let (head, mut rest) = numbers.split_at_checked(HEAD)?;
         let (bends, seasons) = (head[5] as usize, head[6] as usize);
         let mut take = |count: usize| {
@@ -126,9 +127,13 @@ impl Curve {
             period: (f64::from(pair[0]) * 3600.0).round() as i64,
             order: pair[1] as usize,
         });
-        let design = Design::new(seasons.collect()).with_events(events.to_vec());
-        let same = events.len() == head[7] as usize;
-        (same && rest.len() == design.width()).then(|| Self {
+        let seasons: Vec<Season> = seasons.collect();
+        let known = take(head[7] as usize)?.iter().map(|id| {
+            let named = events.iter().find(|event| event.id() as f32 == *id);
+            named.cloned().unwrap_or_default()
+        });
+        let design = Design::new(seasons).with_events(known.collect());
+        (rest.len() == design.width()).then(|| Self {
             mode: if head[0] == 0.0 {
                 Mode::Additive
             } else {

@@ -1,29 +1,13 @@
 //! The columns beside the trend: sines and cosines of the seasons, then one column for each event.
 
 use super::{Season, Settings};
+use crate::domain::EventTimes;
 
 /// What the columns are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Design {
     seasons: Vec<Season>,
-    events: Vec<Event>,
-}
-
-/// Something known that happens now and then and moves the load: its moments are one column.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Event {
-    /// Stretches of local time, in seconds: from, until (not part of it); in order.
-    pub windows: Vec<(i64, i64)>,
-}
-
-impl Event {
-    /// Whether it goes on at `local`.
-    pub fn is_on(&self, local: i64) -> bool {
-        let later = self.windows.partition_point(|(from, _)| *from <= local);
-        self.windows[..later]
-            .iter()
-            .any(|(_, until)| local < *until)
-    }
+    events: Vec<EventTimes>,
 }
 
 impl Design {
@@ -37,7 +21,7 @@ impl Design {
 
     /// The same with events.
     #[must_use]
-    pub fn with_events(mut self, events: Vec<Event>) -> Self {
+    pub fn with_events(mut self, events: Vec<EventTimes>) -> Self {
         self.events = events;
         self
     }
@@ -53,7 +37,7 @@ impl Design {
     }
 
     /// The events.
-    pub fn events(&self) -> &[Event] {
+    pub fn events(&self) -> &[EventTimes] {
         &self.events
     }
 

@@ -5,8 +5,8 @@
 //! hinge `max(t - c, 0)` is a straight line, so the sums of 1, t, t², y, ty and of each column, plain and times t,
 //! give its products with everything. Any cut between two stretches can serve as a changepoint later.
 
-use super::Settings;
 use super::map::Quadratic;
+use super::{Design, Point, Settings, grid};
 
 /// The sums.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,11 +14,11 @@ pub struct Gram {
     /// Columns of a row: seasons and events.
     width: usize,
     /// In order of time.
-    stretches: Vec<Stretch>,
+    pub(super) stretches: Vec<Stretch>,
     /// Products of the columns: the lower triangle of a row-major square.
     products: Vec<f64>,
     /// Products of the columns with the values.
-    moments: Vec<f64>,
+    pub(super) moments: Vec<f64>,
     /// Of the values.
     squares: f64,
     /// The largest value by size.
@@ -75,11 +75,16 @@ impl Gram {
 
     /// Takes in one sample, not earlier than the ones before.
     pub fn add(&mut self, at: i64, row: &[f64], value: f64) {
+        self.add_weighted(at, row, value, 1.0);
+    }
+
+    /// The same where the trend counts `weight` times.
+    pub(super) fn add_weighted(&mut self, at: i64, row: &[f64], value: f64, weight: f64) {
         if self.stretches.is_empty() {
             self.cut(at);
         }
         if let Some(stretch) = self.stretches.last_mut() {
-            stretch.add(at, row, value);
+            stretch.add(at, row, value, weight);
         }
         for (i, x) in row.iter().enumerate() {
             self.moments[i] += x * value;
@@ -88,6 +93,43 @@ impl Gram {
                 *cell += x * other;
             }
         }
+        self.note_one(at, value);
+    }
+
+    /// Takes in `points`, in order and not earlier than the samples before: all at once where they are evenly spaced.
+    pub fn extend(&mut self, design: &Design, points: &[Point]) {
+        let mut row = vec![0.0; self.width];
+        let mut rest = points;
+        while let Some(first) = rest.first() {
+            if self.stretches.is_empty() {
+                self.cut(first.at);
+            }
+            let run = grid::run(rest);
+            if run.points.len() >= grid::FEWEST {
+                grid::add(self, design, run);
+            } else {
+                for point in run.points {
+                    design.fill(point.local, &mut row);
+                    self.add(point.at, &row, point.value);
+                }
+            }
+            rest = &rest[run.points.len()..];
+        }
+    }
+
+    /// Adds to the product of two columns, the first of which is not the earlier one.
+    pub(super) fn add_product(&mut self, i: usize, j: usize, product: f64) {
+        self.products[i * self.width + j] += product;
+    }
+
+    /// Notes size and time of samples.
+    pub(super) fn note(&mut self, points: &[Point]) {
+        for point in points {
+            self.note_one(point.at, point.value);
+        }
+    }
+
+    fn note_one(&mut self, at: i64, value: f64) {
         self.squares += value * value;
         self.largest = self.largest.max(value.abs());
         let first = self.ends.map_or(at, |(first, _)| first);
@@ -143,6 +185,16 @@ impl Gram {
     /// The least-squares problem in scaled time and values, with hinges at `changepoints` (rising, each a cut) and
     /// the given columns: first the slope, the offset and the columns, then the hinges.
     pub(super) fn quadratic(&self, changepoints: &[i64], columns: &[usize]) -> Option<Quadratic> {
+        self.quadratic_in(self.unit(), changepoints, columns)
+    }
+
+    /// The same with values in a given unit.
+    pub(super) fn quadratic_in(
+        &self,
+        unit: f64,
+        changepoints: &[i64],
+        columns: &[usize],
+    ) -> Option<Quadratic> {
         let (start, end) = self.ends?;
         let span = (end - start) as f64;
         if span <= 0.0 {
@@ -150,7 +202,6 @@ impl Gram {
         }
         let place = |at: i64| (at - start) as f64 / span;
         let (all, tails) = self.tails(changepoints, columns, start, span);
-        let unit = self.unit();
         let smooth = 2 + columns.len();
         let size = smooth + changepoints.len();
         let mut gram = vec![0.0; size * size];
@@ -237,16 +288,17 @@ impl Stretch {
         }
     }
 
-    fn add(&mut self, at: i64, row: &[f64], value: f64) {
+    fn add(&mut self, at: i64, row: &[f64], value: f64, weight: f64) {
         let u = (at - self.start) as f64;
-        self.count += 1.0;
-        self.u += u;
-        self.uu += u * u;
-        self.y += value;
-        self.uy += u * value;
+        let square = weight * weight;
+        self.count += square;
+        self.u += square * u;
+        self.uu += square * u * u;
+        self.y += weight * value;
+        self.uy += weight * u * value;
         for ((x, ux), column) in self.x.iter_mut().zip(&mut self.ux).zip(row) {
-            *x += column;
-            *ux += u * column;
+            *x += weight * column;
+            *ux += weight * u * column;
         }
     }
 }

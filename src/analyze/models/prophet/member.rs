@@ -1,6 +1,6 @@
 //! Prophet among the models that learn from one workload's own history.
 
-use super::{Curve, Point, Settings, fit};
+use super::{Curve, Point, Settings, fit_with};
 use crate::analyze::models::{Look, Member};
 use crate::analyze::view::View;
 
@@ -24,7 +24,7 @@ impl Member for Prophet {
     }
 
     fn points(&self, look: &Look<'_>, learned: &[f32], origin: usize) -> Option<Vec<f64>> {
-        let curve = Curve::decode(learned, &[])?;
+        let curve = Curve::decode(learned, &look.view.events)?;
         let moments = look.knots.iter().map(|knot| {
             let index = origin + *knot as usize;
             (
@@ -44,7 +44,11 @@ pub(crate) fn learn(look: &Look<'_>, until: usize) -> Option<Vec<f32>> {
     if points.len() < FEWEST || hours < FEWEST_HOURS {
         return None;
     }
-    let fitted = fit(&points, &Settings::default())?;
+    let events = &look.view.events;
+    let seen = events
+        .iter()
+        .filter(|event| points.iter().any(|point| event.is_on(point.local)));
+    let fitted = fit_with(&points, &Settings::default(), seen.cloned().collect())?;
     let numbers = Curve::new(&fitted).encode();
     numbers.iter().all(|n| n.is_finite()).then_some(numbers)
 }
@@ -61,3 +65,6 @@ fn points(view: &View<'_>, until: usize) -> Vec<Point> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

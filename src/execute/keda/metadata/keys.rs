@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::values::{
-    base_url, boolean, duration, finer_than_keda, free_text, headers, later_model, lead_time, mode,
-    model, name, number, parameters, query, ramp, timeout, timezone, unsafe_connection, whole,
+    base_url, boolean, duration, events, finer_than_keda, free_text, headers, later_model,
+    lead_time, mode, model, name, number, parameters, query, ramp, timeout, timezone,
+    unsafe_connection, whole,
 };
 use crate::domain::{HumanDuration, LeadTime, Mode, ModelChoice, Quantile, SourceRef, TriggerSpec};
 
@@ -378,9 +379,10 @@ pub const KEYS: &[Key] = &[
     Key::new(Forescale, "memoryQuery", PROMQL, None,
         "Memory use, for vertical advice.",
         later!(memory_query, query, "no vertical advice is given")),
-    Key::new(Forescale, "events", "1 to 4096 bytes", None,
-        "Known coming events.",
-        later!(events, |text| free_text(text, 4096), "the forecast knows of no coming events")),
+    Key::new(Forescale, "events", "entries such as `2026-11-27T08:00/6h sale` or `holidays:DE`, separated by `;`; at most 4096 bytes", None,
+        "Known events, past and coming, in local time; those of one name are one thing that comes again. Prophet \
+         learns what each does to the load.",
+        optional!(events, events)),
 
     Key::new(Connection, "scalerAddress", "`host:port` of Forescale's gRPC port", None,
         "Where KEDA finds Forescale.", Role::Connection),

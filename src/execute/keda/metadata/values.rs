@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use url::Url;
 
-use crate::domain::{HumanDuration, LeadTime, Mode, ModelChoice, Ramp, RampStep};
+use crate::domain::{Events, HumanDuration, LeadTime, Mode, ModelChoice, Ramp, RampStep};
 
 /// The longest PromQL expression.
 const MAX_QUERY: usize = 8 * 1024;
@@ -142,6 +142,13 @@ pub(super) fn free_text(text: &str, max: usize) -> Result<String, String> {
         return Err(format!("this has more than {max} bytes"));
     }
     Ok(text.trim().to_owned())
+}
+
+/// Known events, as they are written.
+pub(super) fn events(text: &str) -> Result<String, String> {
+    let text = free_text(text, 4096)?;
+    Events::parse(&text)?;
+    Ok(text)
 }
 
 /// A name made of letters, digits, `-`, `_` and `.`, which can't leave its folder.
