@@ -11,6 +11,7 @@ mod outage;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::domain::{Series, Timestamp};
@@ -119,10 +120,10 @@ pub fn prepare(raw: &Series) -> Prepared {
 
 impl Prepared {
     /// The values with the outliers put back: strictly causal.
-    pub fn seen(&self) -> Vec<f64> {
-        let mut values = self.series.values().to_vec();
+    pub fn seen(&self) -> Cow<'_, [f64]> {
+        let mut values = Cow::Borrowed(self.series.values());
         for outlier in &self.outliers {
-            values[outlier.index] = outlier.original;
+            values.to_mut()[outlier.index] = outlier.original;
         }
         values
     }

@@ -49,7 +49,7 @@ impl BuiltIn {
     /// The forecast of one workload.
     pub(super) fn one(self, input: &ForecastInput) -> Result<Forecast, ModelError> {
         let history = &input.history.series;
-        let view = View::new(&input.history, input.horizon_steps, &input.timezone);
+        let view = View::from_few(&input.history, input.horizon_steps, &input.timezone);
         let start = start(&view)
             .ok_or_else(|| ModelError("the history holds no value to start from".to_owned()))?;
         let fit = input.fit.as_deref();

@@ -3,9 +3,18 @@
 //!
 //! Only one or two steps that stand alone are replaced. A longer run is a burst or a new level, and hiding it from
 //! the planner would be worse than any noise.
+//!
+//! This runs over days of history at each refresh of thousands of workloads. Most stretches are calm: their values and
+//! those before lie so close together that no median can make one of them stand out, which lowest and highest value
+//! tell without sorting. Elsewhere the points before are kept sorted without a branch ([`ranks`]).
+
+mod ranks;
+#[cfg(test)]
+mod tests;
 
 use super::{Mark, Outlier};
-use crate::analyze::stats::{Window, median_of};
+use crate::analyze::stats::median_of;
+use ranks::Ranks;
 
 /// Points before a step that it is compared with.
 const WINDOW: usize = 20;
@@ -19,6 +28,9 @@ const QUIET: f64 = 0.01;
 /// Longest run that is still isolated.
 pub(super) const LONGEST_OUTLIER: usize = 2;
 
+/// Steps that are looked at together to see whether they are calm.
+const STRETCH: usize = 32;
+
 /// What a run is measured against: fixed when the run begins.
 #[derive(Clone, Copy)]
 struct Baseline {
@@ -28,50 +40,156 @@ struct Baseline {
 
 /// Replaces isolated outliers by the median of the points before them.
 pub(super) fn replace(values: &mut [f64], marks: &mut [Mark]) -> Vec<Outlier> {
-    let mut window = Window::new(WINDOW);
-    let mut run: Option<(usize, Baseline)> = None;
-    let mut found = Vec::new();
-    for index in 0..values.len() {
+    let mut filter = Filter {
+        before: Before::new(),
+        run: None,
+        found: Vec::new(),
+    };
+    let mut from = 0;
+    while from < values.len() {
+        let until = (from + STRETCH).min(values.len());
+        if filter.run.is_none()
+            && filter
+                .before
+                .is_calm(&values[from..until], &marks[from..until])
+        {
+            filter
+                .before
+                .extend(&values[from..until], &marks[from..until]);
+        } else {
+            for index in from..until {
+                filter.step(index, values, marks);
+            }
+        }
+        from = until;
+    }
+    filter.found
+}
+
+struct Filter {
+    before: Before,
+    /// Where a run began, and what it is measured against.
+    run: Option<(usize, Baseline)>,
+    found: Vec<Outlier>,
+}
+
+impl Filter {
+    fn step(&mut self, index: usize, values: &mut [f64], marks: &mut [Mark]) {
         let value = values[index];
         if marks[index] != Mark::Observed {
             // A gap says nothing about whether the run was isolated: leave it.
-            run = None;
-            continue;
+            self.run = None;
+            return;
         }
-        match run {
+        match self.run {
             Some((start, base)) if (value - base.median).abs() <= base.limit => {
                 for outlier in start..index {
-                    found.push(Outlier {
+                    self.found.push(Outlier {
                         index: outlier,
                         original: values[outlier],
                     });
                     values[outlier] = base.median;
                     marks[outlier] = Mark::Outlier;
                 }
-                run = None;
+                self.run = None;
             }
-            Some((start, _)) if index - start >= LONGEST_OUTLIER => run = None,
+            Some((start, _)) if index - start >= LONGEST_OUTLIER => self.run = None,
             Some(_) => {}
-            None => run = baseline(&window, value).map(|base| (index, base)),
+            None => {
+                self.run = self
+                    .before
+                    .sorted()
+                    .and_then(|sorted| baseline(sorted, value))
+                    .map(|base| (index, base));
+            }
         }
-        window.push(value);
+        self.before.push(value);
     }
-    found
+}
+
+/// The points before a step, as they were measured.
+struct Before {
+    by_time: [f64; WINDOW],
+    /// Where the next one goes.
+    next: usize,
+    count: usize,
+    /// The same by size; lags behind after a calm stretch.
+    by_size: Option<Ranks>,
+}
+
+impl Before {
+    fn new() -> Self {
+        Self {
+            by_time: [0.0; WINDOW],
+            next: 0,
+            count: 0,
+            by_size: None,
+        }
+    }
+
+    fn push(&mut self, value: f64) {
+        let leaving = std::mem::replace(&mut self.by_time[self.next], value);
+        self.next = if self.next + 1 == WINDOW {
+            0
+        } else {
+            self.next + 1
+        };
+        self.count = (self.count + 1).min(WINDOW);
+        if let Some(ranks) = &mut self.by_size {
+            ranks.replace(leaving, value);
+        }
+    }
+
+    /// By size; `None` until there are enough.
+    fn sorted(&mut self) -> Option<&[f64; WINDOW]> {
+        if self.count < WINDOW {
+            return None;
+        }
+        let ranks = self.by_size.get_or_insert_with(|| Ranks::of(&self.by_time));
+        Some(ranks.sorted())
+    }
+
+    /// Whether no value of a stretch can stand out, whatever the medians are: all of them and the points before are
+    /// nearer to one another than the limit of the smallest.
+    fn is_calm(&self, values: &[f64], marks: &[Mark]) -> bool {
+        let known = &self.by_time[..self.count];
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for value in known {
+            low = if *value < low { *value } else { low };
+            high = if *value > high { *value } else { high };
+        }
+        for (value, mark) in values.iter().zip(marks) {
+            let value = if *mark == Mark::Observed {
+                *value
+            } else {
+                f64::NAN
+            };
+            low = if value < low { value } else { low };
+            high = if value > high { value } else { high };
+        }
+        low > 0.0 && high - low <= THRESHOLD * (QUIET * low)
+    }
+
+    /// Takes in a calm stretch.
+    fn extend(&mut self, values: &[f64], marks: &[Mark]) {
+        self.by_size = None;
+        for (value, mark) in values.iter().zip(marks) {
+            if *mark == Mark::Observed {
+                self.push(*value);
+            }
+        }
+    }
 }
 
 /// What `value` stands out from, if it does.
-fn baseline(window: &Window, value: f64) -> Option<Baseline> {
-    let sorted = window.sorted();
-    if sorted.len() < WINDOW {
-        return None;
-    }
+fn baseline(sorted: &[f64; WINDOW], value: f64) -> Option<Baseline> {
     let median = sorted[WINDOW / 2];
     // The median deviation is no smaller than the nearer quartile's, which shows at once that most values are usual.
     let quartile = (median - sorted[WINDOW / 4]).min(sorted[3 * WINDOW / 4] - median);
     if (value - median).abs() <= THRESHOLD * quartile.max(QUIET * median.abs()) {
         return None;
     }
-    let mut deviations: Vec<f64> = sorted.iter().map(|v| (v - median).abs()).collect();
+    let mut deviations = sorted.map(|v| (v - median).abs());
     let mad = median_of(&mut deviations).unwrap_or(0.0);
     let limit = THRESHOLD * mad.max(QUIET * median.abs());
     ((value - median).abs() > limit).then_some(Baseline { median, limit })

@@ -36,7 +36,7 @@ pub(super) struct Detector<'a> {
     day: usize,
     around: usize,
     longest: usize,
-    /// Newest last; trimmed now and then.
+    /// Newest last.
     recent: Vec<f64>,
     falls: Vec<usize>,
     state: State,
@@ -57,7 +57,7 @@ impl<'a> Detector<'a> {
             day: steps(Duration::from_hours(24)).max(1),
             around: steps(AROUND),
             longest: steps(LONGEST).max(3),
-            recent: Vec::with_capacity(2 * WINDOW),
+            recent: Vec::with_capacity(raw.len()),
             falls: Vec::new(),
             state: State::Up,
         }
@@ -81,9 +81,6 @@ impl<'a> Detector<'a> {
             }
         }
         if !value.is_nan() {
-            if self.recent.len() == 2 * WINDOW {
-                self.recent.drain(..WINDOW);
-            }
             self.recent.push(value);
         }
         false
@@ -93,11 +90,15 @@ impl<'a> Detector<'a> {
     fn fallen(&self, value: f64) -> Option<f64> {
         let recent = &self.recent[self.recent.len().checked_sub(WINDOW)?..];
         // Recent values all lie above a fifth of their median, so a fall to a fiftieth is one to a tenth of the last.
-        if value.is_nan() || value > NOTHING / BUSY * recent[WINDOW - 1] {
+        let last = recent[WINDOW - 1];
+        if value.is_nan() || last <= 0.0 || value > NOTHING / BUSY * last {
+            return None;
+        }
+        if recent.iter().any(|v| *v <= 0.0) {
             return None;
         }
         let usual = median_of(&mut recent.to_vec())?;
-        let busy = usual > 0.0 && recent.iter().all(|v| *v >= BUSY * usual);
+        let busy = recent.iter().all(|v| *v >= BUSY * usual);
         (busy && value <= NOTHING * usual).then_some(usual)
     }
 
