@@ -83,6 +83,14 @@ impl Calendar {
     }
 }
 
+/// The moment of `local` seconds of local time; one that the clock skips is taken as if it had not, of two that it shows
+/// twice one is taken. An unknown time zone counts as UTC.
+pub(crate) fn moment(local: i64, timezone: &str) -> Timestamp {
+    let zone = TimeZone::get(timezone).unwrap_or(TimeZone::UTC);
+    let earlier = local.saturating_sub(i64::from(offset(&zone, local)));
+    Timestamp::from_secs(local.saturating_sub(i64::from(offset(&zone, earlier))))
+}
+
 /// Day of the week from Monday = 0, of local seconds.
 pub(crate) fn weekday(local: i64) -> usize {
     // The epoch began on a Thursday.

@@ -12,8 +12,8 @@ use super::stats::median_of;
 pub(crate) struct View<'a> {
     /// As measured, gaps filled, outages missing: what a level is taken from.
     pub(crate) seen: Cow<'a, [f64]>,
-    /// With isolated outliers replaced: what a typical day is made of.
-    pub(crate) clean: &'a [f64],
+    /// With isolated outliers replaced and what nothing is learned from missing: what a typical day is made of.
+    pub(crate) clean: Cow<'a, [f64]>,
     marks: &'a [Mark],
     /// Local time.
     pub(crate) calendar: Calendar,
@@ -54,7 +54,7 @@ impl<'a> View<'a> {
         let step_secs = history.series.step().as_secs_f64();
         let magnitude = magnitude(&seen);
         Self {
-            clean: history.series.values(),
+            clean: learnable(history),
             marks: &history.marks,
             calendar: Calendar::new(&history.series, ahead, timezone),
             step_secs,
@@ -82,9 +82,14 @@ impl<'a> View<'a> {
         self.steps(1440.0)
     }
 
-    /// Whether the value at `index` was measured and can be scored against.
+    /// Whether the value at `index` was measured and can be learned from and scored against.
     pub(crate) fn measured(&self, index: usize) -> bool {
-        matches!(self.marks.get(index), Some(Mark::Observed | Mark::Outlier))
+        self.marks.get(index).is_some_and(|mark| mark.is_usual())
+    }
+
+    /// Whether there was a value at `index`, be it one that nothing is learned from: a forecast may start there.
+    pub(crate) fn present(&self, index: usize) -> bool {
+        self.marks.get(index).is_some_and(|mark| mark.has_value())
     }
 
     /// The newest value at or before `origin`, looking back a day at most.
@@ -147,6 +152,17 @@ impl<'a> View<'a> {
         }
         (count > 0).then(|| sum / f64::from(count))
     }
+}
+
+/// The cleaned values without those of steps that nothing is learned from.
+fn learnable(history: &Prepared) -> Cow<'_, [f64]> {
+    let mut values = Cow::Borrowed(history.series.values());
+    for (index, mark) in history.marks.iter().enumerate() {
+        if mark.has_value() && !mark.is_usual() {
+            values.to_mut()[index] = f64::NAN;
+        }
+    }
+    values
 }
 
 /// Running sums and counts before each index, leaving out what is missing.

@@ -28,8 +28,17 @@ const QUIET: f64 = 0.01;
 /// Longest run that is still isolated.
 pub(super) const LONGEST_OUTLIER: usize = 2;
 
+/// An isolated step at or below this share of the usual value, or at or above that many times as much, is what a
+/// counter's restart leaves.
+const NOTHING: f64 = 0.02;
+const ABSURD: f64 = 100.0;
+
 /// Steps that are looked at together to see whether they are calm.
-const STRETCH: usize = 32;
+const STRETCH: usize = 16;
+
+/// The median lies between the lowest and the highest of any so many points of the window: of that many, not all can
+/// lie on one side of it.
+const MAJORITY: usize = WINDOW / 2 + 1;
 
 /// What a run is measured against: fixed when the run begins.
 #[derive(Clone, Copy)]
@@ -66,6 +75,17 @@ pub(super) fn replace(values: &mut [f64], marks: &mut [Mark]) -> Vec<Outlier> {
     filter.found
 }
 
+/// What an isolated value is taken for.
+fn kind(original: f64, median: f64) -> Mark {
+    let nothing = original <= NOTHING * median;
+    let absurd = original >= ABSURD * median;
+    if median > 0.0 && (nothing || absurd) {
+        Mark::Reset
+    } else {
+        Mark::Outlier
+    }
+}
+
 struct Filter {
     before: Before,
     /// Where a run began, and what it is measured against.
@@ -84,12 +104,13 @@ impl Filter {
         match self.run {
             Some((start, base)) if (value - base.median).abs() <= base.limit => {
                 for outlier in start..index {
+                    let original = values[outlier];
                     self.found.push(Outlier {
                         index: outlier,
-                        original: values[outlier],
+                        original,
                     });
                     values[outlier] = base.median;
-                    marks[outlier] = Mark::Outlier;
+                    marks[outlier] = kind(original, base.median);
                 }
                 self.run = None;
             }
@@ -149,34 +170,80 @@ impl Before {
         Some(ranks.sorted())
     }
 
-    /// Whether no value of a stretch can stand out, whatever the medians are: all of them and the points before are
-    /// nearer to one another than the limit of the smallest.
+    /// Whether no value of a stretch can stand out, whatever the medians are: all of them and the majority before, which
+    /// tells where a median lies, are nearer to one another than the limit of the smallest.
     fn is_calm(&self, values: &[f64], marks: &[Mark]) -> bool {
-        let known = &self.by_time[..self.count];
-        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for value in known {
-            low = if *value < low { *value } else { low };
-            high = if *value > high { *value } else { high };
+        let mut range = Range::of(&self.newest());
+        if marks.iter().all(|mark| *mark == Mark::Observed) {
+            range = range.with(Range::of(values));
+        } else {
+            for (value, _) in observed(values, marks) {
+                range = range.with(Range::of(&[*value]));
+            }
         }
-        for (value, mark) in values.iter().zip(marks) {
-            let value = if *mark == Mark::Observed {
-                *value
+        range.low > 0.0 && range.high - range.low <= THRESHOLD * (QUIET * range.low)
+    }
+
+    /// The newest points, a majority of the window; before it is full, something among which none stands out.
+    fn newest(&self) -> [f64; MAJORITY] {
+        std::array::from_fn(|back| {
+            let place = self.next + WINDOW - 1 - back;
+            self.by_time[if place < WINDOW {
+                place
             } else {
-                f64::NAN
-            };
-            low = if value < low { value } else { low };
-            high = if value > high { value } else { high };
-        }
-        low > 0.0 && high - low <= THRESHOLD * (QUIET * low)
+                place - WINDOW
+            }]
+        })
     }
 
     /// Takes in a calm stretch.
     fn extend(&mut self, values: &[f64], marks: &[Mark]) {
         self.by_size = None;
-        for (value, mark) in values.iter().zip(marks) {
-            if *mark == Mark::Observed {
-                self.push(*value);
+        observed(values, marks).for_each(|(value, _)| self.push(*value));
+    }
+}
+
+fn observed<'a>(values: &'a [f64], marks: &'a [Mark]) -> impl Iterator<Item = (&'a f64, &'a Mark)> {
+    values
+        .iter()
+        .zip(marks)
+        .filter(|(_, mark)| **mark == Mark::Observed)
+}
+
+/// Lowest and highest of some numbers.
+#[derive(Clone, Copy)]
+struct Range {
+    low: f64,
+    high: f64,
+}
+
+impl Range {
+    /// Four lanes, because each comparison waits for the one before in its lane.
+    fn of(values: &[f64]) -> Self {
+        let mut lanes = [Self {
+            low: f64::INFINITY,
+            high: f64::NEG_INFINITY,
+        }; 4];
+        let (fours, rest) = values.as_chunks::<4>();
+        for four in fours {
+            for (lane, value) in lanes.iter_mut().zip(four) {
+                *lane = lane.and(*value, *value);
             }
+        }
+        for value in rest {
+            lanes[0] = lanes[0].and(*value, *value);
+        }
+        lanes[0].with(lanes[1]).with(lanes[2].with(lanes[3]))
+    }
+
+    fn with(self, other: Self) -> Self {
+        self.and(other.low, other.high)
+    }
+
+    fn and(self, low: f64, high: f64) -> Self {
+        Self {
+            low: if low < self.low { low } else { self.low },
+            high: if high > self.high { high } else { self.high },
         }
     }
 }

@@ -23,9 +23,8 @@ impl Ranks {
     pub(super) fn replace(&mut self, leaving: f64, entering: f64) {
         // Whatever is not below the leaving value moves down by one; so it is gone.
         let mut rest = [f64::INFINITY; WINDOW];
-        for i in 0..WINDOW - 1 {
-            let (own, next) = (self.sorted[i], self.sorted[i + 1]);
-            rest[i] = if own < leaving { own } else { next };
+        for (place, pair) in rest.iter_mut().zip(self.sorted.windows(2)) {
+            *place = if pair[0] < leaving { pair[0] } else { pair[1] };
         }
         // Each place then holds its own value, the entering one or its lower neighbour's, whichever keeps the order:
         // the smaller of its own and the larger of the other two.

@@ -21,12 +21,11 @@ fn by_definition(values: &mut [f64], marks: &mut [Mark]) -> Vec<Outlier> {
                         original: values[outlier],
                     });
                     values[outlier] = base.median;
-                    marks[outlier] = Mark::Outlier;
+                    marks[outlier] = kind(found[found.len() - 1].original, base.median);
                 }
                 run = None;
             }
             Some((start, _)) if index - start >= LONGEST_OUTLIER => run = None,
-            Some(_) => {}
             None if before.len() >= WINDOW => {
                 let mut sorted = before[before.len() - WINDOW..].to_vec();
                 sorted.sort_by(f64::total_cmp);
@@ -38,7 +37,7 @@ fn by_definition(values: &mut [f64], marks: &mut [Mark]) -> Vec<Outlier> {
                     run = Some((index, Baseline { median, limit }));
                 }
             }
-            None => {}
+            Some(_) | None => {}
         }
         before.push(value);
     }
