@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::fitting::fit;
-pub use self::preprocess::{Prepared, prepare};
+pub use self::fitting::{fit, fit_with};
+pub use self::preprocess::{Prepared, prepare, prepare_with};
 
 use crate::domain::{Fit, Forecast, HumanDuration, Quantile};
 

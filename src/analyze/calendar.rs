@@ -7,8 +7,8 @@ use crate::domain::{Series, Timestamp};
 /// Seconds of a day.
 pub(crate) const DAY: i64 = 86_400;
 
-/// Offsets from UTC change on quarter hours.
-const BLOCK: i64 = 900;
+/// A table holds no more changes of the clock than this: they are two a year.
+const MOST_CHANGES: usize = 64;
 
 /// The local time of the steps of a series, and of those after it.
 #[derive(Clone, Debug)]
@@ -16,9 +16,11 @@ pub(crate) struct Calendar {
     zone: TimeZone,
     start_ms: i64,
     step_ms: i64,
-    first_block: i64,
-    /// Seconds east of UTC, one for each block.
-    offsets: Vec<i32>,
+    /// The moments in seconds from which on an offset from UTC (seconds east) holds, rising; the first one lies at or
+    /// before the series.
+    offsets: Vec<(i64, i32)>,
+    /// The first moment that the table says nothing about.
+    until: i64,
     /// Whether the clock is never moved within the table.
     steady: bool,
 }
@@ -27,24 +29,16 @@ impl Calendar {
     /// For `series` and the `ahead` steps after it. An unknown time zone counts as UTC.
     pub(crate) fn new(series: &Series, ahead: usize, timezone: &str) -> Self {
         let zone = TimeZone::get(timezone).unwrap_or(TimeZone::UTC);
-        let first_block = series.start().as_secs().div_euclid(BLOCK);
-        let last_block = series
-            .time_of(series.len() + ahead)
-            .as_secs()
-            .div_euclid(BLOCK);
-        // A series of decades would need no table: it is looked up block by block.
-        let blocks = (last_block - first_block + 1).clamp(0, 100_000);
-        let offsets: Vec<i32> = (first_block..first_block + blocks)
-            .map(|block| offset(&zone, block * BLOCK))
-            .collect();
-        let steady = offsets.windows(2).all(|pair| pair[0] == pair[1]);
+        let first = series.start().as_secs();
+        let last = series.time_of(series.len() + ahead).as_secs();
+        let (offsets, until) = offsets(&zone, first, last.saturating_add(1));
         Self {
             zone,
             start_ms: series.start().as_millis(),
             step_ms: i64::try_from(series.step().as_millis()).unwrap_or(i64::MAX),
-            first_block,
+            steady: offsets.len() == 1,
             offsets,
-            steady,
+            until,
         }
     }
 
@@ -82,11 +76,24 @@ impl Calendar {
     }
 
     fn offset_at(&self, secs: i64) -> i32 {
-        usize::try_from(secs.div_euclid(BLOCK) - self.first_block)
-            .ok()
-            .and_then(|block| self.offsets.get(block).copied())
-            .unwrap_or_else(|| offset(&self.zone, secs))
+        let (first, offset_then) = self.offsets[0];
+        if secs < first || secs >= self.until {
+            return offset(&self.zone, secs);
+        }
+        if self.steady {
+            return offset_then;
+        }
+        let after = self.offsets.partition_point(|(from, _)| *from <= secs);
+        self.offsets[after.saturating_sub(1)].1
     }
+}
+
+/// The moment of `local` seconds of local time; one that the clock skips is taken as if it had not, of two that it shows
+/// twice one is taken. An unknown time zone counts as UTC.
+pub(crate) fn moment(local: i64, timezone: &str) -> Timestamp {
+    let zone = TimeZone::get(timezone).unwrap_or(TimeZone::UTC);
+    let earlier = local.saturating_sub(i64::from(offset(&zone, local)));
+    Timestamp::from_secs(local.saturating_sub(i64::from(offset(&zone, earlier))))
 }
 
 /// Day of the week from Monday = 0, of local seconds.
@@ -103,6 +110,31 @@ pub(crate) fn second_of_day(local: i64) -> i64 {
 /// Saturday or Sunday.
 pub(crate) fn is_weekend(local: i64) -> bool {
     weekday(local) >= 5
+}
+
+/// The offsets that hold from `first` until before `until`, and until when the list is right: it ends early when the
+/// zone changes its clock absurdly often.
+fn offsets(zone: &TimeZone, first: i64, until: i64) -> (Vec<(i64, i32)>, i64) {
+    let mut found = vec![(first, offset(zone, first))];
+    let Ok(start) = jiff::Timestamp::from_second(Timestamp::from_secs(first).as_secs()) else {
+        return (found, first);
+    };
+    for change in zone.following(start) {
+        let at = change.timestamp().as_second();
+        if at >= until {
+            break;
+        }
+        if found.len() == MOST_CHANGES {
+            return (found, at);
+        }
+        if found
+            .last()
+            .is_some_and(|(_, before)| *before != change.offset().seconds())
+        {
+            found.push((at, change.offset().seconds()));
+        }
+    }
+    (found, until)
 }
 
 fn offset(zone: &TimeZone, secs: i64) -> i32 {

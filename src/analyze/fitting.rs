@@ -5,10 +5,12 @@
 //! the weights of the mix. In the end they learn once more from all of it. Origins are sparse, so that two weeks of
 //! minutes take milliseconds.
 
+mod asked;
 mod kind;
 mod mix;
 mod trials;
 
+pub use asked::fit_with;
 pub(crate) use mix::blend;
 
 use super::bands;
@@ -57,10 +59,11 @@ pub fn fit(history: &Prepared, horizon_steps: usize, timezone: &str, now: Timest
             profile: profile.as_ref(),
             knots: &knots,
         };
-        trials.run(&look, cut);
+        trials.run(&look, cut, MEMBERS);
     }
     let weights = mix::weigh(&mut trials);
-    let (bands, scores) = judge(&trials, &knots, view.step_secs);
+    let names = MEMBERS.iter().map(|member| member.name()).chain([MIX]);
+    let (bands, scores) = judge(&trials, &knots, view.step_secs, names);
 
     let profile = profile_until(view.len());
     let look = Look {
@@ -160,8 +163,12 @@ fn spacing(steps: usize, most: usize) -> usize {
 }
 
 /// Bands and scores of every model that could forecast, best first.
-fn judge(trials: &Trials, knots: &[u32], step_secs: f64) -> (Vec<BandSet>, Vec<ModelScore>) {
-    let names = MEMBERS.iter().map(|member| member.name()).chain([MIX]);
+fn judge(
+    trials: &Trials,
+    knots: &[u32],
+    step_secs: f64,
+    names: impl Iterator<Item = &'static str>,
+) -> (Vec<BandSet>, Vec<ModelScore>) {
     let mut bands: Vec<BandSet> = Vec::new();
     let mut losses: Vec<(&str, f64, u32)> = Vec::new();
     for (model, name) in names.enumerate() {
@@ -192,12 +199,14 @@ fn judge(trials: &Trials, knots: &[u32], step_secs: f64) -> (Vec<BandSet>, Vec<M
             origins,
         })
         .collect();
-    let rank = |score: &ModelScore| {
-        let handicap = if *score.model == *MIX { MIX_BONUS } else { 1.0 };
-        handicap * score.relative_loss
-    };
     scores.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
     (bands, scores)
+}
+
+/// What scores are sorted by.
+fn rank(score: &ModelScore) -> f32 {
+    let handicap = if *score.model == *MIX { MIX_BONUS } else { 1.0 };
+    handicap * score.relative_loss
 }
 
 /// The recency-weighted mean pinball loss at the planner's levels over the lead times.

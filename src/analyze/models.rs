@@ -3,11 +3,15 @@
 //! # Adding a model
 //! A model that learns from one workload's own history is one file here: implement `Member` and add it to
 //! `MEMBERS`. It is then fitted, scored out of sample, given bands, weighed in the mix, and found by its name.
+//! One that takes too long to fit for that goes into `ON_REQUEST` instead: it is fitted where it is asked for by name.
 //! A model of another kind (a network shared by all workloads) implements [`Forecaster`] itself.
 
+mod bins;
 mod built_in;
+mod ets;
 mod holt_winters;
 mod linear;
+mod mstl;
 mod naive;
 pub mod onnx;
 pub mod prophet;
@@ -46,8 +50,9 @@ pub(crate) const MEMBERS: &[&dyn Member] = &[
     &prophet::Prophet,
 ];
 
-/// Names that are known, but whose model is not in this version.
-const PLANNED: [&str; 1] = ["mstl"];
+/// Models that learn from one workload's own history and are too dear to be tried on all: fitted where they are asked
+/// for by name, and no part of the mix.
+pub(crate) const ON_REQUEST: &[&dyn Member] = &[&ets::Ets, &mstl::Mstl];
 
 /// Names that stand for the network of the same name.
 const NETWORKS: [&str; 4] = ["gru", "lstm", "mlp", HYBRID];
@@ -104,7 +109,7 @@ impl Registry {
 
     /// The names that [`Registry::get`] knows: `auto`, the built-in models, and `onnx:NAME` for each network found.
     pub fn names(&self) -> Vec<String> {
-        let built_in = MEMBERS.iter().map(|member| member.name());
+        let built_in = MEMBERS.iter().chain(ON_REQUEST).map(|member| member.name());
         let networks = self.networks.names();
         ["auto", MIX]
             .into_iter()
@@ -140,12 +145,6 @@ impl Registry {
         }
         if NETWORKS.contains(&name) {
             return self.networks.load(name);
-        }
-        if PLANNED.contains(&name) {
-            return Err(ModelError(format!(
-                "model `{name}` is not part of this version; there is {}",
-                self.listed()
-            )));
         }
         Err(ModelError(format!(
             "there is no model `{name}`; there is {}",

@@ -6,13 +6,19 @@
 //! to: preparing a longer history changes none of the earlier steps but the last [`CONFIRM_STEPS`].
 //! [`Prepared::seen`] gives the values without that replacement, strictly causal; the models take their level there.
 
+mod anomaly;
 mod hampel;
 mod outage;
 #[cfg(test)]
 mod tests;
+mod window;
 
+use std::borrow::Cow;
 use std::ops::Range;
+use std::time::Duration;
 
+pub use self::anomaly::{Anomalies, Anomaly, AnomalyKind};
+pub use self::window::Window;
 use crate::domain::{Events, Series, Timestamp};
 
 /// So many later steps can still turn a value into an outlier.
@@ -37,10 +43,29 @@ pub enum Mark {
     Filled,
     /// Measured, but an isolated outlier; replaced.
     Outlier,
+    /// Measured, but a step as a counter's restart leaves it (next to nothing, below 0, or absurdly much); replaced.
+    Reset,
     /// Measured, but the workload was down; made missing.
     Outage,
     /// Not measured.
     Missing,
+    /// Measured, a burst right after an outage: clients that try again. Kept, but nothing is learned from it.
+    Storm,
+    /// Measured within a [`Window`] that the user has marked. Kept, but nothing is learned from it.
+    Excluded,
+}
+
+impl Mark {
+    /// Whether there was a value; what was replaced counts, an outage does not.
+    pub fn has_value(self) -> bool {
+        self.is_usual() || matches!(self, Self::Storm | Self::Excluded)
+    }
+
+    /// Whether the value that was measured says what the workload usually does: only such steps are learned from and
+    /// scored.
+    pub fn is_usual(self) -> bool {
+        matches!(self, Self::Observed | Self::Outlier | Self::Reset)
+    }
 }
 
 /// An isolated outlier.
@@ -80,32 +105,29 @@ pub struct Prepared {
 
 /// Prepares raw history. Infinite values count as missing.
 pub fn prepare(raw: &Series) -> Prepared {
-    let raw_values: Vec<f64> = raw.values().iter().map(|v| tame(*v)).collect();
-    let mut detector = outage::Detector::new(&raw_values, raw.step());
-    let mut values = Vec::with_capacity(raw_values.len());
-    let mut marks = Vec::with_capacity(raw_values.len());
-    let mut held: Option<f64> = None;
-    let mut gap = 0;
-    for (index, value) in raw_values.iter().copied().enumerate() {
-        let down = detector.is_down(index);
-        let (prepared, mark) = if down && !value.is_nan() {
-            (f64::NAN, Mark::Outage)
-        } else if !value.is_nan() {
-            (value, Mark::Observed)
-        } else if let Some(last) = held.filter(|_| !down && gap < LONGEST_FILL) {
-            (last, Mark::Filled)
-        } else {
-            (f64::NAN, Mark::Missing)
-        };
-        match mark {
-            Mark::Observed => (held, gap) = (Some(value), 0),
-            // After an outage there is nothing to hold: the value before it speaks of another time.
-            Mark::Outage => held = None,
-            _ => gap += 1,
-        }
-        values.push(prepared);
-        marks.push(mark);
+    prepare_with(raw, &[])
+}
+
+/// Prepares raw history of which the user has marked some windows: what was measured there stays, for it is the load
+/// that has to be served, but nothing is learned from it.
+pub fn prepare_with(raw: &Series, windows: &[Window]) -> Prepared {
+    // Room for weeks of values is not asked for lightly: at each refresh it costs more than a look at all of them.
+    let tamed = if raw.values().iter().all(|v| is_tame(*v)) {
+        Cow::Borrowed(raw.values())
+    } else {
+        Cow::Owned(raw.values().iter().map(|v| tame(*v)).collect())
+    };
+    let mut cleaner = Cleaner::new(&tamed, raw.step());
+    for (from, until) in window::ranges(windows, raw) {
+        cleaner.run(from);
+        cleaner.exclude(until);
     }
+    cleaner.run(tamed.len());
+    let Cleaner {
+        mut values,
+        mut marks,
+        ..
+    } = cleaner;
     let outliers = hampel::replace(&mut values, &mut marks);
     let (outages, outage_at_end) = outages(raw, &marks);
     Prepared {
@@ -118,14 +140,115 @@ pub fn prepare(raw: &Series) -> Prepared {
     }
 }
 
+/// What goes on at a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Usual,
+    Down,
+    Storm,
+    Excluded,
+}
+
+/// Decides about one step after the other, from it and those before it.
+struct Cleaner<'a> {
+    raw: &'a [f64],
+    detector: outage::Detector<'a>,
+    values: Vec<f64>,
+    marks: Vec<Mark>,
+    /// The last value that a gap may be filled with.
+    held: Option<f64>,
+    /// Steps since the last value.
+    gap: usize,
+}
+
+impl<'a> Cleaner<'a> {
+    fn new(raw: &'a [f64], step: Duration) -> Self {
+        Self {
+            raw,
+            detector: outage::Detector::new(raw, step),
+            values: Vec::with_capacity(raw.len()),
+            marks: Vec::with_capacity(raw.len()),
+            held: None,
+            gap: 0,
+        }
+    }
+
+    /// Goes on until before step `end`.
+    fn run(&mut self, end: usize) {
+        while self.values.len() < end {
+            let from = self.values.len();
+            let until = self.detector.plain_until(from, end);
+            if until > from {
+                self.take(from, until);
+            } else {
+                self.step(from);
+            }
+        }
+    }
+
+    /// Takes steps as they are: nothing happens in them.
+    fn take(&mut self, from: usize, until: usize) {
+        self.detector.pass(from, until);
+        self.values.extend_from_slice(&self.raw[from..until]);
+        self.marks.resize(until, Mark::Observed);
+        (self.held, self.gap) = (Some(self.raw[until - 1]), 0);
+    }
+
+    /// Goes on until before step `end`, all of which the user has marked. The detector sees none of it: the end of a
+    /// load test is no outage.
+    fn exclude(&mut self, end: usize) {
+        self.detector.forget_state();
+        for index in self.values.len()..end {
+            self.decide(index, State::Excluded);
+        }
+    }
+
+    fn step(&mut self, index: usize) {
+        let state = self.detector.state_at(index);
+        self.decide(index, state);
+    }
+
+    fn decide(&mut self, index: usize, state: State) {
+        let value = self.raw[index];
+        let down = state == State::Down;
+        let (prepared, mark) = if down && !value.is_nan() {
+            (f64::NAN, Mark::Outage)
+        } else if !value.is_nan() {
+            let mark = match state {
+                State::Storm => Mark::Storm,
+                State::Excluded => Mark::Excluded,
+                _ => Mark::Observed,
+            };
+            (value, mark)
+        } else if let Some(last) = self.held.filter(|_| !down && self.gap < LONGEST_FILL) {
+            (last, Mark::Filled)
+        } else {
+            (f64::NAN, Mark::Missing)
+        };
+        match mark {
+            mark if mark.has_value() => (self.held, self.gap) = (Some(value), 0),
+            // After an outage there is nothing to hold: the value before it speaks of another time.
+            Mark::Outage => self.held = None,
+            _ => self.gap += 1,
+        }
+        self.values.push(prepared);
+        self.marks.push(mark);
+    }
+}
+
 // === impl Prepared ===
 
 impl Prepared {
+    /// What was unusual, oldest first.
+    pub fn anomalies(&self) -> Vec<Anomaly> {
+        anomaly::list(self)
+    }
+
     /// The values with the outliers put back: strictly causal.
-    pub fn seen(&self) -> Vec<f64> {
-        let mut values = self.series.values().to_vec();
+    pub fn seen(&self) -> Cow<'_, [f64]> {
+        let mut values = Cow::Borrowed(self.series.values());
         for outlier in &self.outliers {
-            values[outlier.index] = outlier.original;
+            values.to_mut()[outlier.index] = outlier.original;
         }
         values
     }
@@ -144,6 +267,11 @@ impl Prepared {
     }
 }
 
+/// Whether models can bear the value as it is.
+fn is_tame(value: f64) -> bool {
+    (SMALLEST..=LARGEST).contains(&value.abs()) || value.to_bits() == 0 || value.is_nan()
+}
+
 /// The value as models can bear it: a number of sane size, or missing.
 fn tame(value: f64) -> f64 {
     if !value.is_finite() {
@@ -160,6 +288,9 @@ fn outages(raw: &Series, marks: &[Mark]) -> (Vec<Outage>, Option<Timestamp>) {
     let gone = |mark: &Mark| matches!(mark, Mark::Outage | Mark::Missing | Mark::Filled);
     let first = marks.iter().position(|m| !gone(m)).unwrap_or(marks.len());
     let mut found = Vec::new();
+    if !marks[first..].iter().any(gone) {
+        return (found, None);
+    }
     let mut at_end = None;
     for stretch in stretches(marks, first, gone) {
         let marks_there = &marks[stretch.clone()];

@@ -1,45 +1,5 @@
 //! Small robust statistics.
 
-/// The last few values, kept in order of time and of size.
-#[derive(Clone, Debug)]
-pub(crate) struct Window {
-    capacity: usize,
-    oldest: usize,
-    by_time: Vec<f64>,
-    by_size: Vec<f64>,
-}
-
-impl Window {
-    /// An empty window that keeps `capacity` values, at least one.
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            capacity: capacity.max(1),
-            oldest: 0,
-            by_time: Vec::with_capacity(capacity),
-            by_size: Vec::with_capacity(capacity + 1),
-        }
-    }
-
-    /// Adds a value, which must be a number; the oldest one leaves when the window is full.
-    pub(crate) fn push(&mut self, value: f64) {
-        if self.by_time.len() < self.capacity {
-            self.by_time.push(value);
-        } else {
-            let leaving = std::mem::replace(&mut self.by_time[self.oldest], value);
-            self.oldest = (self.oldest + 1) % self.capacity;
-            let place = self.by_size.partition_point(|v| *v < leaving);
-            self.by_size.remove(place);
-        }
-        let place = self.by_size.partition_point(|v| *v < value);
-        self.by_size.insert(place, value);
-    }
-
-    /// The values by size.
-    pub(crate) fn sorted(&self) -> &[f64] {
-        &self.by_size
-    }
-}
-
 /// The median (the upper one of two); reorders `values`, which must be numbers.
 pub(crate) fn median_of(values: &mut [f64]) -> Option<f64> {
     if values.is_empty() {

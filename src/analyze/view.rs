@@ -1,5 +1,7 @@
 //! A history as models look at it: any step may be the origin, and only what lies at or before the origin counts.
 
+use std::borrow::Cow;
+
 use super::Prepared;
 use super::calendar::Calendar;
 use super::preprocess::Mark;
@@ -10,9 +12,9 @@ use crate::domain::EventTimes;
 #[derive(Debug)]
 pub(crate) struct View<'a> {
     /// As measured, gaps filled, outages missing: what a level is taken from.
-    pub(crate) seen: Vec<f64>,
-    /// With isolated outliers replaced: what a typical day is made of.
-    pub(crate) clean: &'a [f64],
+    pub(crate) seen: Cow<'a, [f64]>,
+    /// With isolated outliers replaced and what nothing is learned from missing: what a typical day is made of.
+    pub(crate) clean: Cow<'a, [f64]>,
     marks: &'a [Mark],
     /// Local time.
     pub(crate) calendar: Calendar,
@@ -22,41 +24,52 @@ pub(crate) struct View<'a> {
     pub(crate) step_secs: f64,
     /// Median size of the values: the metric's order of magnitude; above 0 unless all is 0.
     pub(crate) magnitude: f64,
-    /// Sums and counts of the values before each step.
-    sums: Vec<(f64, u32)>,
-    /// Sums and counts of the absolute changes over five minutes.
-    changes: Vec<(f64, u32)>,
+    /// Values beyond it are cut when means are taken.
+    cap: f64,
+    /// Sums for means at many origins; without them each mean adds up its own values.
+    tables: Option<Tables>,
     /// Steps of five minutes; at least one.
     pub(crate) five: usize,
 }
 
+/// Sums and counts before each step.
+#[derive(Debug)]
+struct Tables {
+    values: Vec<(f64, u32)>,
+    /// Of the absolute changes over five minutes.
+    changes: Vec<(f64, u32)>,
+}
+
 impl<'a> View<'a> {
-    /// Looks at `history`, and at local time until `ahead` steps after it.
+    /// Looks at `history` from many origins, and at local time until `ahead` steps after it.
     pub(crate) fn new(history: &'a Prepared, ahead: usize, timezone: &str) -> Self {
+        let mut view = Self::from_few(history, ahead, timezone);
+        view.tables = Some(Tables {
+            values: running((0..view.len()).map(|index| view.capped(index))),
+            changes: running((0..view.len()).map(|index| view.change(index))),
+        });
+        view
+    }
+
+    /// Looks at `history` from one origin or a few: no sums are made in advance, which would cost more than a forecast.
+    pub(crate) fn from_few(history: &'a Prepared, ahead: usize, timezone: &str) -> Self {
         let seen = history.seen();
         let step_secs = history.series.step().as_secs_f64();
         let magnitude = magnitude(&seen);
-        // Sums over a window are differences of running sums; one absurd value must not eat the digits of all others.
-        let cap = 1000.0 * magnitude;
-        let five = ((300.0 / step_secs).round() as usize).max(1);
-        let sums = running(seen.iter().map(|v| v.clamp(-cap, cap)));
         let calendar = Calendar::new(&history.series, ahead, timezone);
         let events = &history.events;
         let events = events.times(calendar.local(0), calendar.local(seen.len() + ahead + 1));
-        let changes = running((0..seen.len()).map(|i| {
-            let before = i.checked_sub(five).map_or(f64::NAN, |b| seen[b]);
-            (seen[i].clamp(-cap, cap) - before.clamp(-cap, cap)).abs()
-        }));
         Self {
-            clean: history.series.values(),
+            clean: learnable(history),
             marks: &history.marks,
             calendar,
             events,
             step_secs,
             magnitude,
-            sums,
-            changes,
-            five,
+            // Sums over a window are differences of running sums; one absurd value must not eat the digits of all others.
+            cap: 1000.0 * magnitude,
+            tables: None,
+            five: ((300.0 / step_secs).round() as usize).max(1),
             seen,
         }
     }
@@ -76,9 +89,14 @@ impl<'a> View<'a> {
         self.steps(1440.0)
     }
 
-    /// Whether the value at `index` was measured and can be scored against.
+    /// Whether the value at `index` was measured and can be learned from and scored against.
     pub(crate) fn measured(&self, index: usize) -> bool {
-        matches!(self.marks.get(index), Some(Mark::Observed | Mark::Outlier))
+        self.marks.get(index).is_some_and(|mark| mark.is_usual())
+    }
+
+    /// Whether there was a value at `index`, be it one that nothing is learned from: a forecast may start there.
+    pub(crate) fn present(&self, index: usize) -> bool {
+        self.marks.get(index).is_some_and(|mark| mark.has_value())
     }
 
     /// The newest value at or before `origin`, looking back a day at most.
@@ -95,7 +113,10 @@ impl<'a> View<'a> {
 
     /// The mean of the values among the `len` steps that end with `end`.
     pub(crate) fn mean(&self, end: usize, len: usize) -> Option<f64> {
-        window_mean(&self.sums, end, len)
+        match &self.tables {
+            Some(tables) => window_mean(&tables.values, end, len),
+            None => self.mean_of(end, len, Self::capped),
+        }
     }
 
     /// The local level at `origin`: the mean of five minutes, or the newest value.
@@ -105,8 +126,50 @@ impl<'a> View<'a> {
 
     /// The local restlessness at `origin`: the mean change over five minutes within the last hour.
     pub(crate) fn spread(&self, origin: usize) -> Option<f64> {
-        window_mean(&self.changes, origin, self.steps(60.0).max(4))
+        let len = self.steps(60.0).max(4);
+        match &self.tables {
+            Some(tables) => window_mean(&tables.changes, origin, len),
+            None => self.mean_of(origin, len, Self::change),
+        }
     }
+
+    fn capped(&self, index: usize) -> f64 {
+        self.seen[index].clamp(-self.cap, self.cap)
+    }
+
+    /// The absolute change over the five minutes before.
+    fn change(&self, index: usize) -> f64 {
+        let before = index
+            .checked_sub(self.five)
+            .map_or(f64::NAN, |before| self.capped(before));
+        (self.capped(index) - before).abs()
+    }
+
+    fn mean_of(&self, end: usize, len: usize, of: impl Fn(&Self, usize) -> f64) -> Option<f64> {
+        if end >= self.len() {
+            return None;
+        }
+        let (mut sum, mut count) = (0.0, 0_u32);
+        for index in (end + 1).saturating_sub(len)..=end {
+            let value = of(self, index);
+            if !value.is_nan() {
+                sum += value;
+                count += 1;
+            }
+        }
+        (count > 0).then(|| sum / f64::from(count))
+    }
+}
+
+/// The cleaned values without those of steps that nothing is learned from.
+fn learnable(history: &Prepared) -> Cow<'_, [f64]> {
+    let mut values = Cow::Borrowed(history.series.values());
+    for (index, mark) in history.marks.iter().enumerate() {
+        if mark.has_value() && !mark.is_usual() {
+            values.to_mut()[index] = f64::NAN;
+        }
+    }
+    values
 }
 
 /// Running sums and counts before each index, leaving out what is missing.
@@ -137,5 +200,44 @@ fn magnitude(seen: &[f64]) -> f64 {
     match median_of(&mut some) {
         Some(median) if median > 0.0 => median,
         _ => median_of(&mut sizes.filter(|v| *v > 0.0).collect::<Vec<_>>()).unwrap_or(0.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::analyze::prepare;
+    use crate::domain::{Series, Timestamp};
+
+    proptest! {
+        #[test]
+        fn a_view_from_few_origins_sees_what_one_from_many_sees(
+            values in prop::collection::vec(
+                prop_oneof![8 => 0.0..100.0_f64, 1 => Just(f64::NAN), 1 => 1e3..1e9_f64],
+                1..300,
+            ),
+            step in prop_oneof![Just(60_u64), Just(300), Just(3600)],
+        ) {
+            let series = Series::new(Timestamp::from_secs(0), Duration::from_secs(step), values);
+            let prepared = prepare(&series);
+            let (many, few) = (View::new(&prepared, 5, "UTC"), View::from_few(&prepared, 5, "UTC"));
+            let scale = 1e-9 * many.cap.max(1.0);
+            for end in 0..series.len() + 2 {
+                let pairs = [
+                    (many.mean(end, 7), few.mean(end, 7)),
+                    (many.level(end), few.level(end)),
+                    (many.spread(end), few.spread(end)),
+                ];
+                for (one, two) in pairs {
+                    prop_assert_eq!(one.is_some(), two.is_some());
+                    let apart = one.zip(two).map_or(0.0, |(one, two)| (one - two).abs());
+                    prop_assert!(apart <= scale, "{} at {}", apart, end);
+                }
+            }
+        }
     }
 }

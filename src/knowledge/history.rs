@@ -292,10 +292,10 @@ impl History {
             .blocks
             .partition_point(|block| block.number < first_number);
         for block in self.blocks.range(begin..) {
-            for (index, value) in (block.first_index()..).zip(block.values()) {
-                if (from..=until).contains(&index) {
-                    values[(index - from) as usize] = value;
-                }
+            let offset = block.offset_from(from);
+            let place = usize::try_from(block.first_index().saturating_sub(from)).unwrap_or(0);
+            if let Some(out) = values.get_mut(place..) {
+                block.copy_into(offset, out);
             }
         }
         Series::new(self.time_of(from), self.step(), values)

@@ -1,7 +1,7 @@
 //! Rolling-origin trials: each model forecasts from many origins after each cut, having learned before it only.
 
 use crate::analyze::bands::{self, Errors};
-use crate::analyze::models::{Look, MEMBERS};
+use crate::analyze::models::{Look, Member};
 use crate::analyze::view::View;
 
 /// Origins over all cuts.
@@ -88,10 +88,10 @@ impl Trials {
         }
     }
 
-    /// Lets every model learn before the cut and forecast after it.
-    pub(super) fn run(&mut self, look: &Look<'_>, cut: &Cut) {
+    /// Lets every one of `members` learn before the cut and forecast after it.
+    pub(super) fn run(&mut self, look: &Look<'_>, cut: &Cut, members: &[&dyn Member]) {
         let view = look.view;
-        let learned: Vec<Option<Vec<f32>>> = MEMBERS
+        let learned: Vec<Option<Vec<f32>>> = members
             .iter()
             .map(|member| member.learn(look, cut.at))
             .collect();
@@ -112,7 +112,7 @@ impl Trials {
             if actual.iter().all(|v| v.is_nan()) {
                 continue;
             }
-            let points = MEMBERS.iter().zip(&learned).map(|(member, learned)| {
+            let points = members.iter().zip(&learned).map(|(member, learned)| {
                 learned
                     .as_ref()
                     .and_then(|learned| member.points(look, learned, origin))

@@ -3,7 +3,7 @@
 use super::super::bands::{self, by_default};
 use super::super::fitting;
 use super::seasonal_naive::trust;
-use super::{Look, MEMBERS, MIX, Member, NAIVE};
+use super::{Look, MEMBERS, MIX, Member, NAIVE, ON_REQUEST};
 use crate::analyze::stats::interpolate;
 use crate::analyze::view::View;
 use crate::analyze::{ForecastInput, Forecaster, ModelError};
@@ -33,7 +33,8 @@ impl BuiltIn {
         if name == MIX {
             return Some(Self { member: None });
         }
-        let member = MEMBERS.iter().find(|member| member.name() == name)?;
+        let mut known = MEMBERS.iter().chain(ON_REQUEST);
+        let member = known.find(|member| member.name() == name)?;
         Some(Self {
             member: Some(*member),
         })
@@ -49,7 +50,7 @@ impl BuiltIn {
     /// The forecast of one workload.
     pub(super) fn one(self, input: &ForecastInput) -> Result<Forecast, ModelError> {
         let history = &input.history.series;
-        let view = View::new(&input.history, input.horizon_steps, &input.timezone);
+        let view = View::from_few(&input.history, input.horizon_steps, &input.timezone);
         let start = start(&view)
             .ok_or_else(|| ModelError("the history holds no value to start from".to_owned()))?;
         let fit = input.fit.as_deref();
@@ -172,7 +173,7 @@ fn points_of_mix(look: &Look<'_>, fit: &Fit, origin: usize) -> Option<Vec<f64>> 
 
 /// The newest measured value and how old it is.
 fn start(view: &View<'_>) -> Option<Start> {
-    let origin = (0..view.len()).rev().find(|index| view.measured(*index))?;
+    let origin = (0..view.len()).rev().find(|index| view.present(*index))?;
     Some(Start {
         origin,
         age: view.len() - 1 - origin,

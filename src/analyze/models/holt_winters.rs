@@ -5,8 +5,8 @@
 //! What is learned is the state at the end of the history that was fitted; from there the newer bins are smoothed in.
 //! The season is one of elapsed time, so a change to or from daylight saving costs it a day or two.
 
+use super::bins::Bins;
 use super::{Look, Member};
-use crate::analyze::view::View;
 
 const DAMPING: f64 = 0.98;
 const ALPHAS: [f64; 4] = [0.25, 0.5, 0.75, 0.95];
@@ -19,18 +19,6 @@ const AHEAD: [usize; 2] = [2, 4];
 /// Holt-Winters.
 #[derive(Debug)]
 pub(super) struct HoltWinters;
-
-/// Bins of about five minutes on the epoch's grid.
-struct Bins {
-    /// Steps per bin.
-    width: usize,
-    /// Bins per day.
-    season: usize,
-    /// Step at which the first whole bin begins.
-    first: usize,
-    /// Number of the first whole bin since the epoch.
-    number: i64,
-}
 
 #[derive(Clone, Debug)]
 struct State {
@@ -73,7 +61,7 @@ impl Member for HoltWinters {
             }
         }
         let (_, state) = best?;
-        let next = bins.number + signed(values.len());
+        let next = bins.number_of(values.len());
         let head = [
             state.alpha,
             state.beta,
@@ -105,58 +93,19 @@ impl Member for HoltWinters {
             trend: f64::from(*trend),
             season: season.iter().map(|v| f64::from(*v)).collect(),
         };
-        let from = usize::try_from(*next as i64 - bins.number).unwrap_or(0);
+        let from = bins.place_of(*next as i64);
         let newer = bins.values(view, from, origin + 1);
         for (bin, value) in newer.iter().enumerate() {
             state.update(bins.phase(from + bin), *value);
         }
         let done = from + newer.len();
         let points = look.knots.iter().map(|knot| {
-            // Bins after the last whole one, counted from middle to middle.
-            let middle = bins.first as f64 + bins.width as f64 * (done as f64 - 0.5) - 0.5;
-            let ahead = ((origin + *knot as usize) as f64 - middle) / bins.width as f64;
-            let below = ahead.max(0.0).floor() as usize;
-            let share = (ahead - below as f64).clamp(0.0, 1.0);
-            let at = |bins_ahead: usize| {
-                let phase = bins.phase((done + bins_ahead + bins.season).saturating_sub(1));
-                state.ahead(bins_ahead, phase)
-            };
-            at(below) + share * (at(below + 1) - at(below))
+            bins.between(done, origin + *knot as usize, |ahead| {
+                let phase = bins.phase((done + ahead + bins.season).saturating_sub(1));
+                state.ahead(ahead, phase)
+            })
         });
         Some(points.collect())
-    }
-}
-
-// === impl Bins ===
-
-impl Bins {
-    fn new(view: &View<'_>) -> Option<Self> {
-        let width = view.five;
-        let season = view.day() / width;
-        if !(4..=1440).contains(&season) {
-            return None;
-        }
-        let steps = (view.calendar.start_secs() as f64 / view.step_secs).round() as i64;
-        let number = -(-steps).div_euclid(signed(width));
-        Some(Self {
-            width,
-            season,
-            first: usize::try_from(number * signed(width) - steps).ok()?,
-            number,
-        })
-    }
-
-    /// Means of the whole bins from number `from` on that end before step `until`.
-    fn values(&self, view: &View<'_>, from: usize, until: usize) -> Vec<f64> {
-        let bins = (until.min(view.len()).saturating_sub(self.first)) / self.width;
-        (from..bins)
-            .map(|bin| self.first + (bin + 1) * self.width)
-            .map(|end| view.mean(end - 1, self.width).unwrap_or(f64::NAN))
-            .collect()
-    }
-
-    fn phase(&self, bin: usize) -> usize {
-        (self.number + signed(bin)).rem_euclid(signed(self.season)) as usize
     }
 }
 
@@ -227,9 +176,4 @@ impl State {
             loss / f64::from(count)
         }
     }
-}
-
-/// A count of steps or bins as a signed number; none comes near the type's bound.
-fn signed(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

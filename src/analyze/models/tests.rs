@@ -334,7 +334,7 @@ fn no_member_looks_past_its_origin() {
         profile: profiles.0.as_ref(),
         knots: &knots,
     };
-    for member in MEMBERS {
+    for member in MEMBERS.iter().chain(ON_REQUEST) {
         let learned = member.learn(&look(&seen), origin + 1).unwrap();
         assert_eq!(
             Some(&learned),
@@ -348,6 +348,32 @@ fn no_member_looks_past_its_origin() {
             "{member:?}"
         );
     }
+}
+
+#[test]
+fn a_model_that_is_asked_for_is_fitted_scored_and_forecasts() {
+    let history = history(300, wave(5, 300, 5));
+    let end = history.series.end();
+    let plain = fit(&history, 6, "UTC", end);
+    for name in ["ets", "mstl"] {
+        assert!(plain.score_of(name).is_none(), "it is dear");
+        let fit = crate::analyze::fit_with(&history, 6, "UTC", end, &[name, "naive"]);
+        assert_eq!(fit.mix, plain.mix, "the mix is as it was");
+        let score = fit.score_of(name).unwrap();
+        if name == "mstl" {
+            assert!(score.relative_loss < 1.0, "{score:?}");
+        }
+        let input = input(history.clone(), Some(fit.clone()), 6);
+        let model = registry().get(&named(name), Some(&fit)).unwrap();
+        let forecast = model
+            .forecast(std::slice::from_ref(&input))
+            .remove(0)
+            .unwrap();
+        check(&forecast, &input);
+        assert!(fit.bytes() < 14 * 1024, "{} bytes", fit.bytes());
+    }
+    let both = crate::analyze::fit_with(&history, 6, "UTC", end, &["ets", "mstl"]);
+    assert_eq!(both.bands.len(), plain.bands.len() + 2);
 }
 
 fn any_value() -> impl Strategy<Value = f64> {
@@ -372,7 +398,9 @@ proptest! {
     ) {
         let values: Vec<f64> = (0..len).map(|i| scale * pattern[i * i % pattern.len()]).collect();
         let history = history(step, values);
-        let fit = fitted(&history, horizon, "America/Sao_Paulo");
+        let end = history.series.end();
+        let asked: &[&str] = if len % 4 == 0 { &["ets", "mstl"] } else { &[] };
+        let fit = crate::analyze::fit_with(&history, horizon, "America/Sao_Paulo", end, asked);
         let negative = history.series.values().iter().any(|v| *v < 0.0);
         let input = input(history, Some(fit.clone()), horizon);
         let forecast = stand_in(&input);

@@ -3,9 +3,18 @@
 //!
 //! Only one or two steps that stand alone are replaced. A longer run is a burst or a new level, and hiding it from
 //! the planner would be worse than any noise.
+//!
+//! This runs over days of history at each refresh of thousands of workloads. Most stretches are calm: their values and
+//! those before lie so close together that no median can make one of them stand out, which lowest and highest value
+//! tell without sorting. Elsewhere the points before are kept sorted without a branch ([`ranks`]).
+
+mod ranks;
+#[cfg(test)]
+mod tests;
 
 use super::{Mark, Outlier};
-use crate::analyze::stats::{Window, median_of};
+use crate::analyze::stats::median_of;
+use ranks::Ranks;
 
 /// Points before a step that it is compared with.
 const WINDOW: usize = 20;
@@ -19,6 +28,18 @@ const QUIET: f64 = 0.01;
 /// Longest run that is still isolated.
 pub(super) const LONGEST_OUTLIER: usize = 2;
 
+/// An isolated step at or below this share of the usual value, or at or above that many times as much, is what a
+/// counter's restart leaves.
+const NOTHING: f64 = 0.02;
+const ABSURD: f64 = 100.0;
+
+/// Steps that are looked at together to see whether they are calm.
+const STRETCH: usize = 16;
+
+/// The median lies between the lowest and the highest of any so many points of the window: of that many, not all can
+/// lie on one side of it.
+const MAJORITY: usize = WINDOW / 2 + 1;
+
 /// What a run is measured against: fixed when the run begins.
 #[derive(Clone, Copy)]
 struct Baseline {
@@ -28,50 +49,214 @@ struct Baseline {
 
 /// Replaces isolated outliers by the median of the points before them.
 pub(super) fn replace(values: &mut [f64], marks: &mut [Mark]) -> Vec<Outlier> {
-    let mut window = Window::new(WINDOW);
-    let mut run: Option<(usize, Baseline)> = None;
-    let mut found = Vec::new();
-    for index in 0..values.len() {
+    let mut filter = Filter {
+        before: Before::new(),
+        run: None,
+        found: Vec::new(),
+    };
+    let mut from = 0;
+    while from < values.len() {
+        let until = (from + STRETCH).min(values.len());
+        if filter.run.is_none()
+            && filter
+                .before
+                .is_calm(&values[from..until], &marks[from..until])
+        {
+            filter
+                .before
+                .extend(&values[from..until], &marks[from..until]);
+        } else {
+            for index in from..until {
+                filter.step(index, values, marks);
+            }
+        }
+        from = until;
+    }
+    filter.found
+}
+
+/// What an isolated value is taken for.
+fn kind(original: f64, median: f64) -> Mark {
+    let nothing = original <= NOTHING * median;
+    let absurd = original >= ABSURD * median;
+    if median > 0.0 && (nothing || absurd) {
+        Mark::Reset
+    } else {
+        Mark::Outlier
+    }
+}
+
+struct Filter {
+    before: Before,
+    /// Where a run began, and what it is measured against.
+    run: Option<(usize, Baseline)>,
+    found: Vec<Outlier>,
+}
+
+impl Filter {
+    fn step(&mut self, index: usize, values: &mut [f64], marks: &mut [Mark]) {
         let value = values[index];
         if marks[index] != Mark::Observed {
             // A gap says nothing about whether the run was isolated: leave it.
-            run = None;
-            continue;
+            self.run = None;
+            return;
         }
-        match run {
+        match self.run {
             Some((start, base)) if (value - base.median).abs() <= base.limit => {
                 for outlier in start..index {
-                    found.push(Outlier {
+                    let original = values[outlier];
+                    self.found.push(Outlier {
                         index: outlier,
-                        original: values[outlier],
+                        original,
                     });
                     values[outlier] = base.median;
-                    marks[outlier] = Mark::Outlier;
+                    marks[outlier] = kind(original, base.median);
                 }
-                run = None;
+                self.run = None;
             }
-            Some((start, _)) if index - start >= LONGEST_OUTLIER => run = None,
+            Some((start, _)) if index - start >= LONGEST_OUTLIER => self.run = None,
             Some(_) => {}
-            None => run = baseline(&window, value).map(|base| (index, base)),
+            None => {
+                self.run = self
+                    .before
+                    .sorted()
+                    .and_then(|sorted| baseline(sorted, value))
+                    .map(|base| (index, base));
+            }
         }
-        window.push(value);
+        self.before.push(value);
     }
-    found
+}
+
+/// The points before a step, as they were measured.
+struct Before {
+    by_time: [f64; WINDOW],
+    /// Where the next one goes.
+    next: usize,
+    count: usize,
+    /// The same by size; lags behind after a calm stretch.
+    by_size: Option<Ranks>,
+}
+
+impl Before {
+    fn new() -> Self {
+        Self {
+            by_time: [0.0; WINDOW],
+            next: 0,
+            count: 0,
+            by_size: None,
+        }
+    }
+
+    fn push(&mut self, value: f64) {
+        let leaving = std::mem::replace(&mut self.by_time[self.next], value);
+        self.next = if self.next + 1 == WINDOW {
+            0
+        } else {
+            self.next + 1
+        };
+        self.count = (self.count + 1).min(WINDOW);
+        if let Some(ranks) = &mut self.by_size {
+            ranks.replace(leaving, value);
+        }
+    }
+
+    /// By size; `None` until there are enough.
+    fn sorted(&mut self) -> Option<&[f64; WINDOW]> {
+        if self.count < WINDOW {
+            return None;
+        }
+        let ranks = self.by_size.get_or_insert_with(|| Ranks::of(&self.by_time));
+        Some(ranks.sorted())
+    }
+
+    /// Whether no value of a stretch can stand out, whatever the medians are: all of them and the majority before, which
+    /// tells where a median lies, are nearer to one another than the limit of the smallest.
+    fn is_calm(&self, values: &[f64], marks: &[Mark]) -> bool {
+        let mut range = Range::of(&self.newest());
+        if marks.iter().all(|mark| *mark == Mark::Observed) {
+            range = range.with(Range::of(values));
+        } else {
+            for (value, _) in observed(values, marks) {
+                range = range.with(Range::of(&[*value]));
+            }
+        }
+        range.low > 0.0 && range.high - range.low <= THRESHOLD * (QUIET * range.low)
+    }
+
+    /// The newest points, a majority of the window; before it is full, something among which none stands out.
+    fn newest(&self) -> [f64; MAJORITY] {
+        std::array::from_fn(|back| {
+            let place = self.next + WINDOW - 1 - back;
+            self.by_time[if place < WINDOW {
+                place
+            } else {
+                place - WINDOW
+            }]
+        })
+    }
+
+    /// Takes in a calm stretch.
+    fn extend(&mut self, values: &[f64], marks: &[Mark]) {
+        self.by_size = None;
+        observed(values, marks).for_each(|(value, _)| self.push(*value));
+    }
+}
+
+fn observed<'a>(values: &'a [f64], marks: &'a [Mark]) -> impl Iterator<Item = (&'a f64, &'a Mark)> {
+    values
+        .iter()
+        .zip(marks)
+        .filter(|(_, mark)| **mark == Mark::Observed)
+}
+
+/// Lowest and highest of some numbers.
+#[derive(Clone, Copy)]
+struct Range {
+    low: f64,
+    high: f64,
+}
+
+impl Range {
+    /// Four lanes, because each comparison waits for the one before in its lane.
+    fn of(values: &[f64]) -> Self {
+        let mut lanes = [Self {
+            low: f64::INFINITY,
+            high: f64::NEG_INFINITY,
+        }; 4];
+        let (fours, rest) = values.as_chunks::<4>();
+        for four in fours {
+            for (lane, value) in lanes.iter_mut().zip(four) {
+                *lane = lane.and(*value, *value);
+            }
+        }
+        for value in rest {
+            lanes[0] = lanes[0].and(*value, *value);
+        }
+        lanes[0].with(lanes[1]).with(lanes[2].with(lanes[3]))
+    }
+
+    fn with(self, other: Self) -> Self {
+        self.and(other.low, other.high)
+    }
+
+    fn and(self, low: f64, high: f64) -> Self {
+        Self {
+            low: if low < self.low { low } else { self.low },
+            high: if high > self.high { high } else { self.high },
+        }
+    }
 }
 
 /// What `value` stands out from, if it does.
-fn baseline(window: &Window, value: f64) -> Option<Baseline> {
-    let sorted = window.sorted();
-    if sorted.len() < WINDOW {
-        return None;
-    }
+fn baseline(sorted: &[f64; WINDOW], value: f64) -> Option<Baseline> {
     let median = sorted[WINDOW / 2];
     // The median deviation is no smaller than the nearer quartile's, which shows at once that most values are usual.
     let quartile = (median - sorted[WINDOW / 4]).min(sorted[3 * WINDOW / 4] - median);
     if (value - median).abs() <= THRESHOLD * quartile.max(QUIET * median.abs()) {
         return None;
     }
-    let mut deviations: Vec<f64> = sorted.iter().map(|v| (v - median).abs()).collect();
+    let mut deviations = sorted.map(|v| (v - median).abs());
     let mad = median_of(&mut deviations).unwrap_or(0.0);
     let limit = THRESHOLD * mad.max(QUIET * median.abs());
     ((value - median).abs() > limit).then_some(Baseline { median, limit })

@@ -2,7 +2,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+mod anomalies;
+
 use super::*;
+use crate::analyze::view::View;
 
 const DAY: usize = 288;
 const FIVE_MINUTES: Duration = Duration::from_mins(5);

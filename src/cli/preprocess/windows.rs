@@ -46,7 +46,7 @@ impl<'a> Windows<'a> {
         Self {
             raw,
             prepared,
-            seen: prepared.seen(),
+            seen: prepared.seen().into_owned(),
             part,
             shape,
         }

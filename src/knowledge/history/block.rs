@@ -65,6 +65,19 @@ impl Block {
         }
     }
 
+    /// Writes the values from step `from` of the block on over `out`, as many as there are and fit; what is missing
+    /// at the end may be left as it was.
+    pub(super) fn copy_into(&self, from: usize, out: &mut [f64]) {
+        match &self.body {
+            Body::Raw(values) => {
+                let values = values.get(from..).unwrap_or_default();
+                let steps = values.len().min(out.len());
+                out[..steps].copy_from_slice(&values[..steps]);
+            }
+            Body::Packed(packed) => packed.unpack_into(from, out),
+        }
+    }
+
     pub(super) fn set(&mut self, offset: usize, value: f64, edit: u32) {
         self.edit = edit;
         if let Body::Packed(packed) = &self.body {

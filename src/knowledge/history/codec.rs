@@ -109,9 +109,57 @@ impl Packed {
 
     /// The values, one for each step; `NaN` where missing.
     pub(super) fn unpack(&self) -> Vec<f64> {
-        match &self.codes {
-            None => vec![self.low; BLOCK],
-            Some(codes) => codes.iter().map(|code| self.decode(*code)).collect(),
+        let mut values = vec![f64::NAN; BLOCK];
+        self.unpack_into(0, &mut values);
+        values
+    }
+
+    /// Writes the values from step `from` on over `out`, as many as fit. What depends on the scale alone is worked out
+    /// once: weeks of steps are unpacked at every refresh.
+    pub(super) fn unpack_into(&self, from: usize, out: &mut [f64]) {
+        let Some(codes) = self.codes.as_ref().and_then(|codes| codes.get(from..)) else {
+            if self.codes.is_none() {
+                let steps = BLOCK.saturating_sub(from).min(out.len());
+                out[..steps].fill(self.low);
+            }
+            return;
+        };
+        let pairs = codes.iter().zip(out);
+        match self.scale {
+            Scale::Linear if (self.high - self.low).is_finite() => {
+                let range = self.high - self.low;
+                for (code, value) in pairs {
+                    let share = f64::from(*code) / f64::from(TOP);
+                    let inside = (self.low + range * share).clamp(self.low, self.high);
+                    *value = match *code {
+                        MISSING => f64::NAN,
+                        0 => self.low,
+                        TOP => self.high,
+                        _ => inside,
+                    };
+                }
+            }
+            Scale::Ratio => {
+                let (low, high) = (self.low.log2(), self.high.log2());
+                for (code, value) in pairs {
+                    *value = match *code {
+                        MISSING => f64::NAN,
+                        0 => 0.0,
+                        1 => self.low,
+                        TOP => self.high,
+                        code => {
+                            let share = f64::from(code - 1) / f64::from(TOP - 1);
+                            let inside = between(low, high, share).exp2();
+                            inside.clamp(self.low, self.high)
+                        }
+                    };
+                }
+            }
+            Scale::Flat | Scale::Units | Scale::Linear => {
+                for (code, value) in pairs {
+                    *value = self.decode(*code);
+                }
+            }
         }
     }
 

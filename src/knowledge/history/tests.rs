@@ -247,6 +247,30 @@ fn records_that_make_no_sense_are_left_out() {
     assert_eq!(again.len(), 232);
 }
 
+#[test]
+fn a_cut_through_blocks_is_the_same_as_a_part_of_the_whole() {
+    let wild = |i: i32| {
+        let base = f64::from(i % 97) + 1.0 / 3.0;
+        match i / 256 % 4 {
+            1 => f64::from(i % 50),
+            2 if i % 60 == 0 => 1e9,
+            3 => 7.25,
+            _ => base,
+        }
+    };
+    let mut history = filled(5000, (0..2900).map(wild));
+    for late in [300, 301, 777] {
+        history.record(at(late), 5.5);
+    }
+    let whole = history.series();
+    for steps in [1, 5, 255, 256, 257, 1000, 2899, 2900, 4000] {
+        let tail = history.tail(steps);
+        let part = &whole.values()[whole.len() - tail.len()..];
+        assert_eq!(tail.values(), part, "{steps} steps");
+        assert_eq!(tail.end(), whole.end());
+    }
+}
+
 fn any_load() -> impl Strategy<Value = f64> {
     prop_oneof![
         4 => 0.0..1000.0_f64,
