@@ -57,12 +57,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", env = "FORESCALE_CONFIG")]
     config: Option<PathBuf>,
     /// Name of the source in the settings file [default: default]
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "config",
-        conflicts_with = "prometheus"
-    )]
+    #[arg(long, value_name = "NAME", requires = "config")]
     source: Option<String>,
     /// PromQL expression; it must return one series
     #[arg(long, value_name = "PROMQL")]
