@@ -5,6 +5,7 @@
 
 mod bands;
 mod calendar;
+pub mod ensemble;
 mod fitting;
 pub mod models;
 pub mod preprocess;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::fitting::{fit, fit_with};
+pub use self::fitting::{fit, fit_and_track};
 pub use self::preprocess::{Prepared, prepare, prepare_with};
 
 use crate::domain::{Fit, Forecast, HumanDuration, Quantile};
@@ -33,6 +34,8 @@ pub struct Config {
     pub onnx_engine: OnnxEngine,
     /// ONNX Runtime's shared library; searched in the usual places when unset.
     pub onnx_library: Option<PathBuf>,
+    /// Networks that compete in `auto`, as far as a folder has them.
+    pub auto_networks: Vec<String>,
     /// How often profiles and bands are fitted anew.
     pub refit_every: HumanDuration,
     /// A model that takes longer than this for one batch is replaced by a stand-in.
@@ -58,6 +61,7 @@ impl Default for Config {
             model_dirs: vec![PathBuf::from("models")],
             onnx_engine: OnnxEngine::Auto,
             onnx_library: None,
+            auto_networks: vec!["mlp".to_owned()],
             refit_every: HumanDuration::from_secs(1800),
             model_timeout: HumanDuration::from_secs(10),
         }

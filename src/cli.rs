@@ -4,9 +4,9 @@ pub mod check;
 mod collect;
 mod demo;
 mod evaluate;
+mod explain;
 mod preprocess;
 mod progress;
-mod explain;
 mod serve;
 
 use std::io::Write;

@@ -10,6 +10,7 @@ mod quantile;
 mod series;
 mod standing;
 mod time;
+mod track;
 mod trigger;
 mod workload;
 
@@ -23,5 +24,8 @@ pub use quantile::{DEFAULT_LEVELS, Quantile, QuantileError};
 pub use series::{Sample, Series};
 pub use standing::{ExpertStanding, RollingScore, Standing, Trust};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use track::{
+    Calibration, Issued, Lane, PastErrors, Regret, Stack, Track, UnitCalibration, Watch,
+};
 pub use trigger::{LeadTime, Mode, ModelChoice, Ramp, RampStep, SourceRef, TriggerSpec};
 pub use workload::{Metadata, WorkloadId, WorkloadKey};

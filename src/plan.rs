@@ -46,6 +46,8 @@ pub struct Inputs<'a> {
     pub fault: Option<&'a str>,
     /// The newest forecast, however old.
     pub forecast: Option<&'a Forecast>,
+    /// Why the forecast is not to be relied on, if it isn't: the plan is then made as if there were none.
+    pub distrust: Option<&'a str>,
     /// What the planner remembers.
     pub memory: &'a PlanMemory,
 }

@@ -10,15 +10,17 @@ mod kind;
 mod mix;
 mod trials;
 
-pub use asked::fit_with;
 pub(crate) use mix::blend;
 
 use super::bands;
+use super::ensemble;
 use super::models::{HYBRID, Look, MEMBERS, MIX, NAIVE, prophet};
 use super::preprocess::Prepared;
 use super::profile::Cells;
 use super::view::View;
-use crate::domain::{BandSet, Coefficients, Fit, MixWeights, ModelScore, Quantile, Timestamp};
+use crate::domain::{
+    BandSet, Coefficients, Fit, MixWeights, ModelScore, Quantile, Timestamp, Track,
+};
 use trials::Trials;
 
 /// Minutes ahead at which models are fitted and scored; the horizon itself comes on top.
@@ -44,6 +46,19 @@ const HYBRID_MINUTES: f64 = 180.0;
 
 /// Fits profiles, bands and scores on prepared history. `now` is only noted down.
 pub fn fit(history: &Prepared, horizon_steps: usize, timezone: &str, now: Timestamp) -> Fit {
+    fit_and_track(history, horizon_steps, timezone, now, &[]).0
+}
+
+/// As [`fit`], and a track that has lived through the trials, so that a workload's forecasts are weighed and calibrated
+/// from the first one on. Models that are fitted on request only are, when they are among `wanted`; names that mean none
+/// are passed over.
+pub fn fit_and_track(
+    history: &Prepared,
+    horizon_steps: usize,
+    timezone: &str,
+    now: Timestamp,
+    wanted: &[&str],
+) -> (Fit, Track) {
     let view = View::new(history, horizon_steps, timezone);
     let knots = knots(&view, horizon_steps);
     let cells = Cells::new(&view, history.series.step());
@@ -61,6 +76,7 @@ pub fn fit(history: &Prepared, horizon_steps: usize, timezone: &str, now: Timest
         };
         trials.run(&look, cut, MEMBERS);
     }
+    let track = ensemble::seed(&view, &knots, &trials.said(MEMBERS.len()));
     let weights = mix::weigh(&mut trials);
     let names = MEMBERS.iter().map(|member| member.name()).chain([MIX]);
     let (bands, scores) = judge(&trials, &knots, view.step_secs, names);
@@ -79,7 +95,7 @@ pub fn fit(history: &Prepared, horizon_steps: usize, timezone: &str, now: Timest
             model: member.name().into(),
             weights,
         });
-    Fit {
+    let mut fit = Fit {
         at: now,
         mix: mix.collect(),
         profile,
@@ -87,7 +103,9 @@ pub fn fit(history: &Prepared, horizon_steps: usize, timezone: &str, now: Timest
         scores,
         coefficients,
         knots,
-    }
+    };
+    asked::add(&mut fit, history, horizon_steps, timezone, wanted);
+    (fit, track)
 }
 
 /// What each model learns from the whole history, and the curve under the hybrid network: that of Prophet, from all

@@ -7,7 +7,7 @@
 //! A model of another kind (a network shared by all workloads) implements [`Forecaster`] itself.
 
 mod bins;
-mod built_in;
+pub(crate) mod built_in;
 mod ets;
 mod holt_winters;
 mod linear;
@@ -84,6 +84,7 @@ pub(crate) trait Member: Debug + Sync {
 #[derive(Debug)]
 pub struct Registry {
     networks: onnx::Networks,
+    auto_networks: Vec<String>,
 }
 
 impl Registry {
@@ -93,7 +94,20 @@ impl Registry {
     /// When ONNX Runtime is demanded and its library can't be used.
     pub fn new(config: &Config) -> Result<Self, ModelError> {
         let networks = onnx::Networks::new(config)?;
-        Ok(Self { networks })
+        Ok(Self {
+            networks,
+            auto_networks: config.auto_networks.clone(),
+        })
+    }
+
+    /// The networks that compete in `auto`: those of the settings that a folder has and that load.
+    pub fn competitors(&self) -> Vec<Arc<dyn Forecaster>> {
+        let there = self.networks.names();
+        let wanted = self.auto_networks.iter();
+        wanted
+            .filter(|name| there.contains(name))
+            .filter_map(|name| self.networks.load(name).ok())
+            .collect()
     }
 
     /// Which ONNX engine is live, in words for the log and metrics: `onnx-runtime 1.32.0`, `rten 0.27`.
@@ -164,9 +178,5 @@ impl Registry {
 
 /// The forecast that always exists once there is a sample: the best of what needs nothing but history.
 pub fn stand_in(input: &ForecastInput) -> Option<Forecast> {
-    let best = super::fitting::best(input.fit.as_deref());
-    BuiltIn::named(best)
-        .one(input)
-        .or_else(|_| BuiltIn::named(NAIVE).one(input))
-        .ok()
+    built_in::by_fit(input).ok()
 }

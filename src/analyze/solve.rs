@@ -19,6 +19,18 @@ impl Normal {
         }
     }
 
+    /// From the products of the columns with one another, `gram(i, j)` for `j <= i`, and with the target.
+    pub(crate) fn of(width: usize, gram: impl Fn(usize, usize) -> f64, moments: Vec<f64>) -> Self {
+        let mut normal = Self::new(width);
+        normal.moments = moments;
+        for i in 0..width {
+            for j in 0..=i {
+                normal.gram[i * width + j] = gram(i, j);
+            }
+        }
+        normal
+    }
+
     /// Adds a row with its target and weight.
     pub(crate) fn add(&mut self, row: &[f64], target: f64, weight: f64) {
         for (i, x) in row.iter().enumerate() {

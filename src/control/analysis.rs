@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::engine::Engine;
-use super::metrics::Wanted;
+use super::metrics::{To, Wanted as Asked};
+use crate::analyze::ensemble::{self, Other, Turn, Wanted};
 use crate::analyze::{self, ForecastInput, Forecaster, ModelError, models};
 use crate::domain::{
-    DEFAULT_LEVELS, Events, Fit, Forecast, Mode, Series, StandIn, Timestamp, TriggerSpec,
+    DEFAULT_LEVELS, Events, Fit, Forecast, Mode, ModelChoice, Series, StandIn, Standing, Timestamp,
+    Track, TriggerSpec, Trust,
 };
 use crate::knowledge::{Learned, Workload};
 
@@ -34,14 +36,23 @@ struct Raw {
     now: Timestamp,
 }
 
-/// One workload ready for its model.
+/// One workload ready for its models.
 struct Ready {
     workload: Arc<Workload>,
     input: ForecastInput,
-    model: Result<Arc<dyn Forecaster>, ModelError>,
+    /// The model that was asked for, or the networks that compete in `auto`.
+    models: Result<Vec<Arc<dyn Forecaster>>, ModelError>,
+    track: Option<Arc<Track>>,
 }
 
-type Answers = Vec<(Arc<Workload>, Option<Forecast>)>;
+/// What came of one workload's analysis.
+pub(super) struct Answer {
+    pub(super) workload: Arc<Workload>,
+    pub(super) forecast: Option<Forecast>,
+    pub(super) standing: Option<Standing>,
+}
+
+type Answers = Vec<Answer>;
 
 impl Engine {
     /// Forecasts for those of `workloads` whose history has moved on since their last forecast.
@@ -114,36 +125,86 @@ impl Engine {
         now.since(fit.at) >= every || fit.at > now
     }
 
-    /// One call per model for all workloads that want it.
+    /// One call per model for all workloads that want it, then each workload's own turn with what they said.
     async fn run_models(&self, ready: Vec<Ready>) -> Answers {
-        let mut by_model: BTreeMap<String, (Arc<dyn Forecaster>, Vec<Ready>)> = BTreeMap::new();
-        let mut answers = Answers::new();
-        for ready in ready {
-            match &ready.model {
-                Ok(model) => {
-                    let group = by_model
-                        .entry(model.name().to_owned())
-                        .or_insert_with(|| (Arc::clone(model), Vec::new()));
-                    group.1.push(ready);
-                }
-                Err(error) => {
-                    let why = error.to_string();
-                    answers.push(self.stand_in(ready, why));
+        let mut by_model: BTreeMap<String, (Arc<dyn Forecaster>, Vec<usize>)> = BTreeMap::new();
+        for (place, ready) in ready.iter().enumerate() {
+            for model in ready.models.iter().flatten() {
+                let name = model.name().to_owned();
+                let group = by_model
+                    .entry(name)
+                    .or_insert_with(|| (Arc::clone(model), Vec::new()));
+                group.1.push(place);
+            }
+        }
+        let mut others: Vec<Vec<Other>> = vec![Vec::new(); ready.len()];
+        let mut failures: Vec<Option<String>> = vec![None; ready.len()];
+        for (name, (model, places)) in by_model {
+            let inputs = places.iter().map(|place| ready[*place].input.clone());
+            let outcome = self.call(&name, model, inputs.collect()).await;
+            for (index, place) in places.into_iter().enumerate() {
+                match outcome.get(&index) {
+                    Some(Ok(forecast)) => others[place].push(Other {
+                        model: Arc::clone(&forecast.model),
+                        forecast: forecast.clone(),
+                    }),
+                    Some(Err(error)) => failures[place] = Some(error.to_string()),
+                    None => {
+                        failures[place] = Some(format!("model `{name}` gave no answer for it"));
+                    }
                 }
             }
         }
-        for (name, (model, group)) in by_model {
-            let inputs: Vec<ForecastInput> = group.iter().map(|r| r.input.clone()).collect();
-            let outcome = self.call(&name, model, inputs).await;
-            for (index, ready) in group.into_iter().enumerate() {
-                answers.push(match outcome.get(&index) {
-                    Some(Ok(forecast)) => (ready.workload, Some(forecast.clone())),
-                    Some(Err(error)) => self.stand_in(ready, error.to_string()),
-                    None => self.stand_in(ready, format!("model `{name}` gave no answer for it")),
-                });
+        let turns = ready.into_iter().zip(others).zip(failures);
+        let turns: Vec<_> = turns
+            .map(|((ready, others), failure)| (ready, others, failure))
+            .collect();
+        let taken = tokio::task::spawn_blocking(move || {
+            let each = turns.into_iter().map(|(ready, others, failure)| {
+                let turn = take_turn(&ready, &others, failure);
+                (ready, turn)
+            });
+            each.collect::<Vec<_>>()
+        });
+        let taken = taken.await.unwrap_or_default();
+        taken
+            .into_iter()
+            .map(|(ready, turn)| match turn {
+                Ok(turn) => self.keep(ready, turn),
+                Err(why) => self.stand_in(ready, why),
+            })
+            .collect()
+    }
+
+    /// Keeps what a turn has learned, and tells when trust was won or lost.
+    fn keep(&self, ready: Ready, turn: Turn) -> Answer {
+        let workload = ready.workload;
+        let mut learned = workload.learned();
+        let before = learned.track.as_ref().map(|track| track.trust.clone());
+        learned.track = Some(Arc::new(turn.track));
+        drop(learned);
+        let trust = &turn.standing.trust;
+        if before.is_some_and(|before| before.as_str() != trust.as_str()) {
+            self.parts
+                .metrics
+                .trust_changes
+                .get_or_create(&To { to: trust.as_str() })
+                .inc();
+            match trust {
+                Trust::Lost { why, .. } => {
+                    tracing::warn!(workload = %workload.key, why, "forecasts have lost their trust: the measured load decides");
+                }
+                Trust::Earned => {
+                    tracing::info!(workload = %workload.key, "forecasts have earned their trust");
+                }
+                Trust::Unproven => {}
             }
         }
-        answers
+        Answer {
+            workload,
+            forecast: Some(turn.forecast),
+            standing: Some(turn.standing),
+        }
     }
 
     /// Calls a model under the time limit. A missing index means that the model gave no answer for that input.
@@ -170,12 +231,12 @@ impl Engine {
         }
     }
 
-    fn stand_in(&self, ready: Ready, why: String) -> (Arc<Workload>, Option<Forecast>) {
+    fn stand_in(&self, ready: Ready, why: String) -> Answer {
         let wanted: Arc<str> = ready.workload.spec.model.to_string().into();
         self.parts
             .metrics
             .stand_ins
-            .get_or_create(&Wanted {
+            .get_or_create(&Asked {
                 wanted: wanted.to_string(),
             })
             .inc();
@@ -185,8 +246,26 @@ impl Engine {
             forecast.stand_in = Some(StandIn { wanted, why });
             forecast
         });
-        (ready.workload, forecast)
+        Answer {
+            workload: ready.workload,
+            forecast,
+            standing: None,
+        }
     }
+}
+
+/// A workload's own part: everything that is not shared with others.
+fn take_turn(ready: &Ready, others: &[Other], failure: Option<String>) -> Result<Turn, String> {
+    let wanted = match (&ready.models, &ready.workload.spec.model) {
+        (Err(error), _) => return Err(error.to_string()),
+        (Ok(_), ModelChoice::Auto) => Wanted::Auto,
+        (Ok(_), _) => Wanted::First,
+    };
+    if wanted == Wanted::First && others.is_empty() {
+        return Err(failure.unwrap_or_else(|| "the model gave no answer".to_owned()));
+    }
+    let turn = || ensemble::turn(&ready.input, wanted, others, ready.track.as_deref());
+    guarded(turn)?.map_err(|error| error.to_string())
 }
 
 /// Between two fits no model looks back further than a week and what it compares with there.
@@ -213,12 +292,18 @@ fn prepare(registry: &models::Registry, raw: Raw) -> Option<Ready> {
     }
     let prepared = Arc::new(prepared);
     let fit = if refit {
-        let fresh = guarded(|| analyze::fit(&prepared, spec.horizon_steps(), &spec.timezone, now));
+        let name = spec.model.to_string();
+        let (steps, zone) = (spec.horizon_steps(), &spec.timezone);
+        let fresh = guarded(|| analyze::fit_and_track(&prepared, steps, zone, now, &[&name]));
         match fresh {
-            Ok(fresh) => {
+            Ok((fresh, seed)) => {
                 let fresh = Arc::new(fresh);
                 let mut learned = workload.learned();
                 learned.fit = Some(Arc::clone(&fresh));
+                // What the trials teach is a beginning; what was lived through since is worth more.
+                if spec.model == ModelChoice::Auto && is_young(learned.track.as_deref(), &seed) {
+                    learned.track = Some(Arc::new(seed));
+                }
                 learned.fit_since = Some(since);
                 drop(learned);
                 Some(fresh)
@@ -231,8 +316,12 @@ fn prepare(registry: &models::Registry, raw: Raw) -> Option<Ready> {
     } else {
         fit
     };
-    let model = guarded(|| registry.get(&spec.model, fit.as_deref()))
-        .unwrap_or_else(|panic| Err(ModelError(panic)));
+    let models = guarded(|| match &spec.model {
+        ModelChoice::Auto => Ok(registry.competitors()),
+        named => registry.get(named, fit.as_deref()).map(|model| vec![model]),
+    });
+    let models = models.unwrap_or_else(|panic| Err(ModelError(panic)));
+    let track = workload.learned().track.clone();
     let input = ForecastInput {
         history: prepared,
         fit,
@@ -243,8 +332,15 @@ fn prepare(registry: &models::Registry, raw: Raw) -> Option<Ready> {
     Some(Ready {
         workload,
         input,
-        model,
+        models,
+        track,
     })
+}
+
+/// Whether a track has seen less than the trials of a fit have shown.
+fn is_young(track: Option<&Track>, seed: &Track) -> bool {
+    let settled = |track: &Track| track.lanes.first().map_or(0, |lane| lane.settled);
+    track.is_none_or(|track| settled(track) < settled(seed))
 }
 
 /// Runs pure code that must not panic and keeps the loop alive should it do so all the same.

@@ -18,6 +18,7 @@ pub struct Metrics {
     pub(super) plans: Family<Rests, Counter>,
     pub(super) limits: Family<Bit, Counter>,
     pub(super) stand_ins: Family<Wanted, Counter>,
+    pub(super) trust_changes: Family<To, Counter>,
     pub(super) backfill_samples: Counter,
     pub(super) lag_seconds: Gauge<f64, std::sync::atomic::AtomicU64>,
     pub(super) workloads: Gauge,
@@ -55,6 +56,12 @@ pub(super) struct Wanted {
     pub(super) wanted: String,
 }
 
+/// The state of trust that was reached.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct To {
+    pub(super) to: &'static str,
+}
+
 impl std::hash::Hash for BasisLabel {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         std::mem::discriminant(&self.0).hash(state);
@@ -77,6 +84,7 @@ impl Default for Metrics {
             plans: Family::default(),
             limits: Family::default(),
             stand_ins: Family::default(),
+            trust_changes: Family::default(),
             backfill_samples: Counter::default(),
             lag_seconds: Gauge::default(),
             workloads: Gauge::default(),
@@ -121,6 +129,11 @@ impl Metrics {
             "model_stand_ins",
             "Forecasts made by a stand-in, by the model that was wanted",
             self.stand_ins.clone(),
+        );
+        registry.register(
+            "forecast_trust_changes",
+            "Times that forecasts have won or lost a workload's trust",
+            self.trust_changes.clone(),
         );
         registry.register(
             "backfill_samples",

@@ -6,9 +6,18 @@ use std::sync::Arc;
 use super::engine::Engine;
 use super::fetch::Reading;
 use super::metrics::{BasisLabel, Bit, Outcome, Rests};
-use crate::domain::{Basis, Forecast, HumanDuration, Limit, Plan, Reason, Timestamp};
+use crate::domain::{
+    Basis, Forecast, HumanDuration, Limit, Plan, Reason, Standing, Timestamp, Trust,
+};
 use crate::knowledge::{Health, Published, Workload};
 use crate::plan;
+
+/// What an analysis has brought for a workload, if anything.
+#[derive(Default)]
+struct News {
+    forecast: Option<Arc<Forecast>>,
+    standing: Option<Arc<Standing>>,
+}
 
 impl Engine {
     /// Refreshes workloads: all are read at the same time, and whatever has arrived is analysed together, so that a
@@ -45,15 +54,19 @@ impl Engine {
         let answers = self
             .forecast(fresh.map(|r| Arc::clone(&r.workload)).collect())
             .await;
-        let mut forecasts: HashMap<usize, Arc<Forecast>> = answers
+        let mut news: HashMap<usize, News> = answers
             .into_iter()
-            .filter_map(|(workload, forecast)| {
-                Some((Arc::as_ptr(&workload).addr(), Arc::new(forecast?)))
+            .map(|answer| {
+                let news = News {
+                    forecast: answer.forecast.map(Arc::new),
+                    standing: answer.standing.map(Arc::new),
+                };
+                (Arc::as_ptr(&answer.workload).addr(), news)
             })
             .collect();
         for reading in batch {
-            let forecast = forecasts.remove(&Arc::as_ptr(&reading.workload).addr());
-            self.conclude(&reading, forecast);
+            let news = news.remove(&Arc::as_ptr(&reading.workload).addr());
+            self.conclude(&reading, news.unwrap_or_default());
             self.done(&reading.workload);
             let seconds = reading.started.elapsed().as_secs_f64();
             self.parts.metrics.refresh_seconds.observe(seconds);
@@ -61,11 +74,23 @@ impl Engine {
     }
 
     /// Plans and publishes. A new forecast replaces the old one; without one the old one still counts.
-    fn conclude(&self, reading: &Reading, forecast: Option<Arc<Forecast>>) {
+    fn conclude(&self, reading: &Reading, news: News) {
         let workload = &reading.workload;
         let now = self.now();
         let before = workload.published();
-        let forecast = forecast.or_else(|| before.as_ref().and_then(|b| b.forecast.clone()));
+        let known = before.as_deref();
+        let forecast = news
+            .forecast
+            .or_else(|| known.and_then(|b| b.forecast.clone()));
+        let standing = news
+            .standing
+            .or_else(|| known.and_then(|b| b.standing.clone()));
+        let distrust = standing
+            .as_ref()
+            .and_then(|standing| match &standing.trust {
+                Trust::Lost { why, .. } => Some(why.as_str()),
+                Trust::Unproven | Trust::Earned => None,
+            });
         let mut learned = workload.learned();
         let health = health(before.as_deref(), reading, learned.backfilled, now);
         self.count(reading);
@@ -75,6 +100,7 @@ impl Engine {
             observed: learned.live,
             fault: health.fault.as_ref().map(|fault| fault.text.as_str()),
             forecast: forecast.as_deref(),
+            distrust,
             memory: &learned.memory,
         };
         let Some((plan, memory)) = plan::decide(&self.parts.plan, &inputs) else {
@@ -96,7 +122,7 @@ impl Engine {
         workload.publish(Published {
             plan: Arc::new(plan),
             forecast,
-            standing: before.and_then(|b| b.standing.clone()),
+            standing,
             health,
         });
     }

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{COVERAGE_LEVELS, LOSS_LEVELS, Protocol, Seen};
+use crate::analyze::ensemble::{self, Other, Wanted};
 use crate::analyze::models::{self, Registry};
-use crate::analyze::{ForecastInput, ModelError, fit, prepare};
-use crate::domain::{DEFAULT_LEVELS, Fit, Forecast, ModelChoice, Quantile, Series, Timestamp};
+use crate::analyze::{ForecastInput, Forecaster, ModelError, fit_and_track, prepare};
+use crate::domain::{
+    DEFAULT_LEVELS, Fit, Forecast, ModelChoice, Quantile, Series, Timestamp, Track,
+};
 
 /// History that a forecast between two fits is made from, as in the server.
 const LOOKBACK: Duration = Duration::from_hours(8 * 24 + 4);
@@ -65,6 +68,10 @@ pub struct ServerReplay {
     refit: Duration,
     timezone: Arc<str>,
     fitted: Option<(Timestamp, Arc<Fit>)>,
+    /// What the online part of each model remembers, in the order of `models`.
+    tracks: Vec<Option<Track>>,
+    /// What `auto` begins with.
+    seed: Option<Track>,
 }
 
 // === impl ServerReplay ===
@@ -83,6 +90,8 @@ impl ServerReplay {
             refit: protocol.refit.get(),
             timezone: protocol.timezone.as_str().into(),
             fitted: None,
+            tracks: vec![None; protocol.models.len()],
+            seed: None,
         }
     }
 
@@ -91,16 +100,17 @@ impl ServerReplay {
         at.is_none_or(|at| now.since(at) >= self.refit)
     }
 
-    fn ask(&self, choice: &ModelChoice, input: &ForecastInput) -> Answer {
+    /// The model's answer as it is, for the reference.
+    fn plain(&self, choice: &ModelChoice, input: &ForecastInput) -> Result<Forecast, ModelError> {
+        let model = self.registry.get(choice, input.fit.as_deref())?;
+        forecast_of(model.as_ref(), input)
+    }
+
+    /// What the server would publish for a workload with this model.
+    fn ask(&mut self, place: usize, input: &ForecastInput) -> Answer {
         let started = Instant::now();
-        let answer = self
-            .registry
-            .get(choice, input.fit.as_deref())
-            .and_then(|model| {
-                let nothing = || ModelError(format!("model `{choice}` gave no answer"));
-                let mut answers = model.forecast(std::slice::from_ref(input));
-                answers.pop().unwrap_or_else(|| Err(nothing()))
-            });
+        let choice = self.models[place].clone();
+        let answer = self.turn(place, &choice, input);
         let took = started.elapsed();
         match answer {
             Ok(forecast) => Answer {
@@ -115,6 +125,40 @@ impl ServerReplay {
             },
         }
     }
+
+    fn turn(
+        &mut self,
+        place: usize,
+        choice: &ModelChoice,
+        input: &ForecastInput,
+    ) -> Result<Forecast, ModelError> {
+        let (wanted, others) = if *choice == ModelChoice::Auto {
+            let competitors = self.registry.competitors();
+            let others = competitors.iter().filter_map(|model| {
+                let forecast = forecast_of(model.as_ref(), input).ok()?;
+                Some(Other {
+                    model: model.name().into(),
+                    forecast,
+                })
+            });
+            (Wanted::Auto, others.collect())
+        } else {
+            let forecast = self.plain(choice, input)?;
+            let model = Arc::clone(&forecast.model);
+            (Wanted::First, vec![Other { model, forecast }])
+        };
+        let seed = self.seed.as_ref().filter(|_| wanted == Wanted::Auto);
+        let track = self.tracks[place].as_ref().or(seed);
+        let turn = ensemble::turn(input, wanted, &others, track)?;
+        self.tracks[place] = Some(turn.track);
+        Ok(turn.forecast)
+    }
+}
+
+fn forecast_of(model: &dyn Forecaster, input: &ForecastInput) -> Result<Forecast, ModelError> {
+    let nothing = || ModelError(format!("model `{}` gave no answer", model.name()));
+    let mut answers = model.forecast(std::slice::from_ref(input));
+    answers.pop().unwrap_or_else(|| Err(nothing()))
 }
 
 impl Replay for ServerReplay {
@@ -131,7 +175,12 @@ impl Replay for ServerReplay {
         let prepare = started.elapsed();
         let fit = refit.then(|| {
             let started = Instant::now();
-            let fit = fit(&history, self.horizon_steps, &self.timezone, now);
+            let (fit, seed) = {
+                let wanted: Vec<String> = self.models.iter().map(ToString::to_string).collect();
+                let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+                fit_and_track(&history, self.horizon_steps, &self.timezone, now, &wanted)
+            };
+            self.seed = Some(seed);
             let fitting = Fitting {
                 took: started.elapsed(),
                 bytes: fit.bytes(),
@@ -146,11 +195,17 @@ impl Replay for ServerReplay {
             timezone: Arc::clone(&self.timezone),
             levels: Arc::clone(&self.levels),
         };
+        let started = Instant::now();
+        let reference = self.plain(&choice_of(super::REFERENCE), &input);
         Moment {
-            answers: (self.models.iter())
-                .map(|choice| self.ask(choice, &input))
+            reference: Answer {
+                took: started.elapsed(),
+                unanswered: reference.as_ref().err().map(ToString::to_string),
+                forecast: reference.ok(),
+            },
+            answers: (0..self.models.len())
+                .map(|place| self.ask(place, &input))
                 .collect(),
-            reference: self.ask(&choice_of(super::REFERENCE), &input),
             prepare,
             fit,
         }

@@ -58,6 +58,12 @@ pub fn evaluate(
     let series = &dataset.series;
     let cut = Cut::of(series, protocol);
     let mut sums = Sums::new(protocol);
+    // A server has lived through the days before: what its online part has learned by then is not yet scored.
+    for origin in cut.warm_up() {
+        if !series.values()[origin].is_nan() {
+            replay.at(Seen::new(series, origin));
+        }
+    }
     for origin in cut.origins(series) {
         progress(1);
         // Without a new sample a server makes no new forecast.
@@ -107,6 +113,12 @@ impl Cut {
             horizons: (protocol.horizons.iter()).map(|h| steps(h.get())).collect(),
             day: steps(Duration::from_hours(24)),
         }
+    }
+
+    /// The origins of the day before the first one that is scored.
+    fn warm_up(&self) -> impl Iterator<Item = usize> + use<> {
+        let before = self.from.min(self.day) / self.stride * self.stride;
+        (self.from - before..self.from).step_by(self.stride)
     }
 
     /// Every origin that has a target within the series.

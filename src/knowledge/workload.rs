@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::{History, Restored};
 use crate::domain::{
-    Fit, Forecast, Plan, PlanMemory, Sample, Standing, Timestamp, TriggerSpec, WorkloadKey,
+    Fit, Forecast, Plan, PlanMemory, Sample, Standing, Timestamp, Track, TriggerSpec, WorkloadKey,
 };
 
 /// One workload on the board.
@@ -117,6 +117,8 @@ pub struct Learned {
     pub live: Option<Sample>,
     /// What fitting has learned.
     pub fit: Option<Arc<Fit>>,
+    /// What is remembered of the forecasts that were made.
+    pub track: Option<Arc<Track>>,
     /// Time of the oldest sample that `fit` has seen: history read back later calls for a new fit.
     pub fit_since: Option<Timestamp>,
     /// Whether the history has been read back as far as it goes.
@@ -134,6 +136,7 @@ impl Workload {
             history: History::new(spec.step(), spec.history_steps()),
             live: None,
             fit: None,
+            track: None,
             fit_since: None,
             backfilled: false,
             memory: PlanMemory::default(),
@@ -160,6 +163,7 @@ impl Workload {
         } else {
             learned.history = History::new(spec.step(), spec.history_steps());
             learned.fit = None;
+            learned.track = None;
             learned.fit_since = None;
             learned.backfilled = false;
         }
@@ -242,6 +246,7 @@ impl Workload {
             .map_or(0, |published| weight::published(&published));
         let learned = self.learned();
         let fit = learned.fit.as_deref().map_or(0, weight::fit);
+        let track = learned.track.as_deref().map_or(0, weight::track);
         size_of::<Self>()
             + weight::key(&self.key)
             + weight::spec(&self.spec)
@@ -250,6 +255,7 @@ impl Workload {
             + learned.history.heap_bytes()
             + weight::memory(&learned.memory)
             + fit
+            + track
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Case<'a> {
     pub(super) now: Timestamp,
     pub(super) spec: &'a TriggerSpec,
     pub(super) forecast: Option<&'a Forecast>,
+    /// Why a forecast that there is does not count.
+    pub(super) distrust: Option<&'a str>,
     pub(super) past: Past,
     /// From decision to Ready.
     pub(super) lead: Duration,
@@ -55,7 +57,8 @@ impl<'a> Case<'a> {
         Self {
             now: inputs.now,
             spec,
-            forecast: inputs.forecast,
+            forecast: inputs.forecast.filter(|_| inputs.distrust.is_none()),
+            distrust: inputs.distrust,
             past: Past::recall(inputs.memory, inputs.now),
             lead: match spec.lead_time {
                 LeadTime::Auto => config.default_lead_time.get(),

@@ -26,6 +26,9 @@ pub(super) struct Seen<'a> {
 
 /// Looks over the lead time.
 pub(super) fn over_lead_time<'a>(case: &Case<'a>) -> Outlook<'a> {
+    if let Some(why) = case.distrust {
+        return Outlook::Blind(format!("forecasts have lost their trust, {why}"));
+    }
     let Some(forecast) = case.forecast else {
         return Outlook::Blind("there is no forecast yet".into());
     };

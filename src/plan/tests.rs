@@ -23,6 +23,7 @@ struct Scenario {
     spec: TriggerSpec,
     now: Timestamp,
     forecast: Option<Forecast>,
+    distrust: Option<&'static str>,
     memory: PlanMemory,
 }
 
@@ -33,6 +34,7 @@ impl Scenario {
             spec: spec(),
             now: Timestamp::from_secs(1_700_000_040),
             forecast: None,
+            distrust: None,
             memory: PlanMemory::default(),
         }
     }
@@ -89,6 +91,7 @@ impl Scenario {
                 observed,
                 fault: None,
                 forecast: self.forecast.as_ref(),
+                distrust: self.distrust,
                 memory: &self.memory,
             },
         )?;

@@ -6,37 +6,31 @@ use crate::analyze::models::{Look, MEMBERS, Member, NAIVE, ON_REQUEST};
 use crate::analyze::preprocess::Prepared;
 use crate::analyze::profile::Cells;
 use crate::analyze::view::View;
-use crate::domain::{Coefficients, Fit, Timestamp};
+use crate::domain::{Coefficients, Fit};
 
-/// As [`super::fit`], and besides it every model among `wanted` that is fitted on request only; names that mean none
-/// are passed over.
-pub fn fit_with(
+/// Tries every model among `wanted` that is fitted on request only beside the naive model, lets it learn, and adds what
+/// came of it to `fit`.
+pub(super) fn add(
+    fit: &mut Fit,
     history: &Prepared,
-    horizon_steps: usize,
+    horizon: usize,
     timezone: &str,
-    now: Timestamp,
     wanted: &[&str],
-) -> Fit {
-    let mut fit = super::fit(history, horizon_steps, timezone, now);
+) {
     let asked = ON_REQUEST
         .iter()
         .filter(|member| wanted.contains(&member.name()));
     let asked: Vec<&dyn Member> = asked.copied().collect();
-    if !asked.is_empty() {
-        add(&mut fit, history, horizon_steps, timezone, &asked);
+    if asked.is_empty() {
+        return;
     }
-    fit
-}
-
-/// Tries `asked` beside the naive model, lets them learn, and adds what came of it to `fit`.
-fn add(fit: &mut Fit, history: &Prepared, horizon: usize, timezone: &str, asked: &[&dyn Member]) {
     let view = View::new(history, horizon, timezone);
     let knots = knots(&view, horizon);
     let cells = Cells::new(&view, history.series.step());
     let cuts = trials::cuts(&view);
     let kind = kind::choose(&cells, &view, &cuts);
     // The naive model comes along because scores are relative to its.
-    let members: Vec<&dyn Member> = MEMBERS[..1].iter().chain(asked).copied().collect();
+    let members: Vec<&dyn Member> = MEMBERS[..1].iter().chain(&asked).copied().collect();
     let mut trials = Trials::new(&view, &knots, &cuts);
     for cut in &cuts {
         let profile = kind.and_then(|kind| cells.profile(kind, cut.at, &view));

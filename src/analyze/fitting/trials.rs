@@ -127,6 +127,15 @@ impl Trials {
         }
     }
 
+    /// The origins, in order of time, each with what the first `models` models said there.
+    pub(super) fn said(&self, models: usize) -> Vec<(usize, Vec<Vec<f64>>)> {
+        let each = self.all.iter().map(|trial| {
+            let said = trial.points.iter().take(models).cloned();
+            (trial.origin, said.collect())
+        });
+        each.collect()
+    }
+
     /// The errors of a model at each knot.
     pub(super) fn errors(&self, model: usize) -> Vec<Errors> {
         (0..self.knots.len())

@@ -19,12 +19,19 @@ pub(super) struct BuiltIn {
 }
 
 /// Where a forecast starts.
-struct Start {
+pub(crate) struct Start {
     /// The newest value's step.
-    origin: usize,
+    pub(crate) origin: usize,
     /// Steps from there to the end of the history.
-    age: usize,
+    pub(crate) age: usize,
     last: f64,
+}
+
+impl Start {
+    /// Whether the newest value says little about the present.
+    pub(crate) fn is_stale(&self, view: &View<'_>) -> bool {
+        self.age as f64 * view.step_secs > STALE_SECS
+    }
 }
 
 impl BuiltIn {
@@ -51,8 +58,7 @@ impl BuiltIn {
     pub(super) fn one(self, input: &ForecastInput) -> Result<Forecast, ModelError> {
         let history = &input.history.series;
         let view = View::from_few(&input.history, input.horizon_steps, &input.timezone);
-        let start = start(&view)
-            .ok_or_else(|| ModelError("the history holds no value to start from".to_owned()))?;
+        let start = start(&view)?;
         let fit = input.fit.as_deref();
         let own = match fit {
             Some(fit) if !fit.knots.is_empty() => fit.knots.clone(),
@@ -63,8 +69,7 @@ impl BuiltIn {
             profile: fit.and_then(|fit| fit.profile.as_ref()),
             knots: &own,
         };
-        let stale = start.age as f64 * view.step_secs > STALE_SECS;
-        if stale && self.name() != NAIVE {
+        if start.is_stale(&view) && self.name() != NAIVE {
             return Err(ModelError(format!(
                 "model `{}` needs a value of the last hour; the newest is {} steps old",
                 self.name(),
@@ -101,12 +106,7 @@ impl BuiltIn {
                 value.clamp(-1e35, 1e35) as f32
             })
         });
-        // A metric that has never been negative is a rate or a count, and stays so.
-        let floor = view
-            .seen
-            .iter()
-            .all(|v| v.is_nan() || *v >= 0.0)
-            .then_some(0.0);
+        let floor = floor(&view);
         let values = values.collect();
         let end = history.time_of(history.len().saturating_sub(1));
         Forecast::new(
@@ -138,7 +138,21 @@ impl Forecaster for BuiltIn {
     }
 }
 
-fn points_of(
+/// What forecasts don't go below: a metric that has never been negative is a rate or a count, and stays so.
+pub(crate) fn floor(view: &View<'_>) -> Option<f32> {
+    let never_negative = view.seen.iter().all(|v| v.is_nan() || *v >= 0.0);
+    never_negative.then_some(0.0)
+}
+
+/// The forecast of the best built-in model by the fit alone, with the fit's bands.
+pub(crate) fn by_fit(input: &ForecastInput) -> Result<Forecast, ModelError> {
+    let best = fitting::best(input.fit.as_deref());
+    BuiltIn::named(best)
+        .one(input)
+        .or_else(|_| BuiltIn::named(NAIVE).one(input))
+}
+
+pub(crate) fn points_of(
     member: &dyn Member,
     look: &Look<'_>,
     fit: Option<&Fit>,
@@ -172,9 +186,12 @@ fn points_of_mix(look: &Look<'_>, fit: &Fit, origin: usize) -> Option<Vec<f64>> 
 }
 
 /// The newest measured value and how old it is.
-fn start(view: &View<'_>) -> Option<Start> {
-    let origin = (0..view.len()).rev().find(|index| view.present(*index))?;
-    Some(Start {
+pub(crate) fn start(view: &View<'_>) -> Result<Start, ModelError> {
+    let origin = (0..view.len())
+        .rev()
+        .find(|index| view.present(*index))
+        .ok_or_else(|| ModelError("the history holds no value to start from".to_owned()))?;
+    Ok(Start {
         origin,
         age: view.len() - 1 - origin,
         last: view.seen[origin],
@@ -182,7 +199,7 @@ fn start(view: &View<'_>) -> Option<Start> {
 }
 
 /// Points at every step: between the knots the change is linear, but for the part of it that the typical day draws.
-fn path(
+pub(crate) fn path(
     look: &Look<'_>,
     fit: Option<&Fit>,
     start: &Start,
@@ -251,7 +268,7 @@ fn fresh_bands(view: &View<'_>, knots: &[u32], model: &str) -> BandSet {
 }
 
 /// Rising levels without repetition; the default ones when none are asked for.
-fn levels(wanted: &[Quantile]) -> Vec<Quantile> {
+pub(crate) fn levels(wanted: &[Quantile]) -> Vec<Quantile> {
     let mut levels = wanted.to_vec();
     levels.sort_by(|a, b| a.get().total_cmp(&b.get()));
     levels.dedup();

@@ -11,7 +11,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Restored;
-use crate::domain::{Fit, Forecast, Plan, PlanMemory, Sample, Standing, Timestamp, WorkloadKey};
+use crate::domain::{
+    Fit, Forecast, Plan, PlanMemory, Sample, Standing, Timestamp, Track, WorkloadKey,
+};
 use crate::knowledge::history::BlockRecord;
 use crate::knowledge::{Health, History, Learned, Published, Workload};
 
@@ -31,6 +33,8 @@ pub(super) struct Head {
     open_blocks: Vec<BlockRecord>,
     #[serde(default)]
     live: Option<Sample>,
+    #[serde(default)]
+    track: Option<Arc<Track>>,
     #[serde(default)]
     fit_since: Option<Timestamp>,
     #[serde(default)]
@@ -119,6 +123,7 @@ impl Head {
             capacity: learned.history.capacity() as u64,
             open_blocks: learned.history.open_blocks(),
             live: learned.live,
+            track: learned.track.clone(),
             fit_since: learned.fit_since,
             backfilled: learned.backfilled,
             memory: learned.memory.clone(),
@@ -144,6 +149,7 @@ impl Stamped {
             capacity,
             open_blocks,
             live,
+            track,
             fit_since,
             backfilled,
             memory,
@@ -167,6 +173,7 @@ impl Stamped {
                 history,
                 live,
                 fit,
+                track,
                 fit_since,
                 backfilled,
                 memory,

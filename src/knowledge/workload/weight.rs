@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Published;
 use crate::domain::{
-    ExpertStanding, Fit, Forecast, Metadata, PastPlan, Plan, PlanMemory, Standing, TriggerSpec,
-    Trust, WorkloadKey,
+    ExpertStanding, Fit, Forecast, Metadata, PastPlan, Plan, PlanMemory, Standing, Track,
+    TriggerSpec, Trust, WorkloadKey,
 };
 
 /// An `Arc` carries two counters before its value.
@@ -132,6 +132,10 @@ pub(super) fn fit(fit: &Fit) -> usize {
             .map(|score| name(&score.model))
             .sum::<usize>();
     ARC + size_of::<Fit>() + profile + bands + scores
+}
+
+pub(super) fn track(track: &Track) -> usize {
+    ARC + track.bytes()
 }
 
 fn name(name: &Arc<str>) -> usize {

@@ -1,0 +1,555 @@
+//! From competing models to one calibrated forecast: what happens at every refresh, between two fits.
+//!
+//! The models' points at each lead time are aggregated online ([`aggregate`]), corrected for what they are all wrong about
+//! ([`stack`]), refused where the naive model has been as good ([`lane`]), given bands that have covered as often as they
+//! should ([`calibrate`]), and scored against what a reactive scaler would have gone by ([`watch`]). All memory is in the
+//! workload's [`Track`]; what is learned from a forecast is learned when its time has come, never before.
+
+mod aggregate;
+mod calibrate;
+mod lane;
+mod stack;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::sync::Arc;
+
+use super::bands;
+use super::fitting;
+use super::models::built_in::{self, Start};
+use super::models::{Look, MEMBERS, NAIVE};
+use super::stats::interpolate;
+use super::view::View;
+use super::{ForecastInput, ModelError};
+use crate::domain::{
+    DEFAULT_LEVELS, ExpertStanding, Fit, Forecast, Issued, Lane, Quantile, Standing, Timestamp,
+    Track,
+};
+use lane::Said;
+
+/// The name of forecasts that are made here from all models.
+pub const AUTO: &str = "auto";
+
+/// Levels between which a network's own spread is taken.
+const SPREAD: [f64; 2] = [0.1, 0.9];
+
+/// Another model's forecast for the workload: a network's, or that of the model that was asked for.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// The model.
+    pub model: Arc<str>,
+    /// What it says from the same origin.
+    pub forecast: Forecast,
+}
+
+/// Which forecast is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// What all models make of it together.
+    Auto,
+    /// That of the first of the others; the naive model is its only competitor.
+    First,
+}
+
+/// What a refresh gives.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// The calibrated forecast.
+    pub forecast: Forecast,
+    /// What is to be remembered until the next one.
+    pub track: Track,
+    /// How forecasts have done.
+    pub standing: Standing,
+}
+
+/// One refresh: learns from the forecasts whose time has come, makes the next one and remembers it.
+///
+/// # Errors
+/// When there is no value to start from, the newest one is too old, or the model that was asked for gave no answer.
+pub fn turn(
+    input: &ForecastInput,
+    wanted: Wanted,
+    others: &[Other],
+    track: Option<&Track>,
+) -> Result<Turn, ModelError> {
+    let view = View::from_few(&input.history, input.horizon_steps, &input.timezone);
+    let start = built_in::start(&view)?;
+    let fit = input.fit.as_deref();
+    let knots = fitting::knots(&view, input.horizon_steps);
+    let look = Look {
+        view: &view,
+        profile: fit.and_then(|fit| fit.profile.as_ref()),
+        knots: &knots,
+    };
+    let mut track = track.cloned().unwrap_or_default();
+    let names = experts(wanted, others);
+    arrange(&mut track, &names, &knots);
+    take_in(&mut track, &view, start.origin);
+    let points = points(&look, fit, wanted, others, &start);
+    let origin = time_of(input, start.origin);
+    let said = say(&track, &points, wanted, origin, view.step_secs);
+    let units = units(&view, others, &start, &knots);
+    remember(&mut track, &view, origin, &points, &said, &units);
+    track.trust = watch::judge(&track, origin);
+    let forecast = draw(&Drawing {
+        input,
+        look: &look,
+        start: &start,
+        track: &track,
+        wanted,
+        others,
+        said: &said,
+        units: &units,
+    })?;
+    let standing = standing(&track, &said, origin, view.step_secs);
+    Ok(Turn {
+        forecast,
+        track,
+        standing,
+    })
+}
+
+/// A track that has lived through the trials of a fit: each trial in order of time, as if it had been a refresh.
+pub(crate) fn seed(view: &View<'_>, knots: &[u32], trials: &[(usize, Vec<Vec<f64>>)]) -> Track {
+    let names: Vec<Arc<str>> = MEMBERS.iter().map(|member| member.name().into()).collect();
+    let mut track = Track::default();
+    arrange(&mut track, &names, knots);
+    for (origin, by_member) in trials {
+        take_in(&mut track, view, *origin);
+        let points = turned(by_member, knots.len());
+        let time = Timestamp::from_secs(view.calendar.at(*origin));
+        let said = say(&track, &points, Wanted::Auto, time, view.step_secs);
+        let plain = plain_units(view, *origin);
+        let units = vec![(plain, f32::NAN); knots.len()];
+        remember(&mut track, view, time, &points, &said, &units);
+    }
+    take_in(&mut track, view, view.len().saturating_sub(1));
+    track.trust = watch::judge(
+        &track,
+        Timestamp::from_secs(view.calendar.at(view.len().saturating_sub(1))),
+    );
+    track
+}
+
+fn experts(wanted: Wanted, others: &[Other]) -> Vec<Arc<str>> {
+    let members = match wanted {
+        Wanted::Auto => MEMBERS,
+        Wanted::First => &MEMBERS[..1],
+    };
+    let members = members.iter().map(|member| Arc::from(member.name()));
+    members
+        .chain(others.iter().map(|other| Arc::clone(&other.model)))
+        .collect()
+}
+
+/// Brings the track into the order of `names` and `knots`; what is known of those that stay is kept.
+fn arrange(track: &mut Track, names: &[Arc<str>], knots: &[u32]) {
+    if track.experts != names {
+        let from: Vec<Option<usize>> = names
+            .iter()
+            .map(|name| track.experts.iter().position(|known| known == name))
+            .collect();
+        for lane in &mut track.lanes {
+            let old = std::mem::take(&mut lane.experts);
+            lane.experts = from
+                .iter()
+                .map(|place| {
+                    place
+                        .and_then(|place| old.get(place).copied())
+                        .unwrap_or_default()
+                })
+                .collect();
+            lane.stack = crate::domain::Stack::default();
+            for issued in &mut lane.issued {
+                let old = std::mem::take(&mut issued.points);
+                issued.points = from
+                    .iter()
+                    .map(|place| {
+                        place
+                            .and_then(|place| old.get(place).copied())
+                            .unwrap_or(f32::NAN)
+                    })
+                    .collect();
+            }
+        }
+        track.experts = names.to_vec();
+    }
+    if !track
+        .lanes
+        .iter()
+        .map(|lane| lane.ahead)
+        .eq(knots.iter().copied())
+    {
+        let mut old = std::mem::take(&mut track.lanes);
+        track.lanes = knots
+            .iter()
+            .map(|ahead| {
+                let known = old.iter().position(|lane| lane.ahead == *ahead);
+                known
+                    .map(|place| old.swap_remove(place))
+                    .unwrap_or_else(|| Lane {
+                        ahead: *ahead,
+                        experts: vec![crate::domain::Regret::default(); names.len()],
+                        ..Lane::default()
+                    })
+            })
+            .collect();
+    }
+}
+
+/// Learns from the forecasts whose time has come by `now`.
+fn take_in(track: &mut Track, view: &View<'_>, now: usize) {
+    let watched = watched(track, view.step_secs);
+    for place in 0..track.lanes.len() {
+        for outcome in lane::come_true(&mut track.lanes[place], view, now) {
+            if place == watched {
+                let units = outcome.issued.units;
+                if let Some(offsets) = calibrate::offsets(&track.lanes[place].path, &units) {
+                    watch::learn(track, view, &outcome, &offsets);
+                }
+            }
+            lane::learn(&mut track.lanes[place], &outcome, view.step_secs);
+        }
+    }
+}
+
+/// The lane that score is kept for.
+fn watched(track: &Track, step_secs: f64) -> usize {
+    let far = |lane: &Lane| (f64::from(lane.ahead) * step_secs / 60.0 - watch::LEAD_MINUTES).abs();
+    let each = track.lanes.iter().enumerate();
+    each.min_by(|a, b| far(a.1).total_cmp(&far(b.1)))
+        .map_or(0, |(place, _)| place)
+}
+
+/// By lead time, what each expert says.
+fn points(
+    look: &Look<'_>,
+    fit: Option<&Fit>,
+    wanted: Wanted,
+    others: &[Other],
+    start: &Start,
+) -> Vec<Vec<f32>> {
+    let members = match wanted {
+        Wanted::Auto => MEMBERS,
+        Wanted::First => &MEMBERS[..1],
+    };
+    let nothing = || vec![f64::NAN; look.knots.len()];
+    let of_members = members.iter().map(|member| {
+        let stale = start.is_stale(look.view) && member.name() != NAIVE;
+        let said = (!stale).then(|| built_in::points_of(*member, look, fit, start.origin));
+        said.flatten().unwrap_or_else(nothing)
+    });
+    let of_others = others.iter().map(|other| {
+        let at = |knot: &u32| {
+            let step = (*knot as usize).checked_sub(1 + start.age);
+            step.filter(|step| *step < other.forecast.steps())
+                .map_or(f64::NAN, |step| {
+                    other.forecast.quantile(Quantile::MEDIAN, step)
+                })
+        };
+        look.knots.iter().map(at).collect()
+    });
+    let all: Vec<Vec<f64>> = of_members.chain(of_others).collect();
+    turned(&all, look.knots.len())
+}
+
+/// From lists by expert to lists by lead time.
+fn turned(by_expert: &[Vec<f64>], knots: usize) -> Vec<Vec<f32>> {
+    (0..knots)
+        .map(|knot| {
+            by_expert
+                .iter()
+                .map(|points| points.get(knot).map_or(f32::NAN, |v| *v as f32))
+                .collect()
+        })
+        .collect()
+}
+
+fn say(
+    track: &Track,
+    points: &[Vec<f32>],
+    wanted: Wanted,
+    origin: Timestamp,
+    step_secs: f64,
+) -> Vec<Said> {
+    let each = track.lanes.iter().zip(points).map(|(lane, points)| {
+        let mut said = lane::say(lane, points, origin, step_secs);
+        if wanted == Wanted::First {
+            let asked = points.get(1).copied().filter(|p| p.is_finite());
+            if let Some(asked) = asked.map(f64::from) {
+                said.finals = [asked; 3];
+                said.weights = vec![0.0, 1.0];
+                said.refused = false;
+            }
+        }
+        said
+    });
+    each.collect()
+}
+
+/// By lead time: the units of bands, and the spread of the peak as a network sees it.
+fn units(
+    view: &View<'_>,
+    others: &[Other],
+    start: &Start,
+    knots: &[u32],
+) -> Vec<([f32; calibrate::UNITS], f32)> {
+    let plain = plain_units(view, start.origin);
+    let level = |level: f64| Quantile::new(level).unwrap_or(Quantile::MEDIAN);
+    let [low, high] = SPREAD.map(level);
+    let each = knots.iter().map(|knot| {
+        let mut units = plain;
+        let mut peak = f32::NAN;
+        let step = (*knot as usize).checked_sub(1 + start.age);
+        let network = others.first().map(|other| &other.forecast);
+        if let (Some(forecast), Some(step)) = (network, step)
+            && step < forecast.steps()
+        {
+            units[calibrate::UNITS - 1] = positive(
+                forecast.quantile(high, step) - forecast.quantile(low, step),
+                plain[1],
+            );
+            let between = forecast.peak(high, step + 1) - forecast.peak(low, step + 1);
+            peak = positive(between, plain[1]);
+        }
+        (units, peak)
+    });
+    each.collect()
+}
+
+/// A spread that no band collapses in.
+fn positive(spread: f64, level: f32) -> f32 {
+    (spread as f32).max(1e-3 * level)
+}
+
+fn plain_units(view: &View<'_>, origin: usize) -> [f32; calibrate::UNITS] {
+    let [constant, level, spread, both] = bands::units(view, origin).map(|unit| unit as f32);
+    [constant, level, spread, both, f32::NAN]
+}
+
+/// Remembers what was said, once in a stride of time.
+fn remember(
+    track: &mut Track,
+    view: &View<'_>,
+    origin: Timestamp,
+    points: &[Vec<f32>],
+    said: &[Said],
+    units: &[([f32; calibrate::UNITS], f32)],
+) {
+    let stride = lane::stride(view.step_secs);
+    let slot = |at: Timestamp| at.as_secs().div_euclid(stride as i64);
+    if track
+        .at
+        .is_some_and(|at| origin <= at || slot(origin) == slot(at))
+    {
+        return;
+    }
+    track.at = Some(origin);
+    let mut peak = f64::NEG_INFINITY;
+    let each = track
+        .lanes
+        .iter_mut()
+        .zip(points)
+        .zip(said.iter().zip(units));
+    for ((lane, points), (said, (units, spread))) in each {
+        peak = peak.max(said.finals[2]);
+        lane.issued.push_back(Issued {
+            origin,
+            points: points.clone(),
+            lags: said.lags,
+            finals: said.finals.map(|value| value as f32),
+            peak: peak as f32,
+            units: *units,
+            peak_spread: *spread,
+        });
+    }
+}
+
+fn time_of(input: &ForecastInput, index: usize) -> Timestamp {
+    input.history.series.time_of(index)
+}
+
+/// What a forecast is drawn from.
+struct Drawing<'a> {
+    input: &'a ForecastInput,
+    look: &'a Look<'a>,
+    start: &'a Start,
+    track: &'a Track,
+    wanted: Wanted,
+    others: &'a [Other],
+    said: &'a [Said],
+    units: &'a [([f32; calibrate::UNITS], f32)],
+}
+
+/// Path and bands at every step, peaks at every lead time.
+fn draw(it: &Drawing<'_>) -> Result<Forecast, ModelError> {
+    let asked = it.others.first().filter(|_| it.wanted == Wanted::First);
+    let refused = it.said.iter().all(|said| said.refused);
+    let name = match asked {
+        Some(other) => Arc::clone(&other.model),
+        None if refused => Arc::from(NAIVE),
+        None => Arc::from(AUTO),
+    };
+    let published: Vec<f64> = it.said.iter().map(|said| said.finals[2]).collect();
+    let offsets: Option<Vec<[f64; 9]>> = it
+        .track
+        .lanes
+        .iter()
+        .zip(it.units)
+        .map(|(lane, (units, _))| calibrate::offsets(&lane.path, units))
+        .collect();
+    // Before anything has come true, bands are those of the fit or the model's own.
+    let Some(offsets) = offsets else {
+        return match asked {
+            Some(other) => Ok(other.forecast.clone()),
+            None => built_in::by_fit(it.input),
+        };
+    };
+    let path: Vec<f64> = match asked {
+        Some(other) => (0..other.forecast.steps())
+            .map(|step| other.forecast.quantile(Quantile::MEDIAN, step))
+            .collect(),
+        None => built_in::path(
+            it.look,
+            it.input.fit.as_deref(),
+            it.start,
+            &published,
+            it.input.horizon_steps,
+            &name,
+        ),
+    };
+    let levels = built_in::levels(&it.input.levels);
+    let aheads: Vec<u32> = it.look.knots.to_vec();
+    let by_level: Vec<Vec<f64>> = levels
+        .iter()
+        .map(|level| {
+            offsets
+                .iter()
+                .map(|offsets| at_level(offsets, *level))
+                .collect()
+        })
+        .collect();
+    let last = aheads.last().map_or(1.0, |last| f64::from(*last));
+    let values = by_level.iter().flat_map(|offsets| {
+        let aheads = &aheads;
+        path.iter().enumerate().map(move |(step, point)| {
+            let ahead = (step + 1 + it.start.age) as f64;
+            let beyond = (ahead / last).max(1.0).sqrt();
+            (point + interpolate(aheads, offsets, ahead) * beyond).clamp(-1e35, 1e35) as f32
+        })
+    });
+    let history = &it.input.history.series;
+    let end = history.time_of(history.len().saturating_sub(1));
+    let floor = built_in::floor(it.look.view);
+    let wrong =
+        |error: crate::domain::ForecastError| ModelError(format!("model `{name}`: {error}"));
+    let forecast = Forecast::new(
+        Arc::clone(&name),
+        end,
+        history.step(),
+        levels.clone(),
+        values.collect(),
+        floor,
+    )
+    .map_err(wrong)?;
+    with_peaks(it, forecast, &published, &levels).map_err(wrong)
+}
+
+fn with_peaks(
+    it: &Drawing<'_>,
+    forecast: Forecast,
+    published: &[f64],
+    levels: &[Quantile],
+) -> Result<Forecast, crate::domain::ForecastError> {
+    let offsets: Option<Vec<[f64; 9]>> = it
+        .track
+        .lanes
+        .iter()
+        .zip(it.units)
+        .map(|(lane, (units, spread))| {
+            let mut units = *units;
+            units[calibrate::UNITS - 1] = *spread;
+            calibrate::offsets(&lane.peak, &units)
+        })
+        .collect();
+    let within = it
+        .look
+        .knots
+        .last()
+        .is_some_and(|last| *last as usize <= forecast.steps());
+    let Some(offsets) = offsets.filter(|_| it.start.age == 0 && within) else {
+        return Ok(forecast);
+    };
+    let mut peak = f64::NEG_INFINITY;
+    let peaks: Vec<f64> = published
+        .iter()
+        .map(|point| {
+            peak = peak.max(*point);
+            peak
+        })
+        .collect();
+    let values = levels.iter().flat_map(|level| {
+        peaks
+            .iter()
+            .zip(&offsets)
+            .map(|(peak, offsets)| (peak + at_level(offsets, *level)).clamp(-1e35, 1e35) as f32)
+    });
+    let floor = built_in::floor(it.look.view);
+    let values = values
+        .map(|value| floor.map_or(value, |floor| value.max(floor)))
+        .collect();
+    forecast.with_peaks(it.look.knots.to_vec(), values)
+}
+
+/// The offset of `level`, linear between default levels; the outermost one beyond them.
+fn at_level(offsets: &[f64; 9], level: Quantile) -> f64 {
+    let above = DEFAULT_LEVELS.partition_point(|known| *known < level);
+    match (above.checked_sub(1), DEFAULT_LEVELS.get(above)) {
+        (_, Some(exact)) if *exact == level => offsets[above],
+        (None, _) => offsets[0],
+        (Some(below), None) => offsets[below],
+        (Some(below), Some(upper)) => {
+            let low = DEFAULT_LEVELS[below].get();
+            let share = (level.get() - low) / (upper.get() - low);
+            offsets[below] + share * (offsets[above] - offsets[below])
+        }
+    }
+}
+
+fn standing(track: &Track, said: &[Said], at: Timestamp, step_secs: f64) -> Standing {
+    let weight = |expert: usize| {
+        said.iter()
+            .map(|said| said.weights.get(expert).map_or(0.0, |w| *w as f32))
+            .collect::<Vec<f32>>()
+    };
+    let error = |expert: usize| {
+        track.lanes.iter().map(move |lane| {
+            let known = lane.experts.get(expert).and_then(aggregate::relative_error);
+            known.map_or(f32::NAN, |ratio| ratio as f32)
+        })
+    };
+    let mut experts: Vec<ExpertStanding> = track
+        .experts
+        .iter()
+        .enumerate()
+        .map(|(place, model)| ExpertStanding {
+            model: Arc::clone(model),
+            weights: weight(place),
+            relative_errors: error(place).collect(),
+        })
+        .collect();
+    let total = |expert: &ExpertStanding| expert.weights.iter().sum::<f32>();
+    experts.sort_by(|a, b| total(b).total_cmp(&total(a)));
+    Standing {
+        at,
+        leads: track
+            .lanes
+            .iter()
+            .map(|lane| (f64::from(lane.ahead) * step_secs) as u32)
+            .collect(),
+        experts,
+        score: watch::score(track),
+        trust: track.trust.clone(),
+    }
+}

@@ -1,0 +1,263 @@
+//! One lead time: forecasts go in, and when their time has come they are compared with what came.
+
+use super::{aggregate, calibrate, stack};
+use crate::analyze::view::View;
+use crate::domain::{Issued, Lane, PastErrors, Timestamp};
+
+/// A model that is not better than the naive one by this much is not worth its surprises.
+const MARGIN: f32 = 0.985;
+
+/// So many comparisons are needed before anybody but the naive model is believed.
+const ENOUGH: u32 = 12;
+
+/// How sharply the choice between aggregate and corrected aggregate falls with their relative error.
+const SHARPNESS: f64 = 12.0;
+
+/// Half-lives in hours: of regrets and corrections, and of the finalists' errors.
+const LEARN_HOURS: f64 = 24.0;
+const FINAL_HOURS: f64 = 12.0;
+
+/// Seconds that past errors reach back: a day and the stride before it.
+const DAY: i64 = 86_400;
+const HOUR: i64 = 3600;
+
+/// A share of a peak's steps that must have been measured.
+const MEASURED: f64 = 0.9;
+
+/// What a lane says from one origin.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    /// The aggregate, the corrected aggregate, and what is published.
+    pub(super) finals: [f64; 3],
+    /// Errors that were known.
+    pub(super) lags: [f32; 3],
+    /// The weight of each expert in the aggregate; of the naive model alone when everybody else was refused.
+    pub(super) weights: Vec<f64>,
+    /// Whether everybody but the naive model was refused.
+    pub(super) refused: bool,
+}
+
+/// What has come of a forecast.
+pub(super) struct Outcome {
+    pub(super) issued: Issued,
+    pub(super) actual: f64,
+    /// The highest value up to the lead time, when enough of it was measured.
+    pub(super) peak: Option<f64>,
+    /// Seconds since the forecast before it, bounded.
+    pub(super) seconds: f64,
+    pub(super) target: usize,
+}
+
+/// Seconds from one remembered forecast to the next: about five minutes, in whole steps.
+pub(super) fn stride(step_secs: f64) -> f64 {
+    step_secs * (300.0 / step_secs).ceil().max(1.0)
+}
+
+/// What `lane` makes of the experts' points at `origin`.
+pub(super) fn say(lane: &Lane, points: &[f32], origin: Timestamp, step_secs: f64) -> Said {
+    let naive = f64::from(points.first().copied().unwrap_or(f32::NAN));
+    let lags = lags(lane, origin, step_secs);
+    let only_naive = |finals| {
+        let mut weights = vec![0.0; points.len()];
+        if let Some(first) = weights.first_mut() {
+            *first = 1.0;
+        }
+        Said {
+            finals,
+            lags,
+            weights,
+            refused: true,
+        }
+    };
+    let Some((blend, weights)) = aggregate::blend(lane, points) else {
+        return only_naive([naive; 3]);
+    };
+    let scale = f64::from(lane.scale);
+    let corrected = if scale > 0.0 {
+        let features = stack::features(points, blend, &lags, scale);
+        blend + scale * stack::correction(&lane.stack, &features)
+    } else {
+        blend
+    };
+    let [of_naive, of_blend, of_corrected] = lane.finalists;
+    let best = of_blend.min(of_corrected);
+    if lane.settled < ENOUGH || !best.is_finite() || best > MARGIN * of_naive {
+        return only_naive([blend, corrected, naive]);
+    }
+    let weight = |own: f32| {
+        if best > 0.0 {
+            (-SHARPNESS * (f64::from(own / best) - 1.0)).exp()
+        } else {
+            f64::from(u8::from(own <= best))
+        }
+    };
+    let (a, b) = (weight(of_blend), weight(of_corrected));
+    let published = (a * blend + b * corrected) / (a + b);
+    Said {
+        finals: [blend, corrected, published],
+        lags,
+        weights,
+        refused: false,
+    }
+}
+
+/// Takes forecasts whose time has come by `now` out of `lane`, oldest first, and compares them with what was measured.
+pub(super) fn come_true(lane: &mut Lane, view: &View<'_>, now: usize) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let ahead = lane.ahead as usize;
+    while let Some(front) = lane.issued.front() {
+        let place = place_of(view, front.origin);
+        if place.is_some_and(|place| place + ahead > now) {
+            break;
+        }
+        let Some(issued) = lane.issued.pop_front() else {
+            break;
+        };
+        // A history that begins after the origin or is cut before it has no answer to it.
+        let Some(origin) = place else { continue };
+        let target = origin + ahead;
+        if !view.measured(target) || issued.points.first().is_none_or(|p| !p.is_finite()) {
+            continue;
+        }
+        let seconds = lane
+            .last
+            .map_or(300.0, |last| issued.origin.since(last).as_secs_f64());
+        outcomes.push(Outcome {
+            actual: view.seen[target],
+            peak: highest(view, origin, target),
+            seconds: seconds.clamp(1.0, 3600.0),
+            target,
+            issued,
+        });
+        lane.last = outcomes.last().map(|outcome| outcome.issued.origin);
+    }
+    outcomes
+}
+
+/// Lets `lane` learn from what has come of a forecast.
+pub(super) fn learn(lane: &mut Lane, outcome: &Outcome, step_secs: f64) {
+    let Outcome {
+        issued,
+        actual,
+        peak,
+        seconds,
+        ..
+    } = outcome;
+    let keep = |hours: f64| 0.5_f64.powf(seconds / (hours * 3600.0));
+    let error = |point: f32| actual - f64::from(point);
+    let naive = error(issued.points[0]).abs();
+    let fresh = (1.0 / (f64::from(lane.settled) + 1.0)).max(1.0 - keep(LEARN_HOURS));
+    let scale = (1.0 - fresh) * f64::from(lane.scale) + fresh * naive;
+    // A metric that stood still so far has no unit yet: the size of its first move becomes it.
+    lane.scale = if lane.scale > 0.0 {
+        scale as f32
+    } else {
+        naive as f32
+    };
+    let keep_learned = keep(LEARN_HOURS);
+    if lane.scale > 0.0 {
+        let scale = f64::from(lane.scale);
+        let blend = f64::from(issued.finals[0]);
+        let features = stack::features(&issued.points, blend, &issued.lags, scale);
+        stack::learn(
+            &mut lane.stack,
+            &features,
+            error(issued.finals[0]) / scale,
+            keep_learned,
+        );
+    }
+    aggregate::learn(lane, issued, *actual, keep_learned);
+    let fresh = (1.0 / (f64::from(lane.settled) + 1.0)).max(1.0 - keep(FINAL_HOURS));
+    let finalists = [issued.points[0], issued.finals[0], issued.finals[1]];
+    for (mean, point) in lane.finalists.iter_mut().zip(finalists) {
+        *mean = ((1.0 - fresh) * f64::from(*mean) + fresh * error(point).abs()) as f32;
+    }
+    note(
+        &mut lane.errors,
+        issued.origin,
+        error(issued.finals[0]),
+        step_secs,
+    );
+    calibrate::learn(
+        &mut lane.path,
+        error(issued.finals[2]),
+        &issued.units,
+        *seconds,
+    );
+    if let Some(peak) = peak {
+        let units = calibrate::peak_units(issued);
+        calibrate::learn(
+            &mut lane.peak,
+            peak - f64::from(issued.peak),
+            &units,
+            *seconds,
+        );
+    }
+    lane.settled = lane.settled.saturating_add(1);
+}
+
+/// The step of `view` at `time`.
+pub(super) fn place_of(view: &View<'_>, time: Timestamp) -> Option<usize> {
+    let start = view.calendar.start_secs() as f64;
+    let place = (time.as_secs() as f64 - start) / view.step_secs;
+    (place > -0.5 && place < view.len() as f64).then(|| place.round().max(0.0) as usize)
+}
+
+/// The highest value after `origin` up to `target`, when enough of it was measured.
+fn highest(view: &View<'_>, origin: usize, target: usize) -> Option<f64> {
+    let window = view.seen.get(origin + 1..=target)?;
+    let known = window.iter().filter(|v| !v.is_nan());
+    let enough = known.clone().count() as f64 >= MEASURED * window.len() as f64;
+    enough.then(|| known.fold(f64::NEG_INFINITY, |a, b| a.max(*b)))
+}
+
+/// Errors of the aggregate that are known at `origin`: the newest one, the one of an hour before and that of a day before.
+fn lags(lane: &Lane, origin: Timestamp, step_secs: f64) -> [f32; 3] {
+    let stride = stride(step_secs) as i64;
+    let ahead = (f64::from(lane.ahead) * step_secs) as i64;
+    let slot = |back: i64| (origin.as_secs() - back).div_euclid(stride);
+    let known = ahead.div_euclid(stride) + i64::from(ahead % stride != 0);
+    let newest = slot(0) - known.max(1);
+    let at = |slot: i64| error_at(&lane.errors, slot);
+    [
+        at(newest),
+        if ahead < HOUR {
+            at(slot(HOUR))
+        } else {
+            f32::NAN
+        },
+        if ahead < DAY { at(slot(DAY)) } else { f32::NAN },
+    ]
+}
+
+fn error_at(errors: &PastErrors, slot: i64) -> f32 {
+    let back = errors.newest - slot;
+    let place = usize::try_from(back)
+        .ok()
+        .and_then(|back| errors.values.len().checked_sub(back + 1));
+    place
+        .and_then(|place| errors.values.get(place))
+        .map_or(f32::NAN, |half| f32::from_bits(u32::from(*half) << 16))
+}
+
+/// Writes an error down. Half of an `f32`'s bits keep its size to within one percent.
+fn note(errors: &mut PastErrors, origin: Timestamp, error: f64, step_secs: f64) {
+    let stride = stride(step_secs) as i64;
+    let most = usize::try_from(DAY / stride).unwrap_or(1) + 2;
+    let slot = origin.as_secs().div_euclid(stride);
+    let nothing = (f32::NAN.to_bits() >> 16) as u16;
+    if errors.values.is_empty() || slot - errors.newest > most as i64 {
+        errors.values.clear();
+        errors.newest = slot - 1;
+    }
+    while errors.newest < slot {
+        errors.values.push_back(nothing);
+        errors.newest += 1;
+    }
+    if let Some(newest) = errors.values.back_mut() {
+        *newest = ((error as f32).to_bits() >> 16) as u16;
+    }
+    while errors.values.len() > most {
+        errors.values.pop_front();
+    }
+}
