@@ -157,6 +157,24 @@ fn a_known_trend_and_season_are_found_again() {
 }
 
 #[test]
+fn a_flat_trend_has_one_level() {
+    let settings = Settings {
+        growth: Growth::Flat,
+        ..Settings::default()
+    };
+    let fitted = fit(
+        &hourly(8, |hour| 50.0 + 0.1 * hour + 10.0 * day(hour)),
+        &settings,
+    )
+    .unwrap();
+    assert!(fitted.changepoints.is_empty() && fitted.k.abs() < 1e-9);
+    let curve = Curve::new(&fitted);
+    let level = 50.0 + 0.1 * 8.0 * 24.0 / 2.0;
+    assert!((curve.trend(1_700_006_400) - level).abs() < 0.5);
+    assert!((curve.trend(1_800_000_000) - level).abs() < 0.5);
+}
+
+#[test]
 fn the_trend_bends_where_the_truth_does_and_nowhere_else() {
     let mut rng = rng();
     let bent = |hour: f64| 100.0 + 0.5 * (hour - 120.0).max(0.0);
