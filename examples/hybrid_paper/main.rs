@@ -18,7 +18,7 @@ mod network;
 mod traces;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use forescale::analyze::models::prophet::{Curve, Growth, Order, Point, Settings, fit};
@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The table of one series.
-fn judge(file: &PathBuf, long: bool) -> Result<(), Box<dyn Error>> {
+fn judge(file: &Path, long: bool) -> Result<(), Box<dyn Error>> {
     let points = traces::read(file)?;
     let known = (KNOWN * points.len() as f64) as usize;
     let values: Vec<f64> = points.iter().map(|point| point.value).collect();

@@ -173,7 +173,7 @@ pub fn fit_design(points: &[Point], settings: &Settings, design: Design) -> Opti
     let (start, end) = gram.ends()?;
     let scales = (start, (end - start) as f64, gram.unit());
     Some(Fitted::new(
-        solution,
+        &solution,
         scales,
         design,
         settings.mode,
@@ -192,7 +192,7 @@ pub fn fit_gram(gram: &Gram, settings: &Settings, design: &Design, step: i64) ->
     let solution = map::maximise(&data, &priors(settings, &part))?;
     let scales = (start, (end - start) as f64, gram.unit());
     Some(Fitted::new(
-        solution,
+        &solution,
         scales,
         part,
         Mode::Additive,
@@ -273,7 +273,7 @@ fn constant(level: f64, size: usize) -> Solution {
 
 impl Fitted {
     fn new(
-        solution: Solution,
+        solution: &Solution,
         (start, span, unit): (i64, f64, f64),
         design: Design,
         mode: Mode,
