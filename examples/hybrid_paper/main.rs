@@ -36,9 +36,10 @@ const PAPER: Recipe = Recipe {
     seed: 1,
 };
 
-/// An hour back; larger batches, or it would take hours.
+/// An hour back; larger batches and fewer epochs, or it would take hours.
 const LONG: Recipe = Recipe {
     look_back: 60,
+    epochs: 5,
     batch: 256,
     ..PAPER
 };
