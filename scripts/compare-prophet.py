@@ -175,7 +175,7 @@ def main():
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     for name in ["prophet", "cmdstanpy"]:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     paths = sorted(p for p in options.folder.iterdir() if ".csv" in p.suffixes)
     paths = [p for p in paths if not options.names or p.name.split(".")[0] in options.names]
     if not paths:

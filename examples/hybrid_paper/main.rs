@@ -18,10 +18,10 @@ mod network;
 mod traces;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use forescale::analyze::models::prophet::{Curve, Order, Point, Settings, fit};
+use forescale::analyze::models::prophet::{Curve, Growth, Order, Point, Settings, fit};
 use network::{Network, Recipe};
 
 /// Share of the rows to learn from.
@@ -36,9 +36,10 @@ const PAPER: Recipe = Recipe {
     seed: 1,
 };
 
-/// An hour back; larger batches, or it would take hours.
+/// An hour back; larger batches and fewer epochs, or it would take hours.
 const LONG: Recipe = Recipe {
     look_back: 60,
+    epochs: 5,
     batch: 256,
     ..PAPER
 };
@@ -61,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The table of one series.
-fn judge(file: &PathBuf, long: bool) -> Result<(), Box<dyn Error>> {
+fn judge(file: &Path, long: bool) -> Result<(), Box<dyn Error>> {
     let points = traces::read(file)?;
     let known = (KNOWN * points.len() as f64) as usize;
     let values: Vec<f64> = points.iter().map(|point| point.value).collect();
@@ -86,32 +87,40 @@ fn judge(file: &PathBuf, long: bool) -> Result<(), Box<dyn Error>> {
     let smooth = smoothed(&values, 0.2);
     row("EWMA, 0.2 of the newest", &|i| smooth[i - 1]);
 
-    let curve = curve(&points, known)?;
-    row("Prophet alone, the paper's settings", &|i| curve[i]);
-    let residuals: Vec<f64> = values.iter().zip(&curve).map(|(v, c)| v - c).collect();
-
     let alone = learned(&values, known, PAPER)?;
     row("LSTM alone", &|i| alone[i - 1]);
-    let hybrid = learned(&residuals, known, PAPER)?;
-    row("Prophet + LSTM, causal", &|i| curve[i] + hybrid[i - 1]);
-    row(
-        "Prophet + LSTM, the paper's alignment (holds the truth)",
-        &|i| curve[i] + hybrid[i],
-    );
+    for (growth, trend) in [(Growth::Linear, "linear"), (Growth::Flat, "flat")] {
+        let curve = curve(&points, known, growth)?;
+        row(&format!("Prophet alone, {trend} trend"), &|i| curve[i]);
+        let residuals: Vec<f64> = values.iter().zip(&curve).map(|(v, c)| v - c).collect();
+        let hybrid = learned(&residuals, known, PAPER)?;
+        let causal = |i: usize| curve[i] + hybrid[i - 1];
+        row(&format!("Prophet ({trend}) + LSTM, causal"), &causal);
+        let leaky = |i: usize| curve[i] + hybrid[i];
+        row(
+            &format!("Prophet ({trend}) + LSTM, the paper's alignment"),
+            &leaky,
+        );
+        if long {
+            let hybrid = learned(&residuals, known, LONG)?;
+            let causal = |i: usize| curve[i] + hybrid[i - 1];
+            row(
+                &format!("Prophet ({trend}) + LSTM, causal, an hour back"),
+                &causal,
+            );
+        }
+    }
     if long {
         let alone = learned(&values, known, LONG)?;
         row("LSTM alone, an hour back", &|i| alone[i - 1]);
-        let hybrid = learned(&residuals, known, LONG)?;
-        row("Prophet + LSTM, causal, an hour back", &|i| {
-            curve[i] + hybrid[i - 1]
-        });
     }
     Ok(())
 }
 
 /// Prophet's curve at each row, learned from the known ones.
-fn curve(points: &[Point], known: usize) -> Result<Vec<f64>, Box<dyn Error>> {
+fn curve(points: &[Point], known: usize, growth: Growth) -> Result<Vec<f64>, Box<dyn Error>> {
     let settings = Settings {
+        growth,
         changepoint_prior_scale: 5.1,
         seasonality_prior_scale: 30.0,
         weekly: Order::Fixed(20),

@@ -139,7 +139,7 @@ impl Entry {
             name: name.to_owned(),
             from,
             // A month at most.
-            until: from + length.as_secs() as i64,
+            until: from + length.as_secs().cast_signed(),
         })
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use forescale::analyze::models::onnx::calendar::Feature;
 use forescale::analyze::models::onnx::card::{Card, Normalisation, Step};
 use forescale::analyze::{Config, ForecastInput, OnnxEngine, Prepared};
-use forescale::domain::{Quantile, Series, Timestamp};
+use forescale::domain::{Events, Quantile, Series, Timestamp};
 use forescale::train::networks::{Cell, Dense, Mlp, Recurrent};
 use forescale::train::onnx_file::Recurrence;
 
@@ -56,6 +56,7 @@ pub(crate) fn workload(step_seconds: u64, values: Vec<f64>, horizon: usize) -> F
             outliers: vec![],
             outages: vec![],
             outage_at_end: None,
+            events: Events::default(),
         }),
         fit: None,
         horizon_steps: horizon,

@@ -31,9 +31,14 @@ use map::{Priors, Solution};
 
 use crate::domain::EventTimes;
 
+/// A prior as narrow as this holds a number at 0.
+const HELD: f64 = 1e18;
+
 /// What is fitted, with upstream's defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
+    /// Whether the trend has a slope at all.
+    pub growth: Growth,
     /// How many places the trend may bend at.
     pub changepoints: usize,
     /// They lie in this first share of the samples.
@@ -52,6 +57,16 @@ pub struct Settings {
     pub daily: Order,
     /// Whether seasons and events add to the trend or multiply it.
     pub mode: Mode,
+}
+
+/// The shape of the trend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Growth {
+    /// Piecewise linear.
+    #[default]
+    Linear,
+    /// One level.
+    Flat,
 }
 
 /// How seasons and events act on the trend.
@@ -108,6 +123,7 @@ pub struct Fitted {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            growth: Growth::Linear,
             changepoints: 25,
             changepoint_range: 0.8,
             changepoint_prior_scale: 0.05,
@@ -157,7 +173,7 @@ pub fn fit_design(points: &[Point], settings: &Settings, design: Design) -> Opti
     let (start, end) = gram.ends()?;
     let scales = (start, (end - start) as f64, gram.unit());
     Some(Fitted::new(
-        solution,
+        &solution,
         scales,
         design,
         settings.mode,
@@ -176,7 +192,7 @@ pub fn fit_gram(gram: &Gram, settings: &Settings, design: &Design, step: i64) ->
     let solution = map::maximise(&data, &priors(settings, &part))?;
     let scales = (start, (end - start) as f64, gram.unit());
     Some(Fitted::new(
-        solution,
+        &solution,
         scales,
         part,
         Mode::Additive,
@@ -211,7 +227,10 @@ pub fn changepoints(points: &[Point], settings: &Settings) -> Vec<i64> {
 fn ranks(samples: usize, settings: &Settings) -> Vec<usize> {
     let first = (samples as f64 * settings.changepoint_range).floor() as usize;
     let last = first.saturating_sub(1);
-    let count = settings.changepoints.min(last);
+    let count = match settings.growth {
+        Growth::Linear => settings.changepoints.min(last),
+        Growth::Flat => 0,
+    };
     (1..=count)
         .map(|i| (i as f64 * last as f64 / count as f64).round_ties_even() as usize)
         .collect()
@@ -220,6 +239,9 @@ fn ranks(samples: usize, settings: &Settings) -> Vec<usize> {
 fn priors(settings: &Settings, design: &Design) -> Priors {
     // Slope and offset have a normal prior of scale 5.
     let mut precision = vec![5.0_f64.powi(-2); 2];
+    if settings.growth == Growth::Flat {
+        precision[0] = HELD;
+    }
     precision.extend(design.scales(settings).map(|scale| scale.powi(-2)));
     Priors {
         precision,
@@ -251,7 +273,7 @@ fn constant(level: f64, size: usize) -> Solution {
 
 impl Fitted {
     fn new(
-        solution: Solution,
+        solution: &Solution,
         (start, span, unit): (i64, f64, f64),
         design: Design,
         mode: Mode,

@@ -129,7 +129,7 @@ impl Curve {
         });
         let seasons: Vec<Season> = seasons.collect();
         let known = take(head[7] as usize)?.iter().map(|id| {
-            let named = events.iter().find(|event| event.id() as f32 == *id);
+            let named = events.iter().find(|event| event.id() == *id as u32);
             named.cloned().unwrap_or_default()
         });
         let design = Design::new(seasons).with_events(known.collect());

@@ -86,34 +86,39 @@ pub(super) fn given_noise(
     sigma: f64,
     changes: &[f64],
 ) -> Option<Vec<f64>> {
-    let (n, p) = (data.moments.len(), priors.precision.len());
+    let (size, smooth) = (data.moments.len(), priors.precision.len());
     let weight = sigma.powi(-2);
-    let mut own = Vec::with_capacity(p * p);
-    for i in 0..p {
-        own.extend(data.gram[i * n..i * n + p].iter().map(|g| weight * g));
-        own[i * p + i] += priors.precision[i];
+    let mut own = Vec::with_capacity(smooth * smooth);
+    for i in 0..smooth {
+        own.extend(
+            data.gram[i * size..i * size + smooth]
+                .iter()
+                .map(|g| weight * g),
+        );
+        own[i * smooth + i] += priors.precision[i];
     }
-    let root = Cholesky::new(own, p)?;
-    let mut explained: Vec<f64> = data.moments[..p].iter().map(|b| weight * b).collect();
+    let root = Cholesky::new(own, smooth)?;
+    let mut explained: Vec<f64> = data.moments[..smooth].iter().map(|b| weight * b).collect();
     root.forward(&mut explained);
     // One column of the cross products for each number with a Laplace prior.
-    let crossed: Vec<Vec<f64>> = (p..n)
+    let crossed: Vec<Vec<f64>> = (smooth..size)
         .map(|j| {
-            let row = &data.gram[j * n..j * n + p];
+            let row = &data.gram[j * size..j * size + smooth];
             let mut column: Vec<f64> = row.iter().map(|g| weight * g).collect();
             root.forward(&mut column);
             column
         })
         .collect();
-    let s = n - p;
-    let mut q = vec![0.0; s * s];
-    let mut r = vec![0.0; s];
-    for i in 0..s {
-        r[i] = weight * data.moments[p + i] - dot(&crossed[i], &explained);
+    let bends = size - smooth;
+    let mut q = vec![0.0; bends * bends];
+    let mut r = vec![0.0; bends];
+    for i in 0..bends {
+        r[i] = weight * data.moments[smooth + i] - dot(&crossed[i], &explained);
         for j in 0..=i {
-            let left = weight * data.gram[(p + i) * n + p + j] - dot(&crossed[i], &crossed[j]);
-            q[i * s + j] = left;
-            q[j * s + i] = left;
+            let left = weight * data.gram[(smooth + i) * size + smooth + j]
+                - dot(&crossed[i], &crossed[j]);
+            q[i * bends + j] = left;
+            q[j * bends + i] = left;
         }
     }
     let changes = lasso::minimise(&q, &r, priors.rate, changes);

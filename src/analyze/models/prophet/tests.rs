@@ -104,12 +104,11 @@ fn coordinate_by_coordinate(data: &Quadratic, priors: &Priors) -> (Vec<f64>, f64
         for i in 0..n {
             let row = &data.gram[i * n..(i + 1) * n];
             let rest = data.moments[i] - matrix::dot(row, &values) + row[i] * values[i];
-            values[i] = match priors.precision.get(i) {
-                Some(precision) => weight * rest / (weight * row[i] + precision),
-                None => {
-                    let pull = (weight * rest).abs() - priors.rate;
-                    pull.max(0.0) * rest.signum() / (weight * row[i])
-                }
+            values[i] = if let Some(precision) = priors.precision.get(i) {
+                weight * rest / (weight * row[i] + precision)
+            } else {
+                let pull = (weight * rest).abs() - priors.rate;
+                pull.max(0.0) * rest.signum() / (weight * row[i])
             };
         }
         sigma = noise(data.residual(&values), data.count);
@@ -154,6 +153,24 @@ fn a_known_trend_and_season_are_found_again() {
         let value = curve.value(point.at, point.local);
         assert!((value - point.value).abs() < 1.0, "{value} {point:?}");
     }
+}
+
+#[test]
+fn a_flat_trend_has_one_level() {
+    let settings = Settings {
+        growth: Growth::Flat,
+        ..Settings::default()
+    };
+    let fitted = fit(
+        &hourly(8, |hour| 50.0 + 0.1 * hour + 10.0 * day(hour)),
+        &settings,
+    )
+    .unwrap();
+    assert!(fitted.changepoints.is_empty() && fitted.k.abs() < 1e-9);
+    let curve = Curve::new(&fitted);
+    let level = 50.0 + 0.1 * 8.0 * 24.0 / 2.0;
+    assert!((curve.trend(1_700_006_400) - level).abs() < 0.5);
+    assert!((curve.trend(1_800_000_000) - level).abs() < 0.5);
 }
 
 #[test]
@@ -319,7 +336,8 @@ fn a_flat_series_stays_flat_and_a_tiny_one_is_no_reason_to_panic() {
 #[test]
 fn absurd_values_give_a_finite_curve_or_none() {
     for size in [1e-30, 1e30] {
-        let points = hourly(4, |hour| if hour == 50.0 { size } else { day(hour) });
+        let mut points = hourly(4, day);
+        points[50].value = size;
         if let Some(fitted) = fit(&points, &Settings::default()) {
             assert!(Curve::new(&fitted).value(1_800_000_000, 0).is_finite());
         }

@@ -5,7 +5,8 @@ use crate::analyze::models::{HYBRID, Registry};
 use crate::analyze::{Config, ForecastInput, Prepared, fit as fit_all, prepare};
 use crate::domain::{Events, ModelChoice, Quantile, Series, Timestamp};
 
-const STEP: u64 = 300;
+const STEP: i64 = 300;
+const START: i64 = 1_700_006_400;
 const PER_DAY: usize = 288;
 
 fn load(step: usize) -> f64 {
@@ -16,8 +17,12 @@ fn load(step: usize) -> f64 {
 }
 
 fn history(values: Vec<f64>) -> Prepared {
-    let start = Timestamp::from_secs(1_700_006_400);
-    prepare(&Series::new(start, Duration::from_secs(STEP), values))
+    let start = Timestamp::from_secs(START);
+    prepare(&Series::new(
+        start,
+        Duration::from_secs(STEP.cast_unsigned()),
+        values,
+    ))
 }
 
 fn days(count: usize) -> Vec<f64> {
@@ -88,7 +93,7 @@ fn less_than_a_day_is_not_learned_from() {
 
 #[test]
 fn the_curve_under_the_hybrid_network_knows_nothing_of_the_last_three_hours() {
-    let newest = 3 * 3600 / STEP as usize;
+    let newest = 3 * PER_DAY / 24;
     let fitted = |values| fit_all(&history(values), 12, "UTC", Timestamp::from_secs(0));
     let calm = fitted(days(6));
     let numbers = calm.coefficients_of(HYBRID).unwrap();
@@ -111,7 +116,7 @@ fn seasons_follow_the_local_clock_when_it_is_moved() {
     // Berlin moves its clock on 2024-03-31 at 01:00 UTC; busy from 08:00 to 20:00 local time.
     let start = Timestamp::from_secs(1_711_238_400);
     let local = |step: usize| {
-        let secs = start.as_secs() + (step as i64) * STEP as i64;
+        let secs = start.as_secs() + STEP * i64::try_from(step).unwrap();
         secs + if secs >= 1_711_846_800 { 7200 } else { 3600 }
     };
     let value = |step: usize| {
@@ -122,7 +127,7 @@ fn seasons_follow_the_local_clock_when_it_is_moved() {
     let len = 6 * PER_DAY + PER_DAY * 20 / 24;
     let series = Series::new(
         start,
-        Duration::from_secs(STEP),
+        Duration::from_secs(STEP.cast_unsigned()),
         (0..len).map(value).collect(),
     );
     let history = prepare(&series);
@@ -144,8 +149,7 @@ fn seasons_follow_the_local_clock_when_it_is_moved() {
 #[test]
 fn an_event_that_has_been_seen_lifts_the_forecast_when_it_comes_again() {
     // Every other day from 12:00 to 15:00, and once more on the morning after the history.
-    let start = Timestamp::from_secs(1_700_006_400);
-    let noon = |day: i64| 1_700_006_400 + day * 86_400 - 8 * 3600;
+    let noon = |day: i64| START + day * 86_400 - 8 * 3600;
     let text: Vec<String> = [1, 3, 5, 7]
         .iter()
         .map(|day| {
@@ -155,7 +159,7 @@ fn an_event_that_has_been_seen_lifts_the_forecast_when_it_comes_again() {
         })
         .collect();
     let on = |step: usize| {
-        let at = start.as_secs() + (step as i64) * STEP as i64;
+        let at = START + STEP * i64::try_from(step).unwrap();
         [1, 3, 5, 7]
             .iter()
             .any(|day| (0..3 * 3600).contains(&(at - noon(*day))))
