@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use forescale::analyze::models::Registry;
-use forescale::analyze::{Config, ForecastInput, ModelError, fit, prepare};
+use forescale::analyze::{Config, ForecastInput, ModelError, fit_with, prepare};
 use forescale::domain::{Fit, Forecast, ModelChoice, Quantile, Sample, Series, Timestamp};
 
 /// Minutes ahead that are reported.
@@ -144,7 +144,7 @@ fn replay(file: &Path, names: &[&str]) -> Result<Report, Box<dyn Error>> {
             .is_none_or(|(at, _)| origin - at >= refit_every)
         {
             let started = Instant::now();
-            let fit = fit(&history, horizon, "UTC", series.time_of(origin));
+            let fit = fit_with(&history, horizon, "UTC", series.time_of(origin), names);
             report.fit_ms += started.elapsed().as_secs_f64() * 1e3;
             fits += 1.0;
             report.fit_bytes = report.fit_bytes.max(fit.bytes());

@@ -5,6 +5,7 @@
 
 mod bands;
 mod calendar;
+pub mod decompose;
 mod fitting;
 pub mod models;
 pub mod preprocess;

@@ -207,7 +207,17 @@ fn prepare(registry: &models::Registry, raw: Raw) -> Option<Ready> {
     let prepared = guarded(|| analyze::prepare(&history)).ok()?;
     let prepared = Arc::new(prepared);
     let fit = if refit {
-        let fresh = guarded(|| analyze::fit(&prepared, spec.horizon_steps(), &spec.timezone, now));
+        let model = spec.model.to_string();
+        let fresh = guarded(|| {
+            let wanted = [model.as_str()];
+            analyze::fit_with(
+                &prepared,
+                spec.horizon_steps(),
+                &spec.timezone,
+                now,
+                &wanted,
+            )
+        });
         match fresh {
             Ok(fresh) => {
                 let fresh = Arc::new(fresh);
