@@ -34,6 +34,9 @@ fn wave(index: usize) -> f64 {
     1.5 + (index as f64 / 1440.0 * std::f64::consts::TAU).sin()
 }
 
+/// A kind of load, by the number of the minute.
+type Load = fn(usize) -> f64;
+
 fn calm(index: usize) -> f64 {
     1000.0 * wave(index) * (1.0 + 0.005 * noise(index))
 }
@@ -59,8 +62,7 @@ fn refresh(criterion: &mut Criterion) {
     };
     let registry = Registry::new(&config).expect("the built-in models need nothing");
     let choice = |name: &str| ModelChoice::Named(name.to_owned());
-    let loads: [(&str, fn(usize) -> f64); 3] =
-        [("calm", calm), ("restless", restless), ("sparse", sparse)];
+    let loads: [(&str, Load); 3] = [("calm", calm), ("restless", restless), ("sparse", sparse)];
     for (name, load) in loads {
         let start = Timestamp::from_secs(1_699_833_600);
         let mut history = History::new(STEP, DAYS * 1440);

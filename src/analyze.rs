@@ -5,6 +5,7 @@
 
 mod bands;
 mod calendar;
+pub mod decompose;
 pub mod ensemble;
 mod fitting;
 pub mod models;

@@ -13,7 +13,6 @@ mod ranks;
 mod tests;
 
 use super::{Mark, Outlier};
-use crate::analyze::stats::median_of;
 use ranks::Ranks;
 
 /// Points before a step that it is compared with.
@@ -34,7 +33,10 @@ const NOTHING: f64 = 0.02;
 const ABSURD: f64 = 100.0;
 
 /// Steps that are looked at together to see whether they are calm.
-const STRETCH: usize = 16;
+const STRETCH: usize = 8;
+
+/// Room for points, so that the oldest are thrown away many at a time.
+const ROOM: usize = 128;
 
 /// The median lies between the lowest and the highest of any so many points of the window: of that many, not all can
 /// lie on one side of it.
@@ -94,6 +96,7 @@ struct Filter {
 }
 
 impl Filter {
+    #[inline]
     fn step(&mut self, index: usize, values: &mut [f64], marks: &mut [Mark]) {
         let value = values[index];
         if marks[index] != Mark::Observed {
@@ -130,84 +133,64 @@ impl Filter {
 
 /// The points before a step, as they were measured.
 struct Before {
-    by_time: [f64; WINDOW],
-    /// Where the next one goes.
-    next: usize,
-    count: usize,
-    /// The same by size; lags behind after a calm stretch.
+    /// The newest [`WINDOW`] points end at `len`.
+    points: [f64; ROOM],
+    len: usize,
+    /// The window by size; not kept through a calm stretch.
     by_size: Option<Ranks>,
 }
 
 impl Before {
     fn new() -> Self {
         Self {
-            by_time: [0.0; WINDOW],
-            next: 0,
-            count: 0,
+            points: [0.0; ROOM],
+            len: 0,
             by_size: None,
         }
     }
 
+    #[inline]
     fn push(&mut self, value: f64) {
-        let leaving = std::mem::replace(&mut self.by_time[self.next], value);
-        self.next = if self.next + 1 == WINDOW {
-            0
-        } else {
-            self.next + 1
-        };
-        self.count = (self.count + 1).min(WINDOW);
-        if let Some(ranks) = &mut self.by_size {
-            ranks.replace(leaving, value);
+        if self.len == ROOM {
+            self.points.copy_within(ROOM - WINDOW.., 0);
+            self.len = WINDOW;
         }
+        self.points[self.len] = value;
+        if let Some(ranks) = &mut self.by_size {
+            ranks.replace(self.points[self.len - WINDOW], value);
+        }
+        self.len += 1;
     }
 
     /// By size; `None` until there are enough.
-    fn sorted(&mut self) -> Option<&[f64; WINDOW]> {
-        if self.count < WINDOW {
-            return None;
-        }
-        let ranks = self.by_size.get_or_insert_with(|| Ranks::of(&self.by_time));
+    #[inline]
+    fn sorted(&mut self) -> Option<&[f64]> {
+        let window = self.points[..self.len].last_chunk()?;
+        let ranks = self.by_size.get_or_insert_with(|| Ranks::of(window));
         Some(ranks.sorted())
     }
 
     /// Whether no value of a stretch can stand out, whatever the medians are: all of them and the majority before, which
     /// tells where a median lies, are nearer to one another than the limit of the smallest.
     fn is_calm(&self, values: &[f64], marks: &[Mark]) -> bool {
-        let mut range = Range::of(&self.newest());
-        if marks.iter().all(|mark| *mark == Mark::Observed) {
-            range = range.with(Range::of(values));
-        } else {
-            for (value, _) in observed(values, marks) {
-                range = range.with(Range::of(&[*value]));
+        let mut range = Range::of(&self.points[self.len.saturating_sub(MAJORITY)..self.len]);
+        for (value, mark) in values.iter().zip(marks) {
+            if *mark == Mark::Observed {
+                range.take_in(*value);
             }
         }
         range.low > 0.0 && range.high - range.low <= THRESHOLD * (QUIET * range.low)
     }
 
-    /// The newest points, a majority of the window; before it is full, something among which none stands out.
-    fn newest(&self) -> [f64; MAJORITY] {
-        std::array::from_fn(|back| {
-            let place = self.next + WINDOW - 1 - back;
-            self.by_time[if place < WINDOW {
-                place
-            } else {
-                place - WINDOW
-            }]
-        })
-    }
-
     /// Takes in a calm stretch.
     fn extend(&mut self, values: &[f64], marks: &[Mark]) {
         self.by_size = None;
-        observed(values, marks).for_each(|(value, _)| self.push(*value));
+        for (value, mark) in values.iter().zip(marks) {
+            if *mark == Mark::Observed {
+                self.push(*value);
+            }
+        }
     }
-}
-
-fn observed<'a>(values: &'a [f64], marks: &'a [Mark]) -> impl Iterator<Item = (&'a f64, &'a Mark)> {
-    values
-        .iter()
-        .zip(marks)
-        .filter(|(_, mark)| **mark == Mark::Observed)
 }
 
 /// Lowest and highest of some numbers.
@@ -218,46 +201,52 @@ struct Range {
 }
 
 impl Range {
-    /// Four lanes, because each comparison waits for the one before in its lane.
+    #[inline]
     fn of(values: &[f64]) -> Self {
-        let mut lanes = [Self {
+        let mut range = Self {
             low: f64::INFINITY,
             high: f64::NEG_INFINITY,
-        }; 4];
-        let (fours, rest) = values.as_chunks::<4>();
-        for four in fours {
-            for (lane, value) in lanes.iter_mut().zip(four) {
-                *lane = lane.and(*value, *value);
-            }
+        };
+        for value in values {
+            range.take_in(*value);
         }
-        for value in rest {
-            lanes[0] = lanes[0].and(*value, *value);
-        }
-        lanes[0].with(lanes[1]).with(lanes[2].with(lanes[3]))
+        range
     }
 
-    fn with(self, other: Self) -> Self {
-        self.and(other.low, other.high)
-    }
-
-    fn and(self, low: f64, high: f64) -> Self {
-        Self {
-            low: if low < self.low { low } else { self.low },
-            high: if high > self.high { high } else { self.high },
-        }
+    #[inline]
+    fn take_in(&mut self, value: f64) {
+        self.low = if value < self.low { value } else { self.low };
+        self.high = if value > self.high { value } else { self.high };
     }
 }
 
 /// What `value` stands out from, if it does.
-fn baseline(sorted: &[f64; WINDOW], value: f64) -> Option<Baseline> {
+#[inline]
+fn baseline(sorted: &[f64], value: f64) -> Option<Baseline> {
     let median = sorted[WINDOW / 2];
     // The median deviation is no smaller than the nearer quartile's, which shows at once that most values are usual.
     let quartile = (median - sorted[WINDOW / 4]).min(sorted[3 * WINDOW / 4] - median);
     if (value - median).abs() <= THRESHOLD * quartile.max(QUIET * median.abs()) {
         return None;
     }
-    let mut deviations = sorted.map(|v| (v - median).abs());
-    let mad = median_of(&mut deviations).unwrap_or(0.0);
-    let limit = THRESHOLD * mad.max(QUIET * median.abs());
+    let limit = THRESHOLD * deviation(sorted).max(QUIET * median.abs());
     ((value - median).abs() > limit).then_some(Baseline { median, limit })
+}
+
+/// The median absolute deviation from the median: going outwards from the middle, the nearer side first.
+fn deviation(sorted: &[f64]) -> f64 {
+    let (below, rest) = sorted.split_at(WINDOW / 2);
+    let median = rest[0];
+    let mut below = below.iter().rev().map(|v| median - v).peekable();
+    let mut above = rest[1..].iter().map(|v| v - median).peekable();
+    let mut deviation = 0.0;
+    for _ in 0..WINDOW / 2 {
+        let nearer = match (below.peek(), above.peek()) {
+            (Some(low), Some(high)) if low <= high => below.next(),
+            (_, Some(_)) => above.next(),
+            _ => below.next(),
+        };
+        deviation = nearer.unwrap_or(deviation);
+    }
+    deviation
 }

@@ -5,26 +5,31 @@ use super::WINDOW;
 
 /// The values by size.
 pub(super) struct Ranks {
-    sorted: [f64; WINDOW],
+    /// And infinity after them.
+    sorted: [f64; WINDOW + 1],
 }
 
 impl Ranks {
     pub(super) fn of(values: &[f64; WINDOW]) -> Self {
-        let mut sorted = *values;
+        let mut sorted = [f64::INFINITY; WINDOW + 1];
+        sorted[..WINDOW].copy_from_slice(values);
         sorted.sort_unstable_by(f64::total_cmp);
         Self { sorted }
     }
 
-    pub(super) fn sorted(&self) -> &[f64; WINDOW] {
-        &self.sorted
+    #[inline]
+    pub(super) fn sorted(&self) -> &[f64] {
+        &self.sorted[..WINDOW]
     }
 
     /// Takes out `leaving`, which must be among the values, and puts `entering` in; both are numbers.
+    #[inline]
     pub(super) fn replace(&mut self, leaving: f64, entering: f64) {
         // Whatever is not below the leaving value moves down by one; so it is gone.
-        let mut rest = [f64::INFINITY; WINDOW];
-        for (place, pair) in rest.iter_mut().zip(self.sorted.windows(2)) {
-            *place = if pair[0] < leaving { pair[0] } else { pair[1] };
+        let mut rest = [0.0; WINDOW];
+        let pairs = self.sorted[..WINDOW].iter().zip(&self.sorted[1..]);
+        for (place, (own, above)) in rest.iter_mut().zip(pairs) {
+            *place = if *own < leaving { *own } else { *above };
         }
         // Each place then holds its own value, the entering one or its lower neighbour's, whichever keeps the order:
         // the smaller of its own and the larger of the other two.
