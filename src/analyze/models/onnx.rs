@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod card;
 pub mod contract;
 pub mod engine;
+mod curve;
 mod forecaster;
 mod levels;
 mod library;
@@ -15,6 +16,7 @@ mod onnx_runtime;
 pub mod proto;
 mod pure_rust;
 pub mod resample;
+pub mod row;
 pub mod window;
 
 use std::collections::{BTreeSet, HashMap};
@@ -27,6 +29,7 @@ use std::time::SystemTime;
 use self::engine::Engine;
 pub use self::forecaster::MAX_BATCH;
 use self::forecaster::OnnxForecaster;
+pub use self::curve::{curve_of, decode};
 use crate::analyze::{Config, Forecaster, ModelError};
 
 /// Files larger than this are refused.
