@@ -184,6 +184,11 @@ impl Scale {
         ((value - self.level) / self.unit) as f32
     }
 
+    /// One of the network's units in the metric's own.
+    pub fn unit(&self) -> f64 {
+        self.unit
+    }
+
     /// Back into the metric's unit.
     pub fn restore(&self, value: f32) -> f64 {
         f64::from(value) * self.unit + self.level
