@@ -7,6 +7,8 @@ mod evaluate;
 mod preprocess;
 mod progress;
 mod serve;
+#[cfg(feature = "train")]
+mod train;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -40,6 +42,9 @@ enum Command {
     Collect(collect::Args),
     /// Turn recorded history into training windows, split by time, with a report on gaps, anomalies and seasonality
     Preprocess(preprocess::Args),
+    /// Train a network on recorded history and write it as an ONNX file
+    #[cfg(feature = "train")]
+    Train(train::Args),
 }
 
 /// Exit code for wrong usage or settings, as clap uses it.
@@ -54,6 +59,8 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Collect(args) => collect::run(args),
         Command::Preprocess(args) => preprocess::run(args),
+        #[cfg(feature = "train")]
+        Command::Train(args) => train::run(&args),
     };
     outcome.unwrap_or_else(|failure| {
         complain(&failure.error);

@@ -20,6 +20,8 @@ pub mod optimiser;
 #[cfg(feature = "train")]
 pub mod pooling;
 #[cfg(feature = "train")]
+pub mod recipe;
+#[cfg(feature = "train")]
 pub mod session;
 pub mod source;
 pub mod synthetic;

@@ -215,19 +215,14 @@ impl Corpus {
         let width = shape.knots.len() + shape.leads;
         let knot = shape.knots.iter().rposition(|k| *k <= CHANGE_STEPS).unwrap_or(0);
         let mut sums = vec![(0.0_f64, 0.0_f64); self.members.len()];
-        for examples in [&self.train, &self.validation, &self.held_out] {
-            let rows = examples.targets.chunks_exact(width).zip(examples.held.chunks_exact(width));
-            for ((target, held), series) in rows.zip(&examples.series) {
-                let change = f64::from((target[knot] - held[knot]).abs());
-                let (sum, count) = &mut sums[*series as usize];
-                if change.is_finite() {
-                    // One absurd change must not silence a series.
-                    (*sum, *count) = (*sum + change.min(10.0), *count + 1.0);
-                }
-            }
-            // Validation and what is held out count only where nothing was learned from.
-            if sums.iter().all(|(_, count)| *count > 0.0) {
-                break;
+        let targets = self.train.targets.chunks_exact(width);
+        let rows = targets.zip(self.train.held.chunks_exact(width));
+        for ((target, held), series) in rows.zip(&self.train.series) {
+            let change = f64::from((target[knot] - held[knot]).abs());
+            let (sum, count) = &mut sums[*series as usize];
+            if change.is_finite() {
+                // One absurd change must not silence a series.
+                (*sum, *count) = (*sum + change.min(10.0), *count + 1.0);
             }
         }
         for (member, (sum, count)) in self.members.iter_mut().zip(sums) {
