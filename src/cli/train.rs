@@ -118,7 +118,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     let recipe = recipe(args.recipe.as_deref()).map_err(Failure::usage)?;
     let network = network(&recipe, args).map_err(Failure::usage)?;
-    let mut card = network.card(&args.licence).map_err(|why| Failure::usage(anyhow!(why)))?;
+    let mut card = network
+        .card(&args.licence)
+        .map_err(|why| Failure::usage(anyhow!(why)))?;
     let datasets: Vec<Dataset> = args
         .input
         .iter()
@@ -128,7 +130,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     card.trained_until = corpus.until().map(|at| at.to_rfc3339()[..10].to_owned());
     let net = Net::new(network.shape(&card), args.seed).context("the network can't be built")?;
     let trained = train(args, &network, &net, &corpus, &card)?;
-    let file = export::to_onnx(&net, &card).map_err(|why| anyhow!("the file can't be written: {why}"))?;
+    let file =
+        export::to_onnx(&net, &card).map_err(|why| anyhow!("the file can't be written: {why}"))?;
     let trained = Trained {
         differences: compare(args, &net, &card, &file, &datasets)?,
         ..trained
@@ -138,7 +141,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     super::print(&card::table(&trained))?;
     if let Some(path) = &args.card {
         let page = card::page(args, &recipe, &network, &corpus, &trained, &file);
-        std::fs::write(path, page).with_context(|| format!("`{}` can't be written", path.display()))?;
+        std::fs::write(path, page)
+            .with_context(|| format!("`{}` can't be written", path.display()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -147,21 +151,36 @@ fn recipe(path: Option<&Path>) -> anyhow::Result<Recipe> {
     let Some(path) = path else {
         return Recipe::read(SHIPPED).map_err(|why| anyhow!(why));
     };
-    let text = std::fs::read_to_string(path).with_context(|| format!("`{}` can't be read", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("`{}` can't be read", path.display()))?;
     Recipe::read(&text).map_err(|why| anyhow!("recipe `{}`: {why}", path.display()))
 }
 
 fn network(recipe: &Recipe, args: &Args) -> anyhow::Result<Network> {
     let mut network = recipe.networks.get(&args.network).cloned().ok_or_else(|| {
-        let known: Vec<String> = recipe.networks.keys().map(|name| format!("`{name}`")).collect();
-        anyhow!("the recipe has no network `{}`; it has {}", args.network, known.join(", "))
+        let known: Vec<String> = recipe
+            .networks
+            .keys()
+            .map(|name| format!("`{name}`"))
+            .collect();
+        anyhow!(
+            "the recipe has no network `{}`; it has {}",
+            args.network,
+            known.join(", ")
+        )
     })?;
     network.steps = args.steps.unwrap_or(network.steps);
     network.rate = args.rate.unwrap_or(network.rate);
     Ok(network)
 }
 
-fn gather(args: &Args, recipe: &Recipe, network: &Network, card: &Card, datasets: &[Dataset]) -> anyhow::Result<Corpus> {
+fn gather(
+    args: &Args,
+    recipe: &Recipe,
+    network: &Network,
+    card: &Card,
+    datasets: &[Dataset],
+) -> anyhow::Result<Corpus> {
     let amounts = recipe.amounts(args.seed);
     let bar = Progress::new((datasets.len() + amounts.synthetic) as u64, "series");
     let corpus = Corpus::gather(
@@ -187,7 +206,13 @@ fn gather(args: &Args, recipe: &Recipe, network: &Network, card: &Card, datasets
     Ok(corpus)
 }
 
-fn train(args: &Args, network: &Network, net: &Net, corpus: &Corpus, card: &Card) -> anyhow::Result<Trained> {
+fn train(
+    args: &Args,
+    network: &Network,
+    net: &Net,
+    corpus: &Corpus,
+    card: &Card,
+) -> anyhow::Result<Trained> {
     let plan = Plan {
         steps: network.steps,
         batch: network.batch,
@@ -202,8 +227,14 @@ fn train(args: &Args, network: &Network, net: &Net, corpus: &Corpus, card: &Card
     }
     let started = Instant::now();
     let mut session = Session::new(net, corpus, &plan, &card.levels, &card.peak_leads)?;
-    if let Some(path) = args.checkpoint.as_deref().filter(|path| args.resume && path.exists()) {
-        session.resume(path).with_context(|| format!("checkpoint `{}`", path.display()))?;
+    if let Some(path) = args
+        .checkpoint
+        .as_deref()
+        .filter(|path| args.resume && path.exists())
+    {
+        session
+            .resume(path)
+            .with_context(|| format!("checkpoint `{}`", path.display()))?;
     }
     let bar = Progress::new(plan.steps as u64, "steps");
     let outcome = session.run(|step, loss| {
@@ -236,8 +267,17 @@ fn train(args: &Args, network: &Network, net: &Net, corpus: &Corpus, card: &Card
 }
 
 /// Runs the file in the engines that are here, on windows of the first series.
-fn compare(args: &Args, net: &Net, card: &Card, file: &[u8], datasets: &[Dataset]) -> anyhow::Result<Vec<(String, f64)>> {
-    let series = datasets.first().map_or_else(|| synthetic::series(args.seed, 0), |d| d.series.tail(20_000));
+fn compare(
+    args: &Args,
+    net: &Net,
+    card: &Card,
+    file: &[u8],
+    datasets: &[Dataset],
+) -> anyhow::Result<Vec<(String, f64)>> {
+    let series = datasets.first().map_or_else(
+        || synthetic::series(args.seed, 0),
+        |d| d.series.tail(20_000),
+    );
     let cutter = Cutter::new(card, &series).map_err(|why| anyhow!(why))?;
     let origins = cutter.origins(series.start(), series.end());
     let every = (origins.len() / 64).max(1);

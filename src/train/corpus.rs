@@ -88,9 +88,16 @@ impl Examples {
         self.units.is_empty()
     }
 
-    fn push(&mut self, shape: &Shape, row: &crate::analyze::models::onnx::row::Row, targets: &Targets, series: usize) {
+    fn push(
+        &mut self,
+        shape: &Shape,
+        row: &crate::analyze::models::onnx::row::Row,
+        targets: &Targets,
+        series: usize,
+    ) {
         shape.pooling.append(row, &mut self.inputs);
-        let at_knots = |values: &[f32]| -> Vec<f32> { shape.knots.iter().map(|k| values[k - 1]).collect() };
+        let at_knots =
+            |values: &[f32]| -> Vec<f32> { shape.knots.iter().map(|k| values[k - 1]).collect() };
         self.targets.extend(at_knots(&targets.steps));
         self.targets.extend(&targets.peaks);
         self.held.extend(at_knots(&targets.held));
@@ -129,13 +136,18 @@ impl Corpus {
             corpus.add_synthetic(card, shape, index, amounts)?;
         }
         if corpus.train.is_empty() || corpus.validation.is_empty() {
-            return Err("there is nothing to learn from: no window lies before the cuts".to_owned());
+            return Err(
+                "there is nothing to learn from: no window lies before the cuts".to_owned(),
+            );
         }
         corpus.weigh(shape);
         Ok(corpus)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one recipe, passed through once")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one recipe, passed through once"
+    )]
     fn add_recorded(
         &mut self,
         card: &Card,
@@ -154,15 +166,33 @@ impl Corpus {
         let origins = cutter.origins(known.start(), cut.validation);
         let mut rng = seeded(amounts.seed, &dataset.name);
         let windows = add(
-            &mut self.train, shape, &cutter,
-            drawn(origins, amounts.windows, &mut rng), Some(&mut rng), member,
+            &mut self.train,
+            shape,
+            &cutter,
+            drawn(origins, amounts.windows, &mut rng),
+            Some(&mut rng),
+            member,
         )?;
         let origins = cutter.origins(cut.validation, cut.end);
-        add(&mut self.validation, shape, &cutter, spread(&origins, amounts.checks), None, member)?;
+        add(
+            &mut self.validation,
+            shape,
+            &cutter,
+            spread(&origins, amounts.checks),
+            None,
+            member,
+        )?;
         if held_out {
             let cutter = Cutter::new(card, series)?;
             let origins = cutter.origins(cut.end, series.end());
-            add(&mut self.held_out, shape, &cutter, spread(&origins, amounts.checks), None, member)?;
+            add(
+                &mut self.held_out,
+                shape,
+                &cutter,
+                spread(&origins, amounts.checks),
+                None,
+                member,
+            )?;
         }
         self.members.push(Member {
             name: dataset.name.clone(),
@@ -193,12 +223,23 @@ impl Corpus {
         let until = Timestamp::from_millis(series.start().as_millis() + until);
         let origins = cutter.origins(series.start(), until);
         let windows = add(
-            &mut self.train, shape, &cutter,
-            drawn(origins, amounts.synthetic_windows, &mut rng), Some(&mut rng), member,
+            &mut self.train,
+            shape,
+            &cutter,
+            drawn(origins, amounts.synthetic_windows, &mut rng),
+            Some(&mut rng),
+            member,
         )?;
         if checked {
             let origins = cutter.origins(until, series.end());
-            add(&mut self.validation, shape, &cutter, spread(&origins, amounts.checks / 4), None, member)?;
+            add(
+                &mut self.validation,
+                shape,
+                &cutter,
+                spread(&origins, amounts.checks / 4),
+                None,
+                member,
+            )?;
         }
         self.members.push(Member {
             name,
@@ -213,7 +254,11 @@ impl Corpus {
     /// Gives each series its weight: no series counts for more because it moves more.
     fn weigh(&mut self, shape: &Shape) {
         let width = shape.knots.len() + shape.leads;
-        let knot = shape.knots.iter().rposition(|k| *k <= CHANGE_STEPS).unwrap_or(0);
+        let knot = shape
+            .knots
+            .iter()
+            .rposition(|k| *k <= CHANGE_STEPS)
+            .unwrap_or(0);
         let mut sums = vec![(0.0_f64, 0.0_f64); self.members.len()];
         let targets = self.train.targets.chunks_exact(width);
         let rows = targets.zip(self.train.held.chunks_exact(width));
@@ -233,19 +278,31 @@ impl Corpus {
 
     /// The latest moment that anything recorded was learned from or stopped by.
     pub fn until(&self) -> Option<Timestamp> {
-        let ends = self.members.iter().filter(|m| m.windows > 0).filter_map(|m| m.cut);
+        let ends = self
+            .members
+            .iter()
+            .filter(|m| m.windows > 0)
+            .filter_map(|m| m.cut);
         ends.map(|cut| cut.end).max()
     }
 }
 
 /// Each dataset with its source and cut.
-fn with_cuts<'a>(datasets: &'a [Dataset], sources: &'a [Source]) -> Vec<(&'a Dataset, &'a str, Cut)> {
-    let names: Vec<&str> = datasets.iter().map(|d| source_of(sources, &d.name)).collect();
+fn with_cuts<'a>(
+    datasets: &'a [Dataset],
+    sources: &'a [Source],
+) -> Vec<(&'a Dataset, &'a str, Cut)> {
+    let names: Vec<&str> = datasets
+        .iter()
+        .map(|d| source_of(sources, &d.name))
+        .collect();
     let mut all = Vec::with_capacity(datasets.len());
     for (dataset, name) in datasets.iter().zip(&names) {
         let own: Vec<usize> = (0..names.len()).filter(|i| names[*i] == *name).collect();
         let series: Vec<&Series> = own.iter().map(|i| &datasets[*i].series).collect();
-        let place = own.iter().position(|i| std::ptr::eq(&raw const datasets[*i], dataset));
+        let place = own
+            .iter()
+            .position(|i| std::ptr::eq(&raw const datasets[*i], dataset));
         if let Some(cut) = place.map(|place| cuts(&series)[place]) {
             all.push((dataset, *name, cut));
         }
@@ -255,8 +312,14 @@ fn with_cuts<'a>(datasets: &'a [Dataset], sources: &'a [Source]) -> Vec<(&'a Dat
 
 /// The steps before `end`.
 fn before(series: &Series, end: Timestamp) -> Series {
-    let count = (0..series.len()).take_while(|i| series.time_of(*i) < end).count();
-    Series::new(series.start(), series.step(), series.values()[..count].to_vec())
+    let count = (0..series.len())
+        .take_while(|i| series.time_of(*i) < end)
+        .count();
+    Series::new(
+        series.start(),
+        series.step(),
+        series.values()[..count].to_vec(),
+    )
 }
 
 fn add(

@@ -11,7 +11,7 @@ use crate::analyze::models::onnx::card::{Card, Input};
 use crate::analyze::models::onnx::curve_of;
 use crate::analyze::models::onnx::resample::Ratio;
 use crate::analyze::models::onnx::row::Row;
-use crate::analyze::models::onnx::window::{lookback_steps, step_seconds};
+use crate::analyze::models::onnx::window::{LEAST_SCALE, lookback_steps, step_seconds};
 use crate::analyze::models::prophet::Curve;
 use crate::analyze::preprocess::{LONGEST_FILL, Mark, Prepared, prepare};
 use crate::domain::{Series, Timestamp};
@@ -20,6 +20,9 @@ use crate::domain::{Series, Timestamp};
 const REFIT_SECONDS: u64 = 12 * 3600;
 /// And speaks of times this long after the last value that it has learned from, as the server's does.
 const HONEST_SECONDS: u64 = 3 * 3600;
+
+/// Targets are held within so many units of the context's mean magnitude.
+const LARGEST_TARGET: f32 = 30.0;
 
 /// A series with all that windows are cut from.
 #[derive(Debug)]
@@ -181,7 +184,8 @@ impl<'a> Cutter<'a> {
             }
             ratio => ratio.to_network(&after).into_owned(),
         };
-        if steps.iter().all(|value| value.is_nan()) {
+        // Where all of the context is 0 there is no scale to answer on.
+        if steps.iter().all(|value| value.is_nan()) || row.window.scale.unit() <= LEAST_SCALE {
             return None;
         }
         let last = self.measured(origin)?;
@@ -192,17 +196,30 @@ impl<'a> Cutter<'a> {
             };
             let part = &after[..own.min(after.len())];
             // A maximum with something missing is none.
-            part.iter().fold(f64::NEG_INFINITY, |a, b| if b.is_nan() || a.is_nan() { f64::NAN } else { a.max(*b) })
+            part.iter().fold(f64::NEG_INFINITY, |a, b| {
+                if b.is_nan() || a.is_nan() {
+                    f64::NAN
+                } else {
+                    a.max(*b)
+                }
+            })
         };
         let indices = 0..self.card.horizon;
         Some(Targets {
             held: indices.clone().map(|i| row.target(i, last)).collect(),
-            steps: indices.map(|i| row.target(i, steps[i])).collect(),
-            peaks: leads.iter().map(|l| row.peak_target(*l, peak(*l))).collect(),
+            steps: indices.map(|i| bounded(row.target(i, steps[i]))).collect(),
+            peaks: (leads.iter())
+                .map(|lead| bounded(row.peak_target(*lead, peak(*lead))))
+                .collect(),
             held_peaks: leads.iter().map(|l| row.peak_target(*l, last)).collect(),
             unit: row.window.scale.unit(),
         })
     }
+}
+
+/// One target beyond all measure must not silence all others.
+fn bounded(target: f32) -> f32 {
+    target.clamp(-LARGEST_TARGET, LARGEST_TARGET)
 }
 
 /// For each outlier, when it was known to be one (the first step after its run) and its place in the list.
@@ -225,7 +242,12 @@ fn curves(prepared: &Prepared) -> Vec<(usize, Curve)> {
     (0..prepared.series.len())
         .step_by(steps(REFIT_SECONDS))
         .skip(1)
-        .filter_map(|until| Some((until + steps(HONEST_SECONDS), curve_of(prepared, until, "UTC")?)))
+        .filter_map(|until| {
+            Some((
+                until + steps(HONEST_SECONDS),
+                curve_of(prepared, until, "UTC")?,
+            ))
+        })
         .collect()
 }
 

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Result as CandleResult, Tensor as CandleTensor};
 
-use super::net::{Architecture, FAR, CALM, Net};
+use super::net::{Architecture, CALM, FAR, Net};
 use super::onnx_file::{Graph, Recurrence, Value, whole};
 use super::pooling::Matrix;
 use crate::analyze::models::onnx::card::Card;
@@ -42,7 +42,12 @@ pub fn to_onnx(net: &Net, card: &Card) -> Result<Vec<u8>, String> {
         }
     };
     let last = dense(&mut graph, net, &hidden, "last", outputs);
-    let skip = graph.dense(&inputs, outputs, &net.numbers("skip.weight"), &vec![0.0; outputs]);
+    let skip = graph.dense(
+        &inputs,
+        outputs,
+        &net.numbers("skip.weight"),
+        &vec![0.0; outputs],
+    );
     let both = graph.add(&last, &skip);
     let answers = graph.mul(&both, &parts.spread);
     let (knots, levels) = (net.shape.knots.len(), net.shape.levels);
@@ -62,7 +67,9 @@ pub fn to_onnx(net: &Net, card: &Card) -> Result<Vec<u8>, String> {
 fn parts(graph: &mut Graph, net: &Net, card: &Card) -> Result<Parts, String> {
     let pooling = &net.shape.pooling;
     let (context, mask) = (graph.context(card), graph.mask(card));
-    let calendar = graph.calendar(card).ok_or("a trained network takes a calendar")?;
+    let calendar = graph
+        .calendar(card)
+        .ok_or("a trained network takes a calendar")?;
     let calendar = graph.reshape(&calendar, &[-1, whole(card.horizon * card.calendar.len())]);
     let ones = graph.floats(&[card.context, 1], &vec![1.0; card.context]);
     let distance = graph.node("Abs", &[&context], &[]);
@@ -147,14 +154,40 @@ pub fn between(knots: &[usize]) -> Vec<f32> {
 ///
 /// # Errors
 /// When either can't run.
-pub fn difference(net: &Net, card: &Card, file: &[u8], engine: &dyn Engine, rows: &[Row]) -> Result<f64, String> {
+pub fn difference(
+    net: &Net,
+    card: &Card,
+    file: &[u8],
+    engine: &dyn Engine,
+    rows: &[Row],
+) -> Result<f64, String> {
     let network = engine.load(file.into())?;
-    let gather = |part: fn(&Row) -> &[f32]| -> Vec<f32> { rows.iter().flat_map(|r| part(r)).copied().collect() };
+    let gather = |part: fn(&Row) -> &[f32]| -> Vec<f32> {
+        rows.iter().flat_map(|r| part(r)).copied().collect()
+    };
     let shape = vec![rows.len(), card.context];
     let inputs = [
-        (CONTEXT, Tensor { shape: shape.clone(), data: gather(|r| &r.window.context) }),
-        (MASK, Tensor { shape, data: gather(|r| &r.window.mask) }),
-        (CALENDAR, Tensor { shape: vec![rows.len(), card.horizon, card.calendar.len()], data: gather(|r| &r.calendar) }),
+        (
+            CONTEXT,
+            Tensor {
+                shape: shape.clone(),
+                data: gather(|r| &r.window.context),
+            },
+        ),
+        (
+            MASK,
+            Tensor {
+                shape,
+                data: gather(|r| &r.window.mask),
+            },
+        ),
+        (
+            CALENDAR,
+            Tensor {
+                shape: vec![rows.len(), card.horizon, card.calendar.len()],
+                data: gather(|r| &r.calendar),
+            },
+        ),
     ];
     let found = network.run(&inputs, &[QUANTILES, PEAKS])?;
     let wanted = trainers(net, card, rows).map_err(|error| error.to_string())?;
@@ -180,7 +213,14 @@ fn trainers(net: &Net, card: &Card, rows: &[Row]) -> CandleResult<[Vec<f32>; 2]>
     let inputs = CandleTensor::from_vec(inputs, (rows.len(), net.shape.inputs()), &Device::Cpu)?;
     let (paths, peaks) = net.forward(&inputs)?;
     let knots = net.shape.knots.len();
-    let between = CandleTensor::from_vec(between(&net.shape.knots), (card.horizon, knots), &Device::Cpu)?;
+    let between = CandleTensor::from_vec(
+        between(&net.shape.knots),
+        (card.horizon, knots),
+        &Device::Cpu,
+    )?;
     let paths = between.broadcast_matmul(&paths.contiguous()?)?;
-    Ok([paths.flatten_all()?.to_vec1()?, peaks.flatten_all()?.to_vec1()?])
+    Ok([
+        paths.flatten_all()?.to_vec1()?,
+        peaks.flatten_all()?.to_vec1()?,
+    ])
 }

@@ -39,11 +39,26 @@ struct Sums {
 ///
 /// # Errors
 /// When the network can't run.
-pub fn each(net: &Net, corpus: &Corpus, examples: &Examples, card_levels: &[Quantile], leads: &[usize]) -> Result<Vec<(String, Measures)>> {
+pub fn each(
+    net: &Net,
+    corpus: &Corpus,
+    examples: &Examples,
+    card_levels: &[Quantile],
+    leads: &[usize],
+) -> Result<Vec<(String, Measures)>> {
     let all = sums(net, examples, corpus.members.len(), card_levels, leads)?;
-    let named = corpus.members.iter().zip(all).filter(|(_, sums)| sums.windows > 0);
+    let named = corpus
+        .members
+        .iter()
+        .zip(all)
+        .filter(|(_, sums)| sums.windows > 0);
     Ok(named
-        .map(|(member, sums)| (member.name.clone(), mean(&[(f64::from(member.weight), sums)])))
+        .map(|(member, sums)| {
+            (
+                member.name.clone(),
+                mean(&[(f64::from(member.weight), sums)]),
+            )
+        })
         .collect())
 }
 
@@ -51,16 +66,33 @@ pub fn each(net: &Net, corpus: &Corpus, examples: &Examples, card_levels: &[Quan
 ///
 /// # Errors
 /// When the network can't run.
-pub fn all(net: &Net, corpus: &Corpus, examples: &Examples, card_levels: &[Quantile], leads: &[usize], recorded: bool) -> Result<Measures> {
+pub fn all(
+    net: &Net,
+    corpus: &Corpus,
+    examples: &Examples,
+    card_levels: &[Quantile],
+    leads: &[usize],
+    recorded: bool,
+) -> Result<Measures> {
     let all = sums(net, examples, corpus.members.len(), card_levels, leads)?;
-    let wanted = corpus.members.iter().zip(all).filter(|(member, sums)| {
-        sums.windows > 0 && !(recorded && member.cut.is_none())
-    });
-    let weighed: Vec<_> = wanted.map(|(member, sums)| (f64::from(member.weight), sums)).collect();
+    let wanted = corpus
+        .members
+        .iter()
+        .zip(all)
+        .filter(|(member, sums)| sums.windows > 0 && !(recorded && member.cut.is_none()));
+    let weighed: Vec<_> = wanted
+        .map(|(member, sums)| (f64::from(member.weight), sums))
+        .collect();
     Ok(mean(&weighed))
 }
 
-fn sums(net: &Net, examples: &Examples, members: usize, levels: &[Quantile], leads: &[usize]) -> Result<Vec<Sums>> {
+fn sums(
+    net: &Net,
+    examples: &Examples,
+    members: usize,
+    levels: &[Quantile],
+    leads: &[usize],
+) -> Result<Vec<Sums>> {
     let width = net.shape.inputs();
     let knots = &net.shape.knots;
     let row = knots.len() + leads.len();
@@ -80,8 +112,19 @@ fn sums(net: &Net, examples: &Examples, members: usize, levels: &[Quantile], lea
             for (item, answer) in answers.enumerate() {
                 let mut answer = answer.clone();
                 answer.sort_by(f32::total_cmp);
-                let lead = if item < knots.len() { Err(knots[item]) } else { Ok(leads[item - knots.len()]) };
-                sums.add(lead, &answer, targets[item], held[item], examples.units[index], levels);
+                let lead = if item < knots.len() {
+                    Err(knots[item])
+                } else {
+                    Ok(leads[item - knots.len()])
+                };
+                sums.add(
+                    lead,
+                    &answer,
+                    targets[item],
+                    held[item],
+                    examples.units[index],
+                    levels,
+                );
             }
         }
     }
@@ -92,7 +135,15 @@ fn sums(net: &Net, examples: &Examples, members: usize, levels: &[Quantile], lea
 
 impl Sums {
     /// `lead`: a step ahead as an error, the lead time of a peak otherwise.
-    fn add(&mut self, lead: std::result::Result<usize, usize>, answer: &[f32], target: f32, held: f32, unit: f64, levels: &[Quantile]) {
+    fn add(
+        &mut self,
+        lead: std::result::Result<usize, usize>,
+        answer: &[f32],
+        target: f32,
+        held: f32,
+        unit: f64,
+        levels: &[Quantile],
+    ) {
         if target.is_nan() {
             return;
         }
@@ -100,8 +151,15 @@ impl Sums {
             let error = f64::from(target - value);
             (level * error).max((level - 1.0) * error)
         };
-        let total: f64 = answer.iter().zip(levels).map(|(v, l)| loss(*v, l.get())).sum();
-        self.pinball = (self.pinball.0 + total / levels.len() as f64, self.pinball.1 + 1.0);
+        let total: f64 = answer
+            .iter()
+            .zip(levels)
+            .map(|(v, l)| loss(*v, l.get()))
+            .sum();
+        self.pinball = (
+            self.pinball.0 + total / levels.len() as f64,
+            self.pinball.1 + 1.0,
+        );
         match lead {
             Ok(lead) => {
                 let naive: f64 = levels.iter().map(|l| loss(held, l.get())).sum();
@@ -111,7 +169,10 @@ impl Sums {
                 }
             }
             Err(step) => {
-                let median = levels.iter().position(|l| *l == Quantile::MEDIAN).unwrap_or(0);
+                let median = levels
+                    .iter()
+                    .position(|l| *l == Quantile::MEDIAN)
+                    .unwrap_or(0);
                 if let Some(place) = REPORTED.iter().position(|r| *r == step) {
                     self.errors[place].0 += unit * f64::from((answer[median] - target).abs());
                     self.errors[place].1 += unit * f64::from((held - target).abs());
@@ -130,7 +191,8 @@ impl Sums {
 
 fn mean(all: &[(f64, Sums)]) -> Measures {
     let count = all.len().max(1) as f64;
-    let average = |of: &dyn Fn(f64, &Sums) -> f64| all.iter().map(|(w, s)| of(*w, s)).sum::<f64>() / count;
+    let average =
+        |of: &dyn Fn(f64, &Sums) -> f64| all.iter().map(|(w, s)| of(*w, s)).sum::<f64>() / count;
     let relative = |of: &dyn Fn(&Sums) -> (f64, f64)| {
         let logs: Vec<f64> = all
             .iter()

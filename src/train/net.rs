@@ -17,7 +17,9 @@ pub const CALM: f32 = 0.05;
 pub const FAR: f32 = 10.0;
 
 /// Kinds of networks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Architecture {
     /// Two dense layers with `ReLU`.
@@ -182,9 +184,9 @@ impl Net {
 
     fn var(&self, name: &str) -> Result<&Tensor> {
         let place = self.names.iter().position(|n| n == name);
-        place.map(|place| self.vars[place].as_tensor()).ok_or_else(|| {
-            candle_core::Error::Msg(format!("there is no weight `{name}`"))
-        })
+        place
+            .map(|place| self.vars[place].as_tensor())
+            .ok_or_else(|| candle_core::Error::Msg(format!("there is no weight `{name}`")))
     }
 
     fn dense(&self, x: &Tensor, name: &str) -> Result<Tensor> {
@@ -252,7 +254,10 @@ impl Net {
     /// One step's input to the gates. Each step is projected by itself: the gradient of a slice of one large projection
     /// would be padded to its full size, step after step.
     fn projected(&self, parts: &Parts, step: usize) -> Result<Tensor> {
-        let pair = [parts.context.narrow(1, step, 1)?, parts.mask.narrow(1, step, 1)?];
+        let pair = [
+            parts.context.narrow(1, step, 1)?,
+            parts.mask.narrow(1, step, 1)?,
+        ];
         Tensor::cat(&pair, 1)?
             .matmul(&self.var("cell.input")?.t()?)?
             .broadcast_add(self.var("cell.input_bias")?)
@@ -281,7 +286,7 @@ impl Net {
             let reset = both.narrow(1, hidden, hidden)?;
             let fresh = (x.narrow(1, 2 * hidden, hidden)?
                 + (reset * h.narrow(1, 2 * hidden, hidden)?)?)?
-                .tanh()?;
+            .tanh()?;
             state = (&fresh + (update * (state - &fresh)?)?)?;
         }
         Ok(state)

@@ -92,8 +92,14 @@ impl Pooling {
         let (mut values, mut flags) = (Vec::new(), Vec::new());
         for (feature, kind) in card.calendar.iter().enumerate() {
             let now = match kind {
-                Feature::Yesterday => card.calendar.iter().position(|f| *f == Feature::YesterdayNow),
-                Feature::LastWeek => card.calendar.iter().position(|f| *f == Feature::LastWeekNow),
+                Feature::Yesterday => card
+                    .calendar
+                    .iter()
+                    .position(|f| *f == Feature::YesterdayNow),
+                Feature::LastWeek => card
+                    .calendar
+                    .iter()
+                    .position(|f| *f == Feature::LastWeekNow),
                 _ => None,
             };
             match kind {
@@ -111,7 +117,10 @@ impl Pooling {
                 Feature::YesterdayNow | Feature::LastWeekNow => {
                     values.push(vec![(place(0, feature), 1.0)]);
                 }
-                _ => flags.push(vec![(place(card.horizon.saturating_sub(1) / 2, feature), 1.0)]),
+                _ => flags.push(vec![(
+                    place(card.horizon.saturating_sub(1) / 2, feature),
+                    1.0,
+                )]),
             }
         }
         Self {

@@ -120,12 +120,29 @@ impl Network {
         let (input, known): (_, &[Feature]) = match self.input.as_str() {
             "series" => (
                 Input::Series,
-                &[Yesterday, YesterdayKnown, LastWeek, LastWeekKnown, YesterdayNow, LastWeekNow],
+                &[
+                    Yesterday,
+                    YesterdayKnown,
+                    LastWeek,
+                    LastWeekKnown,
+                    YesterdayNow,
+                    LastWeekNow,
+                ],
             ),
             "residual" => (Input::Residual, &[CurveChange]),
-            other => return Err(format!("`input` is `{other}`: it must be `series` or `residual`")),
+            other => {
+                return Err(format!(
+                    "`input` is `{other}`: it must be `series` or `residual`"
+                ));
+            }
         };
-        let mut calendar = vec![TimeOfDaySin, TimeOfDayCos, DayOfWeekSin, DayOfWeekCos, Weekend];
+        let mut calendar = vec![
+            TimeOfDaySin,
+            TimeOfDayCos,
+            DayOfWeekSin,
+            DayOfWeekCos,
+            Weekend,
+        ];
         calendar.extend(known);
         Ok(Card {
             context: CONTEXT,

@@ -64,7 +64,13 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// When memory is short.
-    pub fn new(net: &'a Net, corpus: &'a Corpus, plan: &'a Plan, levels: &'a [Quantile], leads: &'a [usize]) -> Result<Self> {
+    pub fn new(
+        net: &'a Net,
+        corpus: &'a Corpus,
+        plan: &'a Plan,
+        levels: &'a [Quantile],
+        leads: &'a [usize],
+    ) -> Result<Self> {
         let taus: Vec<f32> = levels.iter().map(|level| level.get() as f32).collect();
         Ok(Self {
             optimiser: Optimiser::new(net.vars(), plan.rate, plan.steps)?,
@@ -97,7 +103,9 @@ impl<'a> Session<'a> {
         }
         let state: Vec<f64> = find(&kept, "state")?.to_vec1()?;
         let &[step, best_step, best, bad_looks] = state.as_slice() else {
-            return Err(candle_core::Error::Msg("the checkpoint's `state` has another length".to_owned()));
+            return Err(candle_core::Error::Msg(
+                "the checkpoint's `state` has another length".to_owned(),
+            ));
         };
         self.step = step as usize;
         self.best_at = (best_step as usize, best);
@@ -136,7 +144,14 @@ impl<'a> Session<'a> {
     }
 
     fn look(&mut self) -> Result<f64> {
-        let measures = measure::all(self.net, self.corpus, &self.corpus.validation, self.levels, self.leads, false)?;
+        let measures = measure::all(
+            self.net,
+            self.corpus,
+            &self.corpus.validation,
+            self.levels,
+            self.leads,
+            false,
+        )?;
         if measures.pinball < self.best_at.1 {
             self.best_at = (self.step, measures.pinball);
             self.best = weights(self.net)?;
@@ -155,7 +170,10 @@ impl<'a> Session<'a> {
         let mut rng = seeded(self.plan.seed, &format!("step {}", self.step));
         let (width, row) = (self.net.shape.inputs(), self.row());
         let count = self.plan.batch;
-        let (mut inputs, mut targets) = (Vec::with_capacity(count * width), Vec::with_capacity(count * row));
+        let (mut inputs, mut targets) = (
+            Vec::with_capacity(count * width),
+            Vec::with_capacity(count * row),
+        );
         let mut weights = Vec::with_capacity(count);
         for _ in 0..count {
             let index = rng.random_range(0..examples.len());
@@ -179,13 +197,16 @@ impl<'a> Session<'a> {
         let (paths, peaks) = self.net.forward(inputs)?;
         let answers = Tensor::cat(&[&paths, &peaks], 1)?;
         let known = targets.eq(targets)?.to_dtype(candle_core::DType::F32)?;
-        let targets = known.gt(0.0_f64)?.where_cond(targets, &targets.zeros_like()?)?;
+        let targets = known
+            .gt(0.0_f64)?
+            .where_cond(targets, &targets.zeros_like()?)?;
         let errors = targets.broadcast_sub(&answers)?;
         // max(t e, (t - 1) e) = t e + max(-e, 0)
         let loss = (errors.broadcast_mul(&self.taus)? + errors.neg()?.relu()?)?;
         let weights = known.broadcast_mul(weights)?;
         let total = loss.broadcast_mul(&weights)?.sum_all()?;
-        let count = f64::from(known.sum_all()?.to_scalar::<f32>()?).max(1.0) * self.levels.len() as f64;
+        let count =
+            f64::from(known.sum_all()?.to_scalar::<f32>()?).max(1.0) * self.levels.len() as f64;
         total / count
     }
 
@@ -193,13 +214,24 @@ impl<'a> Session<'a> {
         let mut kept = HashMap::new();
         for (place, name) in self.net.names().iter().enumerate() {
             let (first, second) = &self.optimiser.moments[place];
-            kept.insert(format!("weights.{name}"), self.net.vars()[place].as_tensor().clone());
+            kept.insert(
+                format!("weights.{name}"),
+                self.net.vars()[place].as_tensor().clone(),
+            );
             kept.insert(format!("best.{name}"), self.best[place].clone());
             kept.insert(format!("first.{name}"), first.clone());
             kept.insert(format!("second.{name}"), second.clone());
         }
-        let state = vec![self.step as f64, self.best_at.0 as f64, self.best_at.1, self.bad_looks as f64];
-        kept.insert("state".to_owned(), Tensor::from_vec(state, 4, &Device::Cpu)?);
+        let state = vec![
+            self.step as f64,
+            self.best_at.0 as f64,
+            self.best_at.1,
+            self.bad_looks as f64,
+        ];
+        kept.insert(
+            "state".to_owned(),
+            Tensor::from_vec(state, 4, &Device::Cpu)?,
+        );
         // A training that is cut off while it writes must not lose what was kept before.
         let beside = path.with_extension("part");
         candle_core::safetensors::save(&kept, &beside)?;
@@ -213,7 +245,11 @@ impl<'a> Session<'a> {
 /// # Errors
 /// When the file can't be read, or is of another network.
 pub fn start_from(net: &Net, path: &Path) -> Result<()> {
-    load(net, &candle_core::safetensors::load(path, &Device::Cpu)?, "best")
+    load(
+        net,
+        &candle_core::safetensors::load(path, &Device::Cpu)?,
+        "best",
+    )
 }
 
 fn load(net: &Net, kept: &HashMap<String, Tensor>, part: &str) -> Result<()> {
@@ -224,10 +260,17 @@ fn load(net: &Net, kept: &HashMap<String, Tensor>, part: &str) -> Result<()> {
 }
 
 fn find(kept: &HashMap<String, Tensor>, name: &str) -> Result<Tensor> {
-    let missing = || candle_core::Error::Msg(format!("the checkpoint has no `{name}`: it is of another network"));
+    let missing = || {
+        candle_core::Error::Msg(format!(
+            "the checkpoint has no `{name}`: it is of another network"
+        ))
+    };
     kept.get(name).cloned().ok_or_else(missing)
 }
 
 fn weights(net: &Net) -> Result<Vec<Tensor>> {
-    net.vars().iter().map(|var| var.as_tensor().copy()).collect()
+    net.vars()
+        .iter()
+        .map(|var| var.as_tensor().copy())
+        .collect()
 }

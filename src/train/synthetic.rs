@@ -59,11 +59,18 @@ struct Parts {
 impl Parts {
     fn new(rng: &mut ChaCha8Rng) -> Self {
         let chance = |rng: &mut ChaCha8Rng, p: f64| rng.random_range(0.0..1.0) < p;
-        let daily = if chance(rng, 0.85) { rng.random_range(0.1..0.9) } else { 0.0 };
+        let daily = if chance(rng, 0.85) {
+            rng.random_range(0.1..0.9)
+        } else {
+            0.0
+        };
         let harmonics = (1..=rng.random_range(2..=8))
             .map(|k| {
                 let size = daily / f64::from(k).powf(1.3);
-                (size * rng.random_range(-1.0..1.0), size * rng.random_range(-1.0..1.0))
+                (
+                    size * rng.random_range(-1.0..1.0),
+                    size * rng.random_range(-1.0..1.0),
+                )
             })
             .collect();
         let restless = 10_f64.powf(rng.random_range(-2.2..-0.5));
@@ -71,10 +78,22 @@ impl Parts {
             .map(|memory| [memory, restless * rng.random_range(0.1..1.0), 0.0]);
         Self {
             harmonics,
-            weekend: if chance(rng, 0.5) { rng.random_range(0.3..1.0) } else { 1.0 },
+            weekend: if chance(rng, 0.5) {
+                rng.random_range(0.3..1.0)
+            } else {
+                1.0
+            },
             noise: noise.to_vec(),
-            wander: if chance(rng, 0.4) { rng.random_range(0.0..0.15) } else { 0.0 },
-            shifts: if chance(rng, 0.3) { rng.random_range(0.1..1.5) } else { 0.0 },
+            wander: if chance(rng, 0.4) {
+                rng.random_range(0.0..0.15)
+            } else {
+                0.0
+            },
+            shifts: if chance(rng, 0.3) {
+                rng.random_range(0.1..1.5)
+            } else {
+                0.0
+            },
             level: 0.0,
             spikes: if chance(rng, 0.4) {
                 (rng.random_range(0.5..12.0), rng.random_range(120.0..2400.0))
@@ -84,9 +103,14 @@ impl Parts {
             spike: 0.0,
             jobs: chance(rng, 0.35).then(|| {
                 let period = [900.0, 1800.0, 3600.0, 7200.0][rng.random_range(0..4)];
-                [period, rng.random_range(60.0..600.0), rng.random_range(0.1..2.0)]
+                [
+                    period,
+                    rng.random_range(60.0..600.0),
+                    rng.random_range(0.1..2.0),
+                ]
             }),
-            night: chance(rng, 0.12).then(|| (rng.random_range(0.0..0.4), rng.random_range(0.5..1.0))),
+            night: chance(rng, 0.12)
+                .then(|| (rng.random_range(0.0..0.4), rng.random_range(0.5..1.0))),
             ceiling: chance(rng, 0.15).then(|| rng.random_range(1.1..1.8)),
             scale: 10_f64.powf(rng.random_range(0.0..4.0)),
             counts: chance(rng, 0.4),

@@ -7,8 +7,8 @@
 pub mod calendar;
 pub mod card;
 pub mod contract;
-pub mod engine;
 mod curve;
+pub mod engine;
 mod forecaster;
 mod levels;
 mod library;
@@ -26,10 +26,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+pub use self::curve::{curve_of, decode};
 use self::engine::Engine;
 pub use self::forecaster::MAX_BATCH;
 use self::forecaster::OnnxForecaster;
-pub use self::curve::{curve_of, decode};
 use crate::analyze::{Config, Forecaster, ModelError};
 
 /// Files larger than this are refused.

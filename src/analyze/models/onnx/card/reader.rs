@@ -178,7 +178,11 @@ impl<'a> Reader<'a> {
             features.iter().enumerate().all(unique)
         });
         if input == Input::Series && text.contains(Feature::CurveChange.name()) {
-            self.wrong("calendar", text, "without `curve_change` unless `input` is `residual`");
+            self.wrong(
+                "calendar",
+                text,
+                "without `curve_change` unless `input` is `residual`",
+            );
         }
         features.unwrap_or_else(|| {
             let known = Feature::ALL.map(|feature| format!("`{feature}`"));
