@@ -25,3 +25,5 @@ pub mod recipe;
 pub mod session;
 pub mod source;
 pub mod synthetic;
+#[cfg(all(test, feature = "train"))]
+mod tests;

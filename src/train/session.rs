@@ -117,12 +117,21 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// When the network can't run or a checkpoint can't be written.
-    pub fn run(&mut self, mut progress: impl FnMut(usize, Option<f64>)) -> Result<Outcome> {
+    pub fn run(&mut self, progress: impl FnMut(usize, Option<f64>)) -> Result<Outcome> {
+        self.run_until(self.plan.steps, progress)
+    }
+
+    /// The same, at most until `step` has been made.
+    pub(super) fn run_until(
+        &mut self,
+        until: usize,
+        mut progress: impl FnMut(usize, Option<f64>),
+    ) -> Result<Outcome> {
         if self.step == 0 {
             // What is there already, when a trained network is tuned, must be beaten.
             self.look()?;
         }
-        while self.step < self.plan.steps && self.bad_looks < self.plan.patience {
+        while self.step < until.min(self.plan.steps) && self.bad_looks < self.plan.patience {
             let (inputs, targets, weights) = self.batch(&self.corpus.train)?;
             let loss = self.loss(&inputs, &targets, &weights)?;
             let grads = loss.backward()?;

@@ -272,6 +272,29 @@ mod tests {
     }
 
     #[test]
+    fn yesterdays_now_is_the_level_at_the_origins_time_of_day() {
+        let wanted = [
+            Feature::YesterdayNow,
+            Feature::LastWeekNow,
+            Feature::Yesterday,
+        ];
+        let found = after("2026-02-10T07:00:00Z", 200, "UTC", &wanted);
+        assert_eq!(found, [199.0 - 24.0, 199.0 - 168.0, 200.0 - 24.0]);
+        // On a fine step it is the mean of five minutes, without what is missing.
+        let minute = Duration::from_mins(1);
+        let mut values: Vec<f64> = (0..2000).map(f64::from).collect();
+        values[1999 - 1440] = f64::NAN;
+        let series = Series::new(Timestamp::from_secs(600), minute, values);
+        let grid = Grid::new(&series, 60, 2000).unwrap();
+        let mut out = Vec::new();
+        let now = [Feature::YesterdayNow];
+        append(&now, 2, &grid, &Scale::UNITY, &TimeZone::UTC, &[], &mut out);
+        assert_eq!(out, [556.5, 556.5], "the mean of 555 to 558");
+        let early = after("2026-02-10T07:00:00Z", 20, "UTC", &now);
+        assert_eq!(early, [0.0]);
+    }
+
+    #[test]
     fn what_the_history_does_not_hold_is_zero_and_flagged() {
         let wanted = [
             Feature::Yesterday,
