@@ -6,15 +6,16 @@
 mod support;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use forescale::analyze::models::onnx::Networks;
 use forescale::analyze::models::onnx::calendar::Feature;
+use forescale::analyze::models::onnx::card::Input;
 use forescale::analyze::models::onnx::card::{Card, Normalisation, Step};
 use forescale::analyze::models::onnx::proto::{ModelProto, StringStringEntryProto};
+use forescale::analyze::models::prophet::{Curve, Point, Settings, fit};
 use forescale::analyze::{Config, ForecastInput, ModelError, OnnxEngine};
 use forescale::domain::Forecast;
-use forescale::analyze::models::onnx::card::Input;
-use forescale::analyze::models::prophet::{Curve, Point, Settings, fit};
 use forescale::domain::{Coefficients, Fit, Quantile};
 use forescale::train::networks::Cell;
 use forescale::train::onnx_file::{Dim, Graph};
@@ -157,7 +158,9 @@ fn constant_with_peaks(card: &Card, paths: &[f32], peaks: &[f32]) -> Vec<u8> {
 fn peaks_come_back_in_the_workloads_unit_on_its_step_and_at_the_levels_wanted() {
     let mut card = plain();
     card.peak_leads = vec![1, 4, 6];
-    let peaks: Vec<f32> = (0..3).flat_map(|lead| [0.0, 1.0 + lead as f32, 9.0]).collect();
+    let peaks: Vec<f32> = (0..3)
+        .flat_map(|lead| [0.0, 1.0 + lead as f32, 9.0])
+        .collect();
     let file = constant_with_peaks(&card, &[0.0; 18], &peaks);
     let (level, unit) = (4.0 / 3.0, 25.0 / 24.0);
     let q90 = Quantile::new(0.9).unwrap();
@@ -175,7 +178,10 @@ fn peaks_come_back_in_the_workloads_unit_on_its_step_and_at_the_levels_wanted() 
     let coarse = workload(120, vec![1.0; 40], 3);
     let fine = workload(30, vec![1.0; 100], 12);
     for (_, answer) in answers(&file, &[short, coarse, fine]) {
-        let leads: Vec<&[u32]> = answer.iter().map(|a| a.as_ref().unwrap().peak_leads()).collect();
+        let leads: Vec<&[u32]> = answer
+            .iter()
+            .map(|a| a.as_ref().unwrap().peak_leads())
+            .collect();
         assert_eq!(leads, [&[1, 4][..], &[2, 3], &[2, 8, 12]]);
     }
 }
@@ -205,7 +211,10 @@ fn a_network_on_residuals_speaks_of_the_curve_and_needs_one() {
     let (file, mut input, curve) = rising(&card);
     for (_, answer) in answers(&file, std::slice::from_ref(&input)) {
         let error = answer[0].as_ref().unwrap_err().to_string();
-        assert!(error.contains("needs the curve of trend and seasons"), "{error}");
+        assert!(
+            error.contains("needs the curve of trend and seasons"),
+            "{error}"
+        );
     }
     input.fit = Some(Arc::new(Fit {
         coefficients: vec![Coefficients {
@@ -221,7 +230,10 @@ fn a_network_on_residuals_speaks_of_the_curve_and_needs_one() {
             // It says that nothing is added to the curve, and the curve goes on rising.
             let expected = last + 0.5 * (step + 1) as f64;
             let found = f64::from(forecast.path(1)[step]);
-            assert!((found - expected).abs() < 2.0, "{engine}: {found}, not {expected}");
+            assert!(
+                (found - expected).abs() < 2.0,
+                "{engine}: {found}, not {expected}"
+            );
         }
         let highest = forecast.peak(Quantile::MEDIAN, 6);
         assert!((highest - (last + 3.0)).abs() < 2.0, "{engine}: {highest}");

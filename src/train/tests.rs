@@ -86,11 +86,20 @@ fn a_window_is_what_the_server_would_have_seen_at_its_origin() {
     let raw = minutes(wavy(2900));
     let cutter = Cutter::new(&card, &raw).unwrap();
     let mut compared = 0;
-    for origin in cutter.origins(raw.start(), raw.end()).into_iter().step_by(41) {
+    for origin in cutter
+        .origins(raw.start(), raw.end())
+        .into_iter()
+        .step_by(41)
+    {
         // Just after outliers, too, when some steps must not yet be known as such.
         let (row, _) = cutter.cut(origin, None).unwrap().unwrap();
         let known = minutes(raw.values()[..=origin].to_vec());
-        let server = Row::new(&card, &prepare(&known).series, None, &jiff::tz::TimeZone::UTC);
+        let server = Row::new(
+            &card,
+            &prepare(&known).series,
+            None,
+            &jiff::tz::TimeZone::UTC,
+        );
         let server = server.unwrap();
         assert_eq!(row.window, server.window, "at {origin}");
         assert_eq!(row.calendar, server.calendar, "at {origin}");
@@ -100,7 +109,12 @@ fn a_window_is_what_the_server_would_have_seen_at_its_origin() {
     for origin in [200, 201, 202, 300, 301, 302, 303].map(|at| at + 397 * 4) {
         let (row, _) = cutter.cut(origin, None).unwrap().unwrap();
         let known = minutes(raw.values()[..=origin].to_vec());
-        let server = Row::new(&card, &prepare(&known).series, None, &jiff::tz::TimeZone::UTC);
+        let server = Row::new(
+            &card,
+            &prepare(&known).series,
+            None,
+            &jiff::tz::TimeZone::UTC,
+        );
         assert_eq!(row.window, server.unwrap().window, "at {origin}");
     }
 }
@@ -125,7 +139,10 @@ fn a_target_is_the_value_that_came_restored_by_the_servers_own_code() {
             for (lead, target) in card.peak_leads.iter().zip(&targets.peaks) {
                 let highest = raw.values()[origin + 1..=origin + lead].iter().copied();
                 let highest = highest.reduce(f64::max).unwrap();
-                assert!((row.restore_peak(*lead, *target) - highest).abs() < 1e-3, "{name}");
+                assert!(
+                    (row.restore_peak(*lead, *target) - highest).abs() < 1e-3,
+                    "{name}"
+                );
             }
         }
     }
@@ -135,7 +152,11 @@ fn a_target_is_the_value_that_came_restored_by_the_servers_own_code() {
 fn five_minute_and_ten_second_workloads_make_windows_too() {
     for (step, ahead) in [(10, 180), (300, 6)] {
         let values: Vec<f64> = (0..2000).map(f64::from).collect();
-        let raw = Series::new(Timestamp::from_secs(1_767_571_200), Duration::from_secs(step), values);
+        let raw = Series::new(
+            Timestamp::from_secs(1_767_571_200),
+            Duration::from_secs(step),
+            values,
+        );
         let card = card("mlp");
         let cutter = Cutter::new(&card, &raw).unwrap();
         let (row, targets) = cutter.cut(1500, None).unwrap().unwrap();
@@ -197,7 +218,10 @@ fn a_file_says_what_the_trainer_says() {
         let file = export::to_onnx(&net, &card).unwrap();
         let raw = minutes(wavy(4000));
         let cutter = Cutter::new(&card, &raw).unwrap();
-        let origins = cutter.origins(raw.start(), raw.end()).into_iter().step_by(97);
+        let origins = cutter
+            .origins(raw.start(), raw.end())
+            .into_iter()
+            .step_by(97);
         let rows: Vec<Row> = origins
             .filter_map(|origin| cutter.cut(origin, None).unwrap())
             .map(|(row, _)| row)
@@ -218,7 +242,8 @@ fn training_gets_better_and_the_same_seed_gives_the_same_network() {
         let net = Net::new(shape.clone(), 1).unwrap();
         let plan = plan(40);
         let mut losses = Vec::new();
-        let mut session = Session::new(&net, &corpus, &plan, &card.levels, &card.peak_leads).unwrap();
+        let mut session =
+            Session::new(&net, &corpus, &plan, &card.levels, &card.peak_leads).unwrap();
         let outcome = session.run(|_, loss| losses.extend(loss)).unwrap();
         (net.numbers("last.weight"), outcome, losses)
     };
@@ -253,11 +278,17 @@ fn a_training_that_was_cut_off_ends_as_if_it_had_not_been() {
     let mut session = Session::new(&second, &corpus, &kept, levels.0, levels.1).unwrap();
     session.resume(&path).unwrap();
     session.run(|_, _| {}).unwrap();
-    assert_eq!(second.numbers("first.weight"), whole.numbers("first.weight"));
+    assert_eq!(
+        second.numbers("first.weight"),
+        whole.numbers("first.weight")
+    );
     // Tuning starts from the best weights.
     let tuned = Net::new(shape, 4).unwrap();
     start_from(&tuned, &path).unwrap();
-    assert_eq!(tuned.numbers("first.weight"), second.numbers("first.weight"));
+    assert_eq!(
+        tuned.numbers("first.weight"),
+        second.numbers("first.weight")
+    );
     let other = Net::new(Shape::new(Architecture::Gru, &card, 4), 1).unwrap();
     let error = start_from(&other, &path).unwrap_err().to_string();
     assert!(error.contains("of another network"), "{error}");
@@ -268,7 +299,11 @@ fn a_network_answers_all_that_is_asked_of_it() {
     let card = card("mlp");
     for kind in [Architecture::Mlp, Architecture::Gru, Architecture::Lstm] {
         let net = Net::new(Shape::new(kind, &card, 4), 1).unwrap();
-        let inputs = Tensor::ones((3, net.shape.inputs()), candle_core::DType::F32, &candle_core::Device::Cpu);
+        let inputs = Tensor::ones(
+            (3, net.shape.inputs()),
+            candle_core::DType::F32,
+            &candle_core::Device::Cpu,
+        );
         let (paths, peaks) = net.forward(&inputs.unwrap()).unwrap();
         assert_eq!(paths.dims(), [3, net.shape.knots.len(), 9]);
         assert_eq!(peaks.dims(), [3, 7, 9]);
@@ -283,6 +318,8 @@ fn synthetic_series_are_the_same_for_a_seed_and_never_negative() {
         assert!(series.values().iter().all(|v| v.is_finite() && *v >= 0.0));
     }
     assert_ne!(synthetic::series(1, 0), synthetic::series(2, 0));
-    let steps: Vec<u64> = (0..8).map(|i| synthetic::series(1, i).step().as_secs()).collect();
+    let steps: Vec<u64> = (0..8)
+        .map(|i| synthetic::series(1, i).step().as_secs())
+        .collect();
     assert_eq!(steps, [60, 60, 60, 60, 60, 60, 10, 300]);
 }
