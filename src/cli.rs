@@ -8,6 +8,8 @@ mod explain;
 mod preprocess;
 mod progress;
 mod serve;
+#[cfg(feature = "train")]
+mod train;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -43,6 +45,9 @@ enum Command {
     Preprocess(preprocess::Args),
     /// Ask a running Forescale why KEDA is told this number, and get it in plain words
     Explain(explain::Args),
+    /// Train a network on recorded history and write it as an ONNX file
+    #[cfg(feature = "train")]
+    Train(train::Args),
 }
 
 /// Exit code for wrong usage or settings, as clap uses it.
@@ -58,6 +63,8 @@ pub fn main() -> ExitCode {
         Command::Collect(args) => collect::run(&args),
         Command::Preprocess(args) => preprocess::run(&args),
         Command::Explain(args) => explain::run(&args),
+        #[cfg(feature = "train")]
+        Command::Train(args) => train::run(&args),
     };
     outcome.unwrap_or_else(|failure| {
         complain(&failure.error);

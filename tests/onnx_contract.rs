@@ -6,13 +6,17 @@
 mod support;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use forescale::analyze::models::onnx::Networks;
 use forescale::analyze::models::onnx::calendar::Feature;
+use forescale::analyze::models::onnx::card::Input;
 use forescale::analyze::models::onnx::card::{Card, Normalisation, Step};
 use forescale::analyze::models::onnx::proto::{ModelProto, StringStringEntryProto};
+use forescale::analyze::models::prophet::{Curve, Point, Settings, fit};
 use forescale::analyze::{Config, ForecastInput, ModelError, OnnxEngine};
 use forescale::domain::Forecast;
+use forescale::domain::{Coefficients, Fit, Quantile};
 use forescale::train::networks::Cell;
 use forescale::train::onnx_file::{Dim, Graph};
 use prost::Message;
@@ -133,6 +137,107 @@ fn a_forecast_is_brought_back_into_the_workloads_unit_and_to_the_levels_wanted()
                 "0.99 lies above 0.9"
             );
         }
+    }
+}
+
+/// A network that answers two biases, one for each output, whatever it sees.
+fn constant_with_peaks(card: &Card, paths: &[f32], peaks: &[f32]) -> Vec<u8> {
+    let mut graph = Graph::new();
+    let context = graph.context(card);
+    let mut flat = |bias: &[f32]| {
+        let weights = vec![0.0; bias.len() * card.context];
+        graph.dense(&context, bias.len(), &weights, bias)
+    };
+    let (paths, peaks) = (flat(paths), flat(peaks));
+    graph.quantiles(card, &paths);
+    graph.peaks(card, &peaks);
+    graph.to_bytes(card).unwrap()
+}
+
+#[test]
+fn peaks_come_back_in_the_workloads_unit_on_its_step_and_at_the_levels_wanted() {
+    let mut card = plain();
+    card.peak_leads = vec![1, 4, 6];
+    let peaks: Vec<f32> = (0..3)
+        .flat_map(|lead| [0.0, 1.0 + lead as f32, 9.0])
+        .collect();
+    let file = constant_with_peaks(&card, &[0.0; 18], &peaks);
+    let (level, unit) = (4.0 / 3.0, 25.0 / 24.0);
+    let q90 = Quantile::new(0.9).unwrap();
+    for (engine, answer) in answers(&file, &[nearly_flat(6)]) {
+        let forecast = answer[0].as_ref().unwrap();
+        assert_eq!(forecast.peak_leads(), [1, 4, 6], "{engine}");
+        for (place, lead) in [1, 4, 6].into_iter().enumerate() {
+            let median = level + unit * (1.0 + place as f64);
+            assert_near(forecast.peak(Quantile::MEDIAN, lead) as f32, median);
+            assert_near(forecast.peak(q90, lead) as f32, level + unit * 9.0);
+        }
+    }
+    // A shorter horizon knows fewer lead times, a coarser step only those that are whole steps of it.
+    let short = nearly_flat(4);
+    let coarse = workload(120, vec![1.0; 40], 3);
+    let fine = workload(30, vec![1.0; 100], 12);
+    for (_, answer) in answers(&file, &[short, coarse, fine]) {
+        let leads: Vec<&[u32]> = answer
+            .iter()
+            .map(|a| a.as_ref().unwrap().peak_leads())
+            .collect();
+        assert_eq!(leads, [&[1, 4][..], &[2, 3], &[2, 8, 12]]);
+    }
+}
+
+/// Two days that rise steadily, and what fitting has learned of them.
+fn rising(card: &Card) -> (Vec<u8>, ForecastInput, Vec<f32>) {
+    let values: Vec<f64> = (0..2880).map(|i| 100.0 + 0.5 * f64::from(i)).collect();
+    let input = workload(60, values, 6);
+    let series = &input.history.series;
+    let points: Vec<Point> = (0..series.len())
+        .map(|i| Point {
+            at: series.time_of(i).as_secs(),
+            local: series.time_of(i).as_secs() + 3600,
+            value: series.values()[i],
+        })
+        .collect();
+    let curve = Curve::new(&fit(&points, &Settings::default()).unwrap());
+    let file = constant_with_peaks(card, &[0.0; 18], &[0.0; 6]);
+    (file, input, curve.encode())
+}
+
+#[test]
+fn a_network_on_residuals_speaks_of_the_curve_and_needs_one() {
+    let mut card = plain();
+    card.input = Input::Residual;
+    card.peak_leads = vec![2, 6];
+    let (file, mut input, curve) = rising(&card);
+    for (_, answer) in answers(&file, std::slice::from_ref(&input)) {
+        let error = answer[0].as_ref().unwrap_err().to_string();
+        assert!(
+            error.contains("needs the curve of trend and seasons"),
+            "{error}"
+        );
+    }
+    input.fit = Some(Arc::new(Fit {
+        coefficients: vec![Coefficients {
+            model: "hybrid".into(),
+            values: curve,
+        }],
+        ..Fit::default()
+    }));
+    for (engine, answer) in answers(&file, &[input]) {
+        let forecast = answer[0].as_ref().unwrap();
+        let last = 100.0 + 0.5 * 2879.0;
+        for step in 0..6 {
+            // It says that nothing is added to the curve, and the curve goes on rising.
+            let expected = last + 0.5 * (step + 1) as f64;
+            let found = f64::from(forecast.path(1)[step]);
+            assert!(
+                (found - expected).abs() < 2.0,
+                "{engine}: {found}, not {expected}"
+            );
+        }
+        let highest = forecast.peak(Quantile::MEDIAN, 6);
+        assert!((highest - (last + 3.0)).abs() < 2.0, "{engine}: {highest}");
+        assert!(forecast.path(1)[5] > forecast.path(1)[0] + 1.0);
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forescale::analyze::models::onnx::calendar::Feature;
-use forescale::analyze::models::onnx::card::{Card, Normalisation, Step};
+use forescale::analyze::models::onnx::card::{Card, Input, Normalisation, Step};
 use forescale::analyze::{Config, ForecastInput, OnnxEngine, Prepared};
 use forescale::domain::{Events, Quantile, Series, Timestamp};
 use forescale::train::networks::{Cell, Dense, Mlp, Recurrent};
@@ -25,6 +25,7 @@ pub(crate) fn card() -> Card {
         step: Step::Seconds(60),
         levels: levels(&[0.1, 0.5, 0.9]),
         normalisation: Normalisation::Level { window: 3 },
+        input: Input::Series,
         clip: None,
         min_observed: 12,
         calendar: vec![

@@ -7,6 +7,7 @@
 pub mod calendar;
 pub mod card;
 pub mod contract;
+mod curve;
 pub mod engine;
 mod forecaster;
 mod levels;
@@ -15,6 +16,7 @@ mod onnx_runtime;
 pub mod proto;
 mod pure_rust;
 pub mod resample;
+pub mod row;
 pub mod window;
 
 use std::collections::{BTreeSet, HashMap};
@@ -24,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+pub use self::curve::{curve_of, decode};
 use self::engine::Engine;
 pub use self::forecaster::MAX_BATCH;
 use self::forecaster::OnnxForecaster;

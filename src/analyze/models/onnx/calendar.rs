@@ -37,11 +37,18 @@ pub enum Feature {
     LastWeek,
     /// 1 when that value is known, else 0.
     LastWeekKnown,
+    /// The level of the five minutes up to the origin's time of day, yesterday, normalised; 0 when unknown. The same
+    /// for every step: what comes next yesterday can be read as a change since then.
+    YesterdayNow,
+    /// The same, seven days before.
+    LastWeekNow,
+    /// How much the curve of trend and seasons changes from the origin to the step, in the window's unit.
+    CurveChange,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::TimeOfDaySin,
         Self::TimeOfDayCos,
         Self::DayOfWeekSin,
@@ -51,18 +58,21 @@ impl Feature {
         Self::YesterdayKnown,
         Self::LastWeek,
         Self::LastWeekKnown,
+        Self::YesterdayNow,
+        Self::LastWeekNow,
+        Self::CurveChange,
     ];
 
     /// How far back it looks, in seconds, with an hour for a change to or from summer time and one to round.
     pub(super) fn lookback_seconds(self) -> u64 {
         match self {
-            Self::Yesterday | Self::YesterdayKnown => (24 + 2) * 3600,
-            Self::LastWeek | Self::LastWeekKnown => (7 * 24 + 2) * 3600,
+            Self::Yesterday | Self::YesterdayKnown | Self::YesterdayNow => (24 + 2) * 3600,
+            Self::LastWeek | Self::LastWeekKnown | Self::LastWeekNow => (7 * 24 + 2) * 3600,
             _ => 0,
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::TimeOfDaySin => "time_of_day_sin",
             Self::TimeOfDayCos => "time_of_day_cos",
@@ -73,6 +83,9 @@ impl Feature {
             Self::YesterdayKnown => "yesterday_known",
             Self::LastWeek => "last_week",
             Self::LastWeekKnown => "last_week_known",
+            Self::YesterdayNow => "yesterday_now",
+            Self::LastWeekNow => "last_week_now",
+            Self::CurveChange => "curve_change",
         }
     }
 }
@@ -99,19 +112,49 @@ pub fn append(
     grid: &Grid<'_>,
     scale: &Scale,
     zone: &TimeZone,
+    curve_changes: &[f64],
     out: &mut Vec<f32>,
 ) {
+    let now = Now::new(features, grid, scale, zone);
     for step in 0..horizon {
         let Some(moment) = Moment::new(grid.time_ahead(step), zone) else {
             // Beyond the years that a calendar knows.
             out.resize(out.len() + features.len(), 0.0);
             continue;
         };
-        out.extend(
-            features
-                .iter()
-                .map(|feature| moment.feature(*feature, grid, scale, zone)),
-        );
+        let change = curve_changes.get(step).copied().unwrap_or(0.0);
+        out.extend(features.iter().map(|feature| match feature {
+            Feature::YesterdayNow => now.yesterday,
+            Feature::LastWeekNow => now.last_week,
+            Feature::CurveChange => scale.normalise_change(change),
+            other => moment.feature(*other, grid, scale, zone),
+        }));
+    }
+}
+
+/// What was known of the origin's own time of day before.
+#[derive(Default)]
+struct Now {
+    yesterday: f32,
+    last_week: f32,
+}
+
+impl Now {
+    fn new(features: &[Feature], grid: &Grid<'_>, scale: &Scale, zone: &TimeZone) -> Self {
+        let Some(origin) = Moment::new(grid.origin(), zone) else {
+            return Self::default();
+        };
+        let level = |feature: Feature, days: i64| {
+            let at = features
+                .contains(&feature)
+                .then(|| origin.before(days.days(), zone));
+            let level = at.flatten().and_then(|at| grid.level_near(at));
+            level.map_or(0.0, |level| scale.normalise(level))
+        };
+        Self {
+            yesterday: level(Feature::YesterdayNow, 1),
+            last_week: level(Feature::LastWeekNow, 7),
+        }
     }
 }
 
@@ -154,13 +197,20 @@ impl Moment {
             Feature::YesterdayKnown => flag(before(1).is_some()),
             Feature::LastWeek => before(7).map_or(0.0, |value| scale.normalise(value)),
             Feature::LastWeekKnown => flag(before(7).is_some()),
+            // These are no matter of the step alone: `append` knows them.
+            Feature::YesterdayNow | Feature::LastWeekNow | Feature::CurveChange => 0.0,
         }
     }
 
     fn value_before(&self, back: Span, grid: &Grid<'_>, zone: &TimeZone) -> Option<f64> {
+        grid.value_near(self.before(back, zone)?)
+    }
+
+    /// The same reading of the clock, earlier.
+    fn before(&self, back: Span, zone: &TimeZone) -> Option<Timestamp> {
         let then = self.local.checked_sub(back).ok()?;
         let at = zone.to_timestamp(then).ok()?;
-        grid.value_near(Timestamp::from_millis(at.as_millisecond()))
+        Some(Timestamp::from_millis(at.as_millisecond()))
     }
 }
 
@@ -185,7 +235,7 @@ mod tests {
         let grid = Grid::new(&series, 3600, 400).unwrap();
         let mut out = Vec::new();
         let zone = TimeZone::get(zone).unwrap();
-        append(features, 1, &grid, &Scale::UNITY, &zone, &mut out);
+        append(features, 1, &grid, &Scale::UNITY, &zone, &[], &mut out);
         out
     }
 
@@ -219,6 +269,29 @@ mod tests {
         assert_eq!(change, [200.0 - 23.0, 1.0]);
         let usual = after("2026-03-27T07:00:00Z", 200, "Europe/Berlin", &wanted);
         assert_eq!(usual, [200.0 - 24.0, 1.0]);
+    }
+
+    #[test]
+    fn yesterdays_now_is_the_level_at_the_origins_time_of_day() {
+        let wanted = [
+            Feature::YesterdayNow,
+            Feature::LastWeekNow,
+            Feature::Yesterday,
+        ];
+        let found = after("2026-02-10T07:00:00Z", 200, "UTC", &wanted);
+        assert_eq!(found, [199.0 - 24.0, 199.0 - 168.0, 200.0 - 24.0]);
+        // On a fine step it is the mean of five minutes, without what is missing.
+        let minute = Duration::from_mins(1);
+        let mut values: Vec<f64> = (0..2000).map(f64::from).collect();
+        values[1999 - 1440] = f64::NAN;
+        let series = Series::new(Timestamp::from_secs(600), minute, values);
+        let grid = Grid::new(&series, 60, 2000).unwrap();
+        let mut out = Vec::new();
+        let now = [Feature::YesterdayNow];
+        append(&now, 2, &grid, &Scale::UNITY, &TimeZone::UTC, &[], &mut out);
+        assert_eq!(out, [556.5, 556.5], "the mean of 555 to 558");
+        let early = after("2026-02-10T07:00:00Z", 20, "UTC", &now);
+        assert_eq!(early, [0.0]);
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct Card {
     pub levels: Vec<Quantile>,
     /// How values are brought to a common scale, and back.
     pub normalisation: Normalisation,
+    /// What the context and the outputs are.
+    pub input: Input,
     /// Normalised inputs are held within plus and minus this.
     pub clip: Option<f32>,
     /// Fewer observed steps than this in the context are too few to forecast from.
@@ -51,6 +53,16 @@ pub enum Step {
     Any,
     /// Seconds.
     Seconds(u32),
+}
+
+/// What a network looks at and speaks of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Input {
+    /// The values themselves.
+    #[default]
+    Series,
+    /// What is left of them once the curve of trend and seasons is taken away.
+    Residual,
 }
 
 /// How values are brought to a common scale.
@@ -96,6 +108,8 @@ impl Card {
                 put("level_window", Some(window.to_string()));
             }
         }
+        let residual = self.input == Input::Residual;
+        put("input", residual.then(|| "residual".to_owned()));
         put("clip", self.clip.map(|clip| clip.to_string()));
         put("min_observed", Some(self.min_observed.to_string()));
         put("calendar", join(&self.calendar));

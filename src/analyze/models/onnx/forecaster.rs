@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::calendar;
-use super::card::Card;
-use super::contract::{self, CALENDAR, CONTEXT, Contract, MASK, QUANTILES};
+use super::card::{Card, Input};
+use super::contract::{self, CALENDAR, CONTEXT, Contract, MASK, PEAKS, QUANTILES};
+use super::curve;
 use super::engine::{Engine, Network, Tensor};
 use super::levels::LevelMap;
 use super::resample::Ratio;
-use super::window::{Grid, Window, lookback_steps, step_seconds};
+use super::row::Row;
+use super::window::step_seconds;
 use crate::analyze::{ForecastInput, Forecaster, ModelError};
-use crate::domain::{Forecast, Quantile, Timestamp};
+use crate::domain::{Forecast, Quantile};
 
 /// Larger batches are cut: an engine keeps the memory of its largest run for good.
 pub const MAX_BATCH: usize = 64;
@@ -33,12 +35,20 @@ pub(super) struct OnnxForecaster {
     runs: AtomicUsize,
 }
 
-/// One workload, ready for the network.
-struct Row {
-    window: Window,
-    calendar: Vec<f32>,
-    ratio: Ratio,
-    origin: Timestamp,
+/// A network's answer for one workload.
+#[derive(Clone, Copy)]
+struct Answer<'a> {
+    /// `[horizon, levels]`.
+    quantiles: &'a [f32],
+    /// `[peak_leads, levels]`.
+    peaks: &'a [f32],
+}
+
+/// Both answers for many workloads, one behind the other.
+#[derive(Default)]
+struct Answers {
+    quantiles: Vec<f32>,
+    peaks: Vec<f32>,
 }
 
 /// Counts a run for as long as it lasts.
@@ -74,14 +84,32 @@ impl OnnxForecaster {
         let calendar = zeros(card.horizon * card.calendar.len());
         let inputs = self.tensors(rows, context, mask, calendar);
         let leads = card.peak_leads.len();
-        let mut wanted = vec![(QUANTILES, card.horizon)];
-        wanted.extend((leads > 0).then_some((contract::PEAKS, leads)));
-        let names: Vec<&str> = wanted.iter().map(|(name, _)| *name).collect();
-        let outputs = self.network.run(&inputs, &names)?;
-        for ((name, length), output) in wanted.iter().zip(&outputs) {
-            expect_shape(name, output, [rows, *length, card.levels.len()])?;
-        }
+        let answers = self.outputs(rows, &inputs)?;
+        debug_assert_eq!(answers.peaks.len(), rows * leads * card.levels.len());
         Ok(())
+    }
+
+    /// Runs the network and checks the shapes of what it returns.
+    fn outputs(&self, rows: usize, inputs: &[(&str, Tensor)]) -> Result<Answers, String> {
+        let card = &self.contract.card;
+        let leads = card.peak_leads.len();
+        let mut wanted = vec![(QUANTILES, card.horizon)];
+        wanted.extend((leads > 0).then_some((PEAKS, leads)));
+        let names: Vec<&str> = wanted.iter().map(|(name, _)| *name).collect();
+        let outputs = self.network.run(inputs, &names)?;
+        if outputs.len() != wanted.len() {
+            return Err("the engine returned too little".to_owned());
+        }
+        let mut answers = Answers::default();
+        for ((name, length), output) in wanted.into_iter().zip(outputs) {
+            expect_shape(name, &output, [rows, length, card.levels.len()])?;
+            if name == PEAKS {
+                answers.peaks = output.data;
+            } else {
+                answers.quantiles = output.data;
+            }
+        }
+        Ok(answers)
     }
 
     fn row(&self, input: &ForecastInput) -> Result<Row, String> {
@@ -91,8 +119,8 @@ impl OnnxForecaster {
             return Err("no steps or no levels are wanted".to_owned());
         }
         let step = step_seconds(card, series.step());
-        let grid = Grid::new(series, step, lookback_steps(card, step))?;
-        let needed = grid.ratio().network_steps(input.horizon_steps);
+        let ratio = Ratio::between(series.step(), Duration::from_secs(step))?;
+        let needed = ratio.network_steps(input.horizon_steps);
         if needed > card.horizon {
             return Err(format!(
                 "the workload's horizon is {} steps of {}s, the network's is {} steps of {step}s",
@@ -101,26 +129,21 @@ impl OnnxForecaster {
                 card.horizon
             ));
         }
-        let window = grid.window(card)?;
-        let mut values = Vec::new();
-        if !card.calendar.is_empty() {
-            let zone = TimeZone::get(&input.timezone)
-                .map_err(|_| format!("`{}` is no known time zone", input.timezone))?;
-            values.reserve(card.horizon * card.calendar.len());
-            let (features, scale) = (&card.calendar, &window.scale);
-            calendar::append(features, card.horizon, &grid, scale, &zone, &mut values);
-        }
-        Ok(Row {
-            ratio: grid.ratio(),
-            origin: grid.origin(),
-            calendar: values,
-            window,
-        })
+        let curve = match card.input {
+            Input::Series => None,
+            Input::Residual => Some(curve::decode(input.fit.as_deref())?),
+        };
+        let zone = if card.calendar.is_empty() && curve.is_none() {
+            TimeZone::UTC
+        } else {
+            TimeZone::get(&input.timezone)
+                .map_err(|_| format!("`{}` is no known time zone", input.timezone))?
+        };
+        Row::new(card, series, curve.as_ref(), &zone)
     }
 
-    /// Runs the network on rows; the answer holds `[horizon, levels]` for each.
-    fn run(&self, rows: &[&Row]) -> Result<Vec<f32>, String> {
-        let card = &self.contract.card;
+    /// Runs the network on rows.
+    fn run(&self, rows: &[&Row]) -> Result<Answers, String> {
         let gather = |part: fn(&Row) -> &[f32]| -> Vec<f32> {
             rows.iter().flat_map(|row| part(row)).copied().collect()
         };
@@ -131,14 +154,7 @@ impl OnnxForecaster {
             gather(|row| &row.calendar),
         );
         let _run = Run::start(&self.runs)?;
-        let output = self.network.run(&inputs, &[QUANTILES])?.pop();
-        let output = output.ok_or("the engine returned nothing")?;
-        expect_shape(
-            QUANTILES,
-            &output,
-            [rows.len(), card.horizon, card.levels.len()],
-        )?;
-        Ok(output.data)
+        self.outputs(rows.len(), &inputs)
     }
 
     fn tensors(
@@ -169,12 +185,19 @@ impl OnnxForecaster {
     }
 
     /// From the network's output for one row to a forecast on the workload's step, in its unit and at its levels.
-    fn read(&self, input: &ForecastInput, row: &Row, output: &[f32]) -> Result<Forecast, String> {
+    fn read(
+        &self,
+        input: &ForecastInput,
+        row: &Row,
+        answer: Answer<'_>,
+    ) -> Result<Forecast, String> {
         let series = &input.history.series;
-        let paths = self.paths(row, output, input.horizon_steps, &input.levels);
+        let paths = self.paths(row, answer.quantiles, input.horizon_steps, &input.levels);
+        let (leads, peaks) = self.peaks(row, answer.peaks, input.horizon_steps, &input.levels);
         let largest = magnitude(series.values());
         if let Some(bad) = paths
             .iter()
+            .chain(&peaks)
             .find(|value| !value.is_finite() || value.abs() > NONSENSE * largest)
         {
             return Err(format!(
@@ -182,7 +205,7 @@ impl OnnxForecaster {
             ));
         }
         let never_negative = !series.values().iter().any(|value| *value < 0.0);
-        Forecast::new(
+        let forecast = Forecast::new(
             self.name.clone(),
             row.origin,
             series.step(),
@@ -190,7 +213,45 @@ impl OnnxForecaster {
             paths.into_iter().map(|value| value as f32).collect(),
             never_negative.then_some(0.0),
         )
-        .map_err(|error| error.to_string())
+        .map_err(|error| error.to_string())?;
+        if leads.is_empty() {
+            return Ok(forecast);
+        }
+        // A forecast holds peaks above its own paths, and those above the floor.
+        let peaks = peaks.into_iter().map(|value| value as f32).collect();
+        forecast
+            .with_peaks(leads, peaks)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Lead times in the workload's steps, and the quantiles of the highest value up to them: level-major, in the
+    /// workload's unit. A lead time that is no whole number of the workload's steps, or lies beyond the wanted
+    /// horizon, is left out.
+    fn peaks(
+        &self,
+        row: &Row,
+        output: &[f32],
+        horizon: usize,
+        wanted: &[Quantile],
+    ) -> (Vec<u32>, Vec<f64>) {
+        let card = &self.contract.card;
+        let map = LevelMap::new(&card.levels, wanted);
+        let mut leads = Vec::new();
+        let mut columns: Vec<Vec<f64>> = Vec::new();
+        let rows = output.chunks_exact(card.levels.len());
+        for (lead, values) in card.peak_leads.iter().zip(rows) {
+            let Some(own) = row.ratio.workload_steps(*lead).filter(|l| *l <= horizon) else {
+                continue;
+            };
+            let Ok(own) = u32::try_from(own) else {
+                continue;
+            };
+            let restored = values.iter().map(|value| row.restore_peak(*lead, *value));
+            leads.push(own);
+            columns.push(read_levels(&map, restored));
+        }
+        let values = (0..wanted.len()).flat_map(|level| columns.iter().map(move |c| c[level]));
+        (leads, values.collect())
     }
 
     /// Level-major, in the workload's unit. What isn't finite stays so.
@@ -199,15 +260,11 @@ impl OnnxForecaster {
         let steps = row.ratio.network_steps(horizon);
         let map = LevelMap::new(&card.levels, wanted);
         let mut paths = vec![Vec::with_capacity(steps); wanted.len()];
-        let mut column = Vec::with_capacity(card.levels.len());
-        for step in output.chunks_exact(card.levels.len()).take(steps) {
-            column.clear();
-            column.extend(step.iter().map(|value| row.window.scale.restore(*value)));
-            // Levels that cross are sorted before anything is read between them; `NaN` goes to an end and stays.
-            column.sort_unstable_by(f64::total_cmp);
-            let poisoned = !column.iter().all(|value| value.is_finite());
-            for (path, value) in paths.iter_mut().zip(map.read(&column)) {
-                path.push(if poisoned { f64::NAN } else { value });
+        let rows = output.chunks_exact(card.levels.len()).take(steps);
+        for (index, step) in rows.enumerate() {
+            let restored = step.iter().map(|value| row.restore(index, *value));
+            for (path, value) in paths.iter_mut().zip(read_levels(&map, restored)) {
+                path.push(value);
             }
         }
         paths
@@ -225,14 +282,19 @@ impl Forecaster for OnnxForecaster {
     fn forecast(&self, batch: &[ForecastInput]) -> Vec<Result<Forecast, ModelError>> {
         let rows: Vec<Result<Row, String>> = batch.iter().map(|input| self.row(input)).collect();
         let ready: Vec<&Row> = rows.iter().flatten().collect();
-        let outputs: Vec<(usize, Result<Vec<f32>, String>)> = ready
+        let outputs: Vec<(usize, Result<Answers, String>)> = ready
             .chunks(MAX_BATCH)
             .map(|rows| (rows.len(), self.run(rows)))
             .collect();
-        let each = self.contract.card.horizon * self.contract.card.levels.len();
+        let card = &self.contract.card;
+        let each = card.horizon * card.levels.len();
+        let peaks = card.peak_leads.len() * card.levels.len();
         let mut answers = outputs.iter().flat_map(|(rows, output)| {
             (0..*rows).map(move |row| match output {
-                Ok(values) => Ok(&values[row * each..(row + 1) * each]),
+                Ok(values) => Ok(Answer {
+                    quantiles: &values.quantiles[row * each..(row + 1) * each],
+                    peaks: &values.peaks[row * peaks..(row + 1) * peaks],
+                }),
                 Err(error) => Err(error.clone()),
             })
         });
@@ -249,6 +311,17 @@ impl Forecaster for OnnxForecaster {
             })
             .collect()
     }
+}
+
+/// The wanted levels of one step from the network's, in any order. Levels that cross are sorted before anything is read
+/// between them; with one value that is not finite nothing of the step is.
+fn read_levels(map: &LevelMap, restored: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut column: Vec<f64> = restored.collect();
+    column.sort_unstable_by(f64::total_cmp);
+    let poisoned = !column.iter().all(|value| value.is_finite());
+    map.read(&column)
+        .map(|value| if poisoned { f64::NAN } else { value })
+        .collect()
 }
 
 // === impl Run ===

@@ -56,6 +56,15 @@ impl Ratio {
         }
     }
 
+    /// The workload's steps that make `steps` of the network's; `None` when that is no whole number.
+    pub fn workload_steps(self, steps: usize) -> Option<usize> {
+        match self {
+            Self::Same => Some(steps),
+            Self::Finer(n) => steps.checked_mul(n),
+            Self::Coarser(n) => steps.is_multiple_of(n).then(|| steps / n),
+        }
+    }
+
     /// A workload's values on a network's step: the mean of what was observed in each bin, or linear between two
     /// neighbours that were both observed; `NaN` otherwise.
     pub fn to_network(self, values: &[f64]) -> Cow<'_, [f64]> {

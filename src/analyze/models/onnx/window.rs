@@ -12,6 +12,9 @@ use crate::domain::{Series, Timestamp};
 /// The least scale, in the metric's unit: a history of zeros is not divided by zero.
 pub const LEAST_SCALE: f64 = 1e-6;
 
+/// What a level is the mean of.
+const LEVEL: Duration = Duration::from_mins(5);
+
 /// History on a network's step; the last value stands at the forecast's origin.
 #[derive(Clone, Debug)]
 pub struct Grid<'a> {
@@ -91,6 +94,20 @@ impl<'a> Grid<'a> {
         (!value.is_nan()).then_some(value)
     }
 
+    /// The mean of the values within the five minutes that end with the one nearest to `at`.
+    pub fn level_near(&self, at: Timestamp) -> Option<f64> {
+        let step = self.step.as_millis().max(1);
+        let count = (LEVEL.as_millis() / step).clamp(1, 60) as u32;
+        let (mut sum, mut found) = (0.0, 0.0);
+        for back in 0..count {
+            let then = at.as_millis() - i64::try_from(step).ok()? * i64::from(back);
+            if let Some(value) = self.value_near(Timestamp::from_millis(then)) {
+                (sum, found) = (sum + value, found + 1.0);
+            }
+        }
+        (found > 0.0).then(|| sum / found)
+    }
+
     /// What a network with this card sees.
     ///
     /// # Errors
@@ -156,6 +173,22 @@ impl Scale {
         self.clip.map_or(value, |clip| value.clamp(-clip, clip))
     }
 
+    /// A change, which has no level, into the network's scale.
+    pub fn normalise_change(&self, change: f64) -> f32 {
+        let change = (change / self.unit) as f32;
+        self.clip.map_or(change, |clip| change.clamp(-clip, clip))
+    }
+
+    /// Into the network's scale, without holding it within bounds: what a network is trained to answer.
+    pub fn target(&self, value: f64) -> f32 {
+        ((value - self.level) / self.unit) as f32
+    }
+
+    /// One of the network's units in the metric's own.
+    pub fn unit(&self) -> f64 {
+        self.unit
+    }
+
     /// Back into the metric's unit.
     pub fn restore(&self, value: f32) -> f64 {
         f64::from(value) * self.unit + self.level
@@ -186,6 +219,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::card::Input;
     use super::*;
     use crate::domain::Quantile;
 
@@ -196,6 +230,7 @@ mod tests {
             step: Step::Seconds(60),
             levels: vec![Quantile::MEDIAN],
             normalisation,
+            input: Input::Series,
             clip: Some(3.0),
             min_observed: 2,
             calendar: vec![],

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use super::{CONTRACT, Card, Feature, Normalisation, PREFIX, Step};
+use super::{CONTRACT, Card, Feature, Input, Normalisation, PREFIX, Step};
 use crate::domain::Quantile;
 
 const MAX_CONTEXT: usize = 20_160;
@@ -12,7 +12,7 @@ const MAX_LEVELS: usize = 99;
 const DAY_SECONDS: u32 = 86_400;
 
 /// The keys, without their prefix.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "contract",
     "context",
     "horizon",
@@ -20,6 +20,7 @@ const KEYS: [&str; 14] = [
     "levels",
     "normalisation",
     "level_window",
+    "input",
     "clip",
     "min_observed",
     "calendar",
@@ -76,6 +77,7 @@ impl<'a> Reader<'a> {
         let step = self.step();
         let levels = self.levels();
         let normalisation = self.normalisation(context.unwrap_or(MAX_CONTEXT));
+        let input = self.input();
         let clip = self.clip();
         let (context, horizon) = (context?, horizon?);
         Some(Card {
@@ -84,11 +86,12 @@ impl<'a> Reader<'a> {
             step: step?,
             levels: levels?,
             normalisation: normalisation?,
+            input,
             clip,
             min_observed: self
                 .optional_number("min_observed", 1, context)
                 .unwrap_or(context.div_ceil(2)),
-            calendar: self.calendar(),
+            calendar: self.calendar(input),
             peak_leads: self.peak_leads(horizon),
             description: self.text("description"),
             licence: self.text("licence"),
@@ -143,6 +146,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn input(&mut self) -> Input {
+        match self.values.get("input").copied() {
+            None | Some("series") => Input::Series,
+            Some("residual") => Input::Residual,
+            Some(other) => {
+                self.wrong("input", other, "`series` or `residual`");
+                Input::Series
+            }
+        }
+    }
+
     fn clip(&mut self) -> Option<f32> {
         let text = self.values.get("clip").copied()?;
         let clip = text
@@ -155,7 +169,7 @@ impl<'a> Reader<'a> {
         clip
     }
 
-    fn calendar(&mut self) -> Vec<Feature> {
+    fn calendar(&mut self, input: Input) -> Vec<Feature> {
         let Some(text) = self.values.get("calendar").copied() else {
             return Vec::new();
         };
@@ -163,6 +177,13 @@ impl<'a> Reader<'a> {
             let unique = |(i, feature)| !features[..i].contains(feature);
             features.iter().enumerate().all(unique)
         });
+        if input == Input::Series && text.contains(Feature::CurveChange.name()) {
+            self.wrong(
+                "calendar",
+                text,
+                "without `curve_change` unless `input` is `residual`",
+            );
+        }
         features.unwrap_or_else(|| {
             let known = Feature::ALL.map(|feature| format!("`{feature}`"));
             let allowed = format!("each at most once of {}", known.join(", "));
