@@ -106,6 +106,15 @@ impl<'a> Cutter<'a> {
         origin: usize,
         poorer: Option<&mut ChaCha8Rng>,
     ) -> Result<Option<(Row, Targets)>, String> {
+        let row = self.row(origin, poorer)?;
+        Ok(self.targets(origin, &row).map(|targets| (row, targets)))
+    }
+
+    /// The window alone: what the server would have seen.
+    ///
+    /// # Errors
+    /// When the window can't be made.
+    pub fn row(&self, origin: usize, poorer: Option<&mut ChaCha8Rng>) -> Result<Row, String> {
         let mut values = self.seen(origin);
         if let Some(rng) = poorer {
             make_poorer(&mut values, self.context_steps(), self.day(), rng);
@@ -113,8 +122,7 @@ impl<'a> Cutter<'a> {
         let series = &self.prepared.series;
         let first = origin + 1 - values.len();
         let history = Series::new(series.time_of(first), series.step(), values);
-        let row = Row::new(self.card, &history, self.curve(origin), &self.zone)?;
-        Ok(self.targets(origin, &row).map(|targets| (row, targets)))
+        Row::new(self.card, &history, self.curve(origin), &self.zone)
     }
 
     /// Steps of the series that a forecast reaches ahead.

@@ -65,7 +65,7 @@ pub fn cuts(series: &[&Series]) -> Vec<Cut> {
 
 fn share(from: Timestamp, until: Timestamp, share: f64) -> Timestamp {
     let span = (until.as_millis() - from.as_millis()).max(0) as f64;
-    Timestamp::from_millis(from.as_millis() + (span * share) as i64)
+    Timestamp::from_millis(from.as_millis() + (span * share).round() as i64)
 }
 
 #[cfg(test)]

@@ -124,7 +124,10 @@ fn a_target_is_the_value_that_came_restored_by_the_servers_own_code() {
     for name in ["mlp", "hybrid"] {
         let card = card(name);
         let values: Vec<f64> = (0..4000)
-            .map(|i| 100.0 + 40.0 * (std::f64::consts::TAU * f64::from(i) / 1440.0).sin())
+            .map(|i| {
+                let day = (std::f64::consts::TAU * f64::from(i) / 1440.0).sin();
+                100.0 + 40.0 * day + f64::from(i * 7919 % 101) / 20.0
+            })
             .collect();
         let raw = minutes(values);
         let cutter = Cutter::new(&card, &raw).unwrap();
@@ -171,21 +174,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn what_comes_after_an_origin_changes_no_window(origin in 1600_usize..2800, other in 0.0..1e4_f64) {
+    fn what_comes_after_an_origin_changes_no_window(origin in 2400_usize..3500, other in 0.0..1e4_f64) {
         for name in ["mlp", "hybrid"] {
             let card = card(name);
-            let values = wavy(2900);
+            let values = wavy(3600);
             let mut changed = values.clone();
             changed[origin + 1..].fill(other);
             let rows = [values, changed].map(|values| {
                 let raw = minutes(values);
                 let cutter = Cutter::new(&card, &raw).unwrap();
-                cutter.cut(origin, None).unwrap().map(|(row, _)| row)
+                cutter.row(origin, None)
             });
-            if let [Some(a), Some(b)] = rows {
-                prop_assert_eq!(a.window, b.window);
-                prop_assert_eq!(a.calendar, b.calendar);
-            }
+            let [a, b] = rows.map(Result::unwrap);
+            prop_assert_eq!(a.window, b.window);
+            prop_assert_eq!(a.calendar, b.calendar);
         }
     }
 

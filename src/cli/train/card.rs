@@ -83,7 +83,7 @@ pub(super) fn page(
     );
     let _ = writeln!(
         page,
-        "## Figures\n\nRelMAE: mean absolute error of the median relative to holding the last value, geometric mean over series; peak: pinball\nloss of the highest value up to that time, relative to the same. Below 1 is better than holding.\n\nOn the validation windows, by which the best step was chosen:\n\n{}\n",
+        "## Figures\n\nRelMAE: mean absolute error of the median relative to holding the last value, geometric mean over series; peak: pinball\nloss of the highest value up to that time, relative to the same. Below 1 is better than holding. Held values have no spread, so that much of the gain at the peak is the spread alone.\n\nOn the validation windows, by which the best step was chosen:\n\n{}\n",
         measures(&trained.validation, &trained.each)
     );
     if let Some((all, each)) = &trained.held_out {
