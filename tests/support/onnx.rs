@@ -51,7 +51,6 @@ pub(crate) fn workload(step_seconds: u64, values: Vec<f64>, horizon: usize) -> F
     let start = end - step * u32::try_from(values.len() - 1).unwrap();
     ForecastInput {
         history: Arc::new(Prepared {
-            events: Arc::default(),
             series: Series::new(start, step, values),
             marks: vec![],
             outliers: vec![],

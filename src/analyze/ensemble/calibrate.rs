@@ -16,6 +16,9 @@ pub(super) const UNITS: usize = 5;
 /// Step of an offset for forecasts five minutes apart, as a share of the typical score.
 const STEP: f64 = 0.05;
 
+/// The least step of a wide offset, as a share of the offset times [`STEP`].
+const SHRINK: f64 = 0.6;
+
 /// A score counts for no more than this many typical ones in the typical score.
 const LARGEST: f64 = 20.0;
 
@@ -58,8 +61,11 @@ pub(super) fn learn_one(own: &mut UnitCalibration, miss: f64, unit: f64, seconds
     let step = (STEP * seconds / 300.0)
         .min(3.0 * STEP)
         .max(1.5 / (f64::from(own.scores) + 4.0));
-    let step = step.min(0.4) * f64::from(own.size);
+    let step = step.min(0.4);
     for (level, offset) in DEFAULT_LEVELS.iter().zip(&mut own.offsets) {
+        // An offset that has become far too wide must shrink in its own measure, not in that of the errors, which have
+        // become small.
+        let step = step * f64::from(own.size).max(SHRINK * f64::from(offset.abs()));
         let missed = f64::from(u8::from(score > f64::from(*offset)));
         *offset += (step * (missed - (1.0 - level.get()))) as f32;
     }

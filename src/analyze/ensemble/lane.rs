@@ -5,7 +5,7 @@ use crate::analyze::view::View;
 use crate::domain::{Issued, Lane, PastErrors, Timestamp};
 
 /// A model that is not better than the naive one by this much is not worth its surprises.
-const MARGIN: f32 = 0.985;
+const MARGIN: f32 = 0.975;
 
 /// So many comparisons are needed before anybody but the naive model is believed.
 const ENOUGH: u32 = 12;
@@ -15,7 +15,7 @@ const SHARPNESS: f64 = 12.0;
 
 /// Half-lives in hours: of regrets and corrections, and of the finalists' errors.
 const LEARN_HOURS: f64 = 24.0;
-const FINAL_HOURS: f64 = 12.0;
+const FINAL_HOURS: f64 = 30.0;
 
 /// Seconds that past errors reach back: a day and the stride before it.
 const DAY: i64 = 86_400;
