@@ -174,9 +174,9 @@ impl Before {
     /// tells where a median lies, are nearer to one another than the limit of the smallest.
     fn is_calm(&self, values: &[f64], marks: &[Mark]) -> bool {
         let mut range = Range::of(&self.points[self.len.saturating_sub(MAJORITY)..self.len]);
-        for (value, mark) in values.iter().zip(marks) {
-            if *mark == Mark::Observed {
-                range.take_in(*value);
+        for index in 0..values.len().min(marks.len()) {
+            if marks[index] == Mark::Observed {
+                range.take_in(values[index]);
             }
         }
         range.low > 0.0 && range.high - range.low <= THRESHOLD * (QUIET * range.low)
@@ -185,9 +185,9 @@ impl Before {
     /// Takes in a calm stretch.
     fn extend(&mut self, values: &[f64], marks: &[Mark]) {
         self.by_size = None;
-        for (value, mark) in values.iter().zip(marks) {
-            if *mark == Mark::Observed {
-                self.push(*value);
+        for index in 0..values.len().min(marks.len()) {
+            if marks[index] == Mark::Observed {
+                self.push(values[index]);
             }
         }
     }
@@ -235,18 +235,20 @@ fn baseline(sorted: &[f64], value: f64) -> Option<Baseline> {
 
 /// The median absolute deviation from the median: going outwards from the middle, the nearer side first.
 fn deviation(sorted: &[f64]) -> f64 {
-    let (below, rest) = sorted.split_at(WINDOW / 2);
-    let median = rest[0];
-    let mut below = below.iter().rev().map(|v| median - v).peekable();
-    let mut above = rest[1..].iter().map(|v| v - median).peekable();
+    let median = sorted[WINDOW / 2];
+    let (mut below, mut above) = (WINDOW / 2, WINDOW / 2 + 1);
     let mut deviation = 0.0;
     for _ in 0..WINDOW / 2 {
-        let nearer = match (below.peek(), above.peek()) {
-            (Some(low), Some(high)) if low <= high => below.next(),
-            (_, Some(_)) => above.next(),
-            _ => below.next(),
-        };
-        deviation = nearer.unwrap_or(deviation);
+        // Below there is always one left: half of the window lies there.
+        let low = median - sorted[below - 1];
+        let high = sorted.get(above).map_or(f64::INFINITY, |v| v - median);
+        if low <= high {
+            deviation = low;
+            below -= 1;
+        } else {
+            deviation = high;
+            above += 1;
+        }
     }
     deviation
 }

@@ -24,20 +24,28 @@ impl Ranks {
 
     /// Takes out `leaving`, which must be among the values, and puts `entering` in; both are numbers.
     #[inline]
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "places of fixed arrays are free of checks whatever gets inlined; this runs at each step"
+    )]
     pub(super) fn replace(&mut self, leaving: f64, entering: f64) {
+        let known = self.sorted;
         // Whatever is not below the leaving value moves down by one; so it is gone.
         let mut rest = [0.0; WINDOW];
-        let pairs = self.sorted[..WINDOW].iter().zip(&self.sorted[1..]);
-        for (place, (own, above)) in rest.iter_mut().zip(pairs) {
-            *place = if *own < leaving { *own } else { *above };
+        for i in 0..WINDOW {
+            rest[i] = if known[i] < leaving {
+                known[i]
+            } else {
+                known[i + 1]
+            };
         }
         // Each place then holds its own value, the entering one or its lower neighbour's, whichever keeps the order:
         // the smaller of its own and the larger of the other two.
         let mut below = f64::NEG_INFINITY;
-        for (place, own) in self.sorted.iter_mut().zip(rest) {
+        for i in 0..WINDOW {
             let larger = if below > entering { below } else { entering };
-            *place = if own < larger { own } else { larger };
-            below = own;
+            self.sorted[i] = if rest[i] < larger { rest[i] } else { larger };
+            below = rest[i];
         }
     }
 }
