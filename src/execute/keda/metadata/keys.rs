@@ -3,9 +3,8 @@
 use std::fmt;
 
 use super::values::{
-    base_url, boolean, duration, events, finer_than_keda, free_text, headers, later_model,
-    lead_time, mode, model, name, number, parameters, query, ramp, timeout, timezone,
-    unsafe_connection, whole,
+    base_url, boolean, duration, events, finer_than_keda, free_text, headers, lead_time, mode,
+    model, name, number, parameters, query, ramp, timeout, timezone, unsafe_connection, whole,
 };
 use crate::domain::{HumanDuration, LeadTime, Mode, ModelChoice, Quantile, SourceRef, TriggerSpec};
 
@@ -297,11 +296,10 @@ pub const KEYS: &[Key] = &[
     Key::new(Forescale, "mode", "`predictive`, `shadow` or `reactive`", Some("predictive"),
         "Who decides: the plan; the measured load, with the plan only published; the measured load, without forecasts.",
         acted!(mode, mode)),
-    Key::new(Forescale, "model", "`auto`, `naive`, `seasonal-naive`, `onnx:NAME`, or one of a later version \
-         (`holt-winters`, `mstl`, `prophet`, `gru`, `lstm`, `hybrid`)", Some("auto"),
-        "Who forecasts. `auto` takes the best of the built-in models on the workload's own history.",
-        acted!(model, model))
-        .warning(later_model),
+    Key::new(Forescale, "model", "`auto`, `naive`, `recent-mean`, `seasonal-naive`, `holt-winters`, `ets`, `mstl`, `prophet`, `linear`, `linear-log`, \
+         `mix`, `mlp`, `gru`, `lstm`, `hybrid` or `onnx:NAME`", Some("auto"),
+        "Who forecasts. `auto` lets the models compete on the workload and combines them.",
+        acted!(model, model)),
     Key::new(Forescale, "horizon", "a duration from 1m to 1d, at least one `step`, at most 1440 of them", Some("30m"),
         "How far ahead the forecast looks.",
         acted!(horizon, |text| duration(text, "1m", "1d"))),

@@ -251,7 +251,6 @@ fn what_has_no_effect_is_said() {
         ("authModes", "bearer", "named sources"),
         ("cortexOrgID", "a", "X-Scope-OrgID"),
         ("metricName", "x", "`forescale`"),
-        ("model", "prophet", "`auto` chooses"),
         ("cpuQuery", "sum(cpu)", "not acted on in this version"),
         ("threshold", "0.0015", "three decimals"),
         ("unsafeSsl", "true", "named source"),
@@ -266,6 +265,8 @@ fn what_has_no_effect_is_said() {
         ("enableTLS", "true"),
         ("scalerAddress", "f:6000"),
         ("threshold", "0.1"),
+        ("model", "prophet"),
+        ("model", "mlp"),
     ] {
         assert_eq!(parsed(&[quiet]).warnings, Vec::<String>::new());
     }

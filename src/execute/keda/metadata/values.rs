@@ -14,10 +14,23 @@ const MAX_PAIRS: usize = 32;
 /// How much of a value is shown in a message.
 const EXCERPT: usize = 80;
 
-/// Models that this version forecasts with.
-const MODELS: [&str; 2] = ["naive", "seasonal-naive"];
-/// Models whose names are reserved.
-const LATER_MODELS: [&str; 6] = ["holt-winters", "mstl", "prophet", "gru", "lstm", "hybrid"];
+/// Models that can be asked for by name, besides `auto` and `onnx:NAME`.
+const MODELS: [&str; 14] = [
+    "naive",
+    "recent-mean",
+    "seasonal-naive",
+    "holt-winters",
+    "ets",
+    "mstl",
+    "prophet",
+    "linear",
+    "linear-log",
+    "mix",
+    "mlp",
+    "gru",
+    "lstm",
+    "hybrid",
+];
 
 /// Headers that carry credentials.
 const SECRET_HEADERS: [&str; 4] = [
@@ -244,26 +257,19 @@ pub(super) fn mode(text: &str) -> Result<Mode, String> {
     }
 }
 
-/// The model; a reserved name gives `auto`, and [`later_model`] says so.
+/// The model.
 pub(super) fn model(text: &str) -> Result<ModelChoice, String> {
     let text = text.trim();
     if let Some(network) = text.strip_prefix("onnx:") {
         return name(network).map(ModelChoice::Onnx);
     }
-    if text == "auto" || LATER_MODELS.contains(&text) {
+    if text == "auto" {
         return Ok(ModelChoice::Auto);
     }
     if MODELS.contains(&text) {
         return Ok(ModelChoice::Named(text.to_owned()));
     }
     Err("this is no model".to_owned())
-}
-
-/// A warning for a model that this version can't forecast with.
-pub(super) fn later_model(text: &str) -> Option<String> {
-    LATER_MODELS.contains(&text.trim()).then(|| {
-        "this model does not forecast in this version, `auto` chooses among the built-in ones instead".to_owned()
-    })
 }
 
 pub(super) fn lead_time(text: &str) -> Result<LeadTime, String> {
