@@ -172,7 +172,7 @@ impl Corpus {
             drawn(origins, amounts.windows, &mut rng),
             Some(&mut rng),
             member,
-        )?;
+        );
         let origins = cutter.origins(cut.validation, cut.end);
         add(
             &mut self.validation,
@@ -181,7 +181,7 @@ impl Corpus {
             spread(&origins, amounts.checks),
             None,
             member,
-        )?;
+        );
         if held_out {
             let cutter = Cutter::new(card, series)?;
             let origins = cutter.origins(cut.end, series.end());
@@ -192,7 +192,7 @@ impl Corpus {
                 spread(&origins, amounts.checks),
                 None,
                 member,
-            )?;
+            );
         }
         self.members.push(Member {
             name: dataset.name.clone(),
@@ -217,7 +217,7 @@ impl Corpus {
         let cutter = Cutter::new(card, &series)?;
         let member = self.members.len();
         let mut rng = seeded(amounts.seed, &name);
-        let checked = index % 5 == 0;
+        let checked = index.is_multiple_of(5);
         let span = series.end().as_millis() - series.start().as_millis();
         let until = if checked { span / 20 * 17 } else { span };
         let until = Timestamp::from_millis(series.start().as_millis() + until);
@@ -229,7 +229,7 @@ impl Corpus {
             drawn(origins, amounts.synthetic_windows, &mut rng),
             Some(&mut rng),
             member,
-        )?;
+        );
         if checked {
             let origins = cutter.origins(until, series.end());
             add(
@@ -239,7 +239,7 @@ impl Corpus {
                 spread(&origins, amounts.checks / 4),
                 None,
                 member,
-            )?;
+            );
         }
         self.members.push(Member {
             name,
@@ -329,7 +329,7 @@ fn add(
     origins: Vec<usize>,
     mut poorer: Option<&mut rand_chacha::ChaCha8Rng>,
     member: usize,
-) -> Result<usize, String> {
+) -> usize {
     let mut count = 0;
     for origin in origins {
         // A gap may have taken all of a short context: then there is no window.
@@ -339,7 +339,7 @@ fn add(
         examples.push(shape, &row, &targets, member);
         count += 1;
     }
-    Ok(count)
+    count
 }
 
 /// So many at random.

@@ -162,9 +162,8 @@ pub fn difference(
     rows: &[Row],
 ) -> Result<f64, String> {
     let network = engine.load(file.into())?;
-    let gather = |part: fn(&Row) -> &[f32]| -> Vec<f32> {
-        rows.iter().flat_map(|r| part(r)).copied().collect()
-    };
+    let gather =
+        |part: fn(&Row) -> &[f32]| -> Vec<f32> { rows.iter().flat_map(part).copied().collect() };
     let shape = vec![rows.len(), card.context];
     let inputs = [
         (

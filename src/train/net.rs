@@ -150,9 +150,9 @@ impl Net {
         for (name, dims) in shape.weights() {
             let count: usize = dims.iter().product();
             let bound = match (name, dims.as_slice()) {
-                (_, [_]) => 0.0,
                 ("last.weight" | "skip.weight", [_, inputs]) => 0.1 / (*inputs as f32).sqrt(),
                 (_, [_, inputs]) => 1.0 / (*inputs as f32).sqrt(),
+                // A bias.
                 _ => 0.0,
             };
             let numbers: Vec<f32> = (0..count)

@@ -1,5 +1,7 @@
 //! Training from series to file, with networks so small that it takes a moment.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as they do")]
+
 use std::time::Duration;
 
 use candle_core::Tensor;

@@ -86,12 +86,12 @@ impl<'a> Reader<'a> {
             step: step?,
             levels: levels?,
             normalisation: normalisation?,
-            input,
+            input: input?,
             clip,
             min_observed: self
                 .optional_number("min_observed", 1, context)
                 .unwrap_or(context.div_ceil(2)),
-            calendar: self.calendar(input),
+            calendar: self.calendar(input?),
             peak_leads: self.peak_leads(horizon),
             description: self.text("description"),
             licence: self.text("licence"),
@@ -146,13 +146,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn input(&mut self) -> Input {
+    fn input(&mut self) -> Option<Input> {
         match self.values.get("input").copied() {
-            None | Some("series") => Input::Series,
-            Some("residual") => Input::Residual,
+            None | Some("series") => Some(Input::Series),
+            Some("residual") => Some(Input::Residual),
             Some(other) => {
                 self.wrong("input", other, "`series` or `residual`");
-                Input::Series
+                None
             }
         }
     }

@@ -44,6 +44,14 @@ fn what_may_be_left_out_has_a_default() {
 }
 
 #[test]
+fn the_curves_change_is_known_to_a_network_on_residuals_only() {
+    let problems = read_with("input", Some("series")).unwrap_err();
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].contains("without `curve_change` unless `input` is `residual`"));
+    assert_eq!(read_with("input", None).unwrap_err(), problems);
+}
+
+#[test]
 fn every_mistake_names_the_key_the_value_and_what_is_allowed() {
     for (key, value, allowed) in [
         ("contract", "2", "`1`"),
@@ -55,7 +63,6 @@ fn every_mistake_names_the_key_the_value_and_what_is_allowed() {
         ("normalisation", "zscore", "`level` or `none`"),
         ("level_window", "121", "from 1 to 120"),
         ("input", "raw", "`series` or `residual`"),
-        ("input", "series", "without `curve_change`"),
         ("clip", "-1", "above 0"),
         ("min_observed", "121", "from 1 to 120"),
         ("calendar", "weekend,weekend", "at most once"),
