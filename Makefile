@@ -21,8 +21,8 @@ tools: ## install what the tests need into .cache/ (prometheus, promtool, grpcur
 
 .PHONY: test
 test: tools ## run every test, the ones against a real Prometheus included
-	FORESCALE_REQUIRE_TOOLS=1 FORESCALE_REQUIRE_ORT=1 $(CARGO) test --all-targets
-	FORESCALE_REQUIRE_TOOLS=1 FORESCALE_REQUIRE_ORT=1 $(CARGO) test --doc
+	FORESCALE_REQUIRE_TOOLS=1 FORESCALE_REQUIRE_ORT=1 $(CARGO) test --all-features --all-targets
+	FORESCALE_REQUIRE_TOOLS=1 FORESCALE_REQUIRE_ORT=1 $(CARGO) test --all-features --doc
 
 .PHONY: test-fast
 test-fast: ## run the tests that need nothing but Rust
@@ -31,11 +31,11 @@ test-fast: ## run the tests that need nothing but Rust
 .PHONY: check
 check: ## formatting and lints, as CI runs them
 	$(CARGO) fmt --all -- --check
-	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --all-targets --all-features -- -D warnings
 
 .PHONY: docs
 docs: ## build the API documentation, warnings are errors
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --all-features --document-private-items
 
 .PHONY: bench
 bench: ## GetMetrics against a no-op server, in the same run

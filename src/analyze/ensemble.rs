@@ -205,7 +205,8 @@ fn take_in(track: &mut Track, view: &View<'_>, now: usize) {
         for outcome in lane::come_true(&mut track.lanes[place], view, now) {
             if place == watched {
                 let units = outcome.issued.units;
-                if let Some(offsets) = calibrate::offsets(&track.lanes[place].path, &units) {
+                let offsets = calibrate::offsets(&track.lanes[place].path, &units);
+                if let Some(offsets) = offsets.map(calibrate::centred) {
                     watch::learn(track, view, &outcome, &offsets);
                 }
             }
@@ -278,7 +279,7 @@ fn say(
         if wanted == Wanted::First {
             let asked = points.get(1).copied().filter(|p| p.is_finite());
             if let Some(asked) = asked.map(f64::from) {
-                said.finals = [asked; 3];
+                said.finals = [asked; 4];
                 said.weights = vec![0.0, 1.0];
                 said.refused = false;
             }
@@ -397,7 +398,7 @@ fn draw(it: &Drawing<'_>) -> Result<Forecast, ModelError> {
         .lanes
         .iter()
         .zip(it.units)
-        .map(|(lane, (units, _))| calibrate::offsets(&lane.path, units))
+        .map(|(lane, (units, _))| calibrate::offsets(&lane.path, units).map(calibrate::centred))
         .collect();
     // Before anything has come true, bands are those of the fit or the model's own.
     let Some(offsets) = offsets else {

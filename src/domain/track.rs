@@ -44,6 +44,8 @@ pub struct Lane {
     pub stack: Stack,
     /// Discounted mean absolute errors of the naive model, the aggregate and the corrected aggregate.
     pub finalists: [f32; 3],
+    /// The same of the naive model and of what would have been published without caution, over a longer time.
+    pub record: [f32; 2],
     /// Origin of the newest forecast that has been compared with what came.
     pub last: Option<Timestamp>,
     /// Errors of the aggregate over the last day and a bit.
@@ -63,8 +65,8 @@ pub struct Issued {
     pub points: Vec<f32>,
     /// The errors that were known at the origin.
     pub lags: [f32; 3],
-    /// The aggregate, the corrected aggregate, and what was published.
-    pub finals: [f32; 3],
+    /// The aggregate, the corrected aggregate, what was published, and what would have been without caution.
+    pub finals: [f32; 4],
     /// The highest point up to this lead time.
     pub peak: f32,
     /// The units of bands at the origin.

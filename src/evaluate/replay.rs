@@ -55,6 +55,9 @@ pub struct Fitting {
 pub trait Replay: Debug {
     /// Forecasts from what has been seen. Called with rising moments of one series.
     fn at(&mut self, seen: Seen<'_>) -> Moment;
+
+    /// Lives through a moment before the first one that is scored.
+    fn live(&mut self, _seen: Seen<'_>) {}
 }
 
 /// Prepares, fits and forecasts with the server's own code and its rules for when.
@@ -162,6 +165,10 @@ fn forecast_of(model: &dyn Forecaster, input: &ForecastInput) -> Result<Forecast
 }
 
 impl Replay for ServerReplay {
+    fn live(&mut self, seen: Seen<'_>) {
+        self.at(seen);
+    }
+
     fn at(&mut self, seen: Seen<'_>) -> Moment {
         let now = seen.now();
         let refit = self.refit_due(now);

@@ -61,7 +61,7 @@ pub fn evaluate(
     // A server has lived through the days before: what its online part has learned by then is not yet scored.
     for origin in cut.warm_up() {
         if !series.values()[origin].is_nan() {
-            replay.at(Seen::new(series, origin));
+            replay.live(Seen::new(series, origin));
         }
     }
     for origin in cut.origins(series) {

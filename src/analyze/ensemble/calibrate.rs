@@ -7,8 +7,10 @@
 //! Offsets are tracked in several units side by side (constant, by level, by restlessness, by what a network thinks of its
 //! own spread); bands are drawn in the unit that has lost least.
 
+use std::cmp::Ordering;
+
 use crate::analyze::stats::pinball;
-use crate::domain::{Calibration, DEFAULT_LEVELS, Issued, UnitCalibration};
+use crate::domain::{Calibration, DEFAULT_LEVELS, Issued, Quantile, UnitCalibration};
 
 /// Units of [`Issued::units`].
 pub(super) const UNITS: usize = 5;
@@ -80,6 +82,19 @@ pub(super) fn offsets(calibration: &Calibration, units: &[f32; UNITS]) -> Option
     });
     let (own, unit) = usable.min_by(|a, b| a.0.loss.total_cmp(&b.0.loss))?;
     Some(scaled(own, f64::from(*unit)))
+}
+
+/// Offsets around a point that is the median itself: it was chosen for the least absolute error, and a correction of it
+/// is learned elsewhere.
+pub(super) fn centred(mut offsets: [f64; 9]) -> [f64; 9] {
+    for (level, offset) in DEFAULT_LEVELS.iter().zip(&mut offsets) {
+        *offset = match level.partial_cmp(&Quantile::MEDIAN) {
+            Some(Ordering::Less) => offset.min(0.0),
+            Some(Ordering::Greater) => offset.max(0.0),
+            _ => 0.0,
+        };
+    }
+    offsets
 }
 
 /// Offsets of one unit, rising.

@@ -4,8 +4,10 @@ use super::{aggregate, calibrate, stack};
 use crate::analyze::view::View;
 use crate::domain::{Issued, Lane, PastErrors, Timestamp};
 
-/// A model that is not better than the naive one by this much is not worth its surprises.
-const MARGIN: f32 = 0.975;
+/// Where the models are hardly better than the naive one, the forecast stays near it: a surprise costs more than the last
+/// percent brings. From this relative error down they are believed in full, above [`REFUSED`] not at all.
+const BELIEVED: f64 = 0.92;
+const REFUSED: f64 = 0.995;
 
 /// So many comparisons are needed before anybody but the naive model is believed.
 const ENOUGH: u32 = 12;
@@ -13,9 +15,10 @@ const ENOUGH: u32 = 12;
 /// How sharply the choice between aggregate and corrected aggregate falls with their relative error.
 const SHARPNESS: f64 = 12.0;
 
-/// Half-lives in hours: of regrets and corrections, and of the finalists' errors.
+/// Half-lives in hours: of regrets and corrections, of the finalists' errors, and of the longer record.
 const LEARN_HOURS: f64 = 24.0;
-const FINAL_HOURS: f64 = 30.0;
+const FINAL_HOURS: f64 = 24.0;
+const RECORD_HOURS: f64 = 168.0;
 
 /// Seconds that past errors reach back: a day and the stride before it.
 const DAY: i64 = 86_400;
@@ -27,8 +30,8 @@ const MEASURED: f64 = 0.9;
 /// What a lane says from one origin.
 #[derive(Clone, Debug)]
 pub(super) struct Said {
-    /// The aggregate, the corrected aggregate, and what is published.
-    pub(super) finals: [f64; 3],
+    /// The aggregate, the corrected aggregate, what is published, and what would be without caution.
+    pub(super) finals: [f64; 4],
     /// Errors that were known.
     pub(super) lags: [f32; 3],
     /// The weight of each expert in the aggregate; of the naive model alone when everybody else was refused.
@@ -70,7 +73,7 @@ pub(super) fn say(lane: &Lane, points: &[f32], origin: Timestamp, step_secs: f64
         }
     };
     let Some((blend, weights)) = aggregate::blend(lane, points) else {
-        return only_naive([naive; 3]);
+        return only_naive([naive; 4]);
     };
     let scale = f64::from(lane.scale);
     let corrected = if scale > 0.0 {
@@ -79,11 +82,8 @@ pub(super) fn say(lane: &Lane, points: &[f32], origin: Timestamp, step_secs: f64
     } else {
         blend
     };
-    let [of_naive, of_blend, of_corrected] = lane.finalists;
+    let [_, of_blend, of_corrected] = lane.finalists;
     let best = of_blend.min(of_corrected);
-    if lane.settled < ENOUGH || !best.is_finite() || best > MARGIN * of_naive {
-        return only_naive([blend, corrected, naive]);
-    }
     let weight = |own: f32| {
         if best > 0.0 {
             (-SHARPNESS * (f64::from(own / best) - 1.0)).exp()
@@ -92,13 +92,40 @@ pub(super) fn say(lane: &Lane, points: &[f32], origin: Timestamp, step_secs: f64
         }
     };
     let (a, b) = (weight(of_blend), weight(of_corrected));
-    let published = (a * blend + b * corrected) / (a + b);
+    let chosen = if a + b > 0.0 {
+        (a * blend + b * corrected) / (a + b)
+    } else {
+        blend
+    };
+    let belief = belief(lane);
+    if belief <= 0.0 {
+        return only_naive([blend, corrected, naive, chosen]);
+    }
+    let published = naive + belief * (chosen - naive);
+    let shares = weights.iter().enumerate().map(|(place, weight)| {
+        let rest = if place == 0 { 1.0 - belief } else { 0.0 };
+        belief * weight + rest
+    });
     Said {
-        finals: [blend, corrected, published],
+        finals: [blend, corrected, published, chosen],
         lags,
-        weights,
+        weights: shares.collect(),
         refused: false,
     }
+}
+
+/// How far the forecast may leave the naive model's, from 0 to 1: by what leaving it has brought over the last day and
+/// over the last weeks, whichever is worse.
+fn belief(lane: &Lane) -> f64 {
+    if lane.settled < ENOUGH {
+        return 0.0;
+    }
+    let [of_naive, of_blend, of_corrected] = lane.finalists.map(f64::from);
+    let [long_naive, long_chosen] = lane.record.map(f64::from);
+    let ratio = |own: f64, naive: f64| if naive > 0.0 { own / naive } else { 1.0 };
+    let lately = ratio(of_blend.min(of_corrected), of_naive);
+    let error = lately.max(ratio(long_chosen, long_naive));
+    ((REFUSED - error) / (REFUSED - BELIEVED)).clamp(0.0, 1.0)
 }
 
 /// Takes forecasts whose time has come by `now` out of `lane`, oldest first, and compares them with what was measured.
@@ -170,6 +197,10 @@ pub(super) fn learn(lane: &mut Lane, outcome: &Outcome, step_secs: f64) {
     let fresh = (1.0 / (f64::from(lane.settled) + 1.0)).max(1.0 - keep(FINAL_HOURS));
     let finalists = [issued.points[0], issued.finals[0], issued.finals[1]];
     for (mean, point) in lane.finalists.iter_mut().zip(finalists) {
+        *mean = ((1.0 - fresh) * f64::from(*mean) + fresh * error(point).abs()) as f32;
+    }
+    let fresh = (1.0 / (f64::from(lane.settled) + 1.0)).max(1.0 - keep(RECORD_HOURS));
+    for (mean, point) in (lane.record.iter_mut()).zip([issued.points[0], issued.finals[3]]) {
         *mean = ((1.0 - fresh) * f64::from(*mean) + fresh * error(point).abs()) as f32;
     }
     note(
