@@ -23,8 +23,8 @@ use super::stats::interpolate;
 use super::view::View;
 use super::{ForecastInput, ModelError};
 use crate::domain::{
-    DEFAULT_LEVELS, ExpertStanding, Fit, Forecast, Issued, Lane, Quantile, Standing, Timestamp,
-    Track,
+    DEFAULT_LEVELS, ExpertStanding, Fit, Forecast, ForecastError, Issued, Lane, Quantile, Regret,
+    Stack, Standing, Timestamp, Track,
 };
 use lane::Said;
 
@@ -160,7 +160,7 @@ fn arrange(track: &mut Track, names: &[Arc<str>], knots: &[u32]) {
                         .unwrap_or_default()
                 })
                 .collect();
-            lane.stack = crate::domain::Stack::default();
+            lane.stack = Stack::default();
             for issued in &mut lane.issued {
                 let old = std::mem::take(&mut issued.points);
                 issued.points = from
@@ -186,13 +186,12 @@ fn arrange(track: &mut Track, names: &[Arc<str>], knots: &[u32]) {
             .iter()
             .map(|ahead| {
                 let known = old.iter().position(|lane| lane.ahead == *ahead);
-                known
-                    .map(|place| old.swap_remove(place))
-                    .unwrap_or_else(|| Lane {
-                        ahead: *ahead,
-                        experts: vec![crate::domain::Regret::default(); names.len()],
-                        ..Lane::default()
-                    })
+                let fresh = || Lane {
+                    ahead: *ahead,
+                    experts: vec![Regret::default(); names.len()],
+                    ..Lane::default()
+                };
+                known.map_or_else(fresh, |place| old.swap_remove(place))
             })
             .collect();
     }
@@ -443,8 +442,7 @@ fn draw(it: &Drawing<'_>) -> Result<Forecast, ModelError> {
     let history = &it.input.history.series;
     let end = history.time_of(history.len().saturating_sub(1));
     let floor = built_in::floor(it.look.view);
-    let wrong =
-        |error: crate::domain::ForecastError| ModelError(format!("model `{name}`: {error}"));
+    let wrong = |error: ForecastError| ModelError(format!("model `{name}`: {error}"));
     let forecast = Forecast::new(
         Arc::clone(&name),
         end,
@@ -462,7 +460,7 @@ fn with_peaks(
     forecast: Forecast,
     published: &[f64],
     levels: &[Quantile],
-) -> Result<Forecast, crate::domain::ForecastError> {
+) -> Result<Forecast, ForecastError> {
     let offsets: Option<Vec<[f64; 9]>> = it
         .track
         .lanes

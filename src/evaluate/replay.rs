@@ -182,12 +182,11 @@ impl Replay for ServerReplay {
         let prepare = started.elapsed();
         let fit = refit.then(|| {
             let started = Instant::now();
-            let (fit, seed) = {
-                let wanted: Vec<String> = self.models.iter().map(ToString::to_string).collect();
-                let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-                fit_and_track(&history, self.horizon_steps, &self.timezone, now, &wanted)
-            };
-            self.seed = Some(seed);
+            let names: Vec<String> = self.models.iter().map(ToString::to_string).collect();
+            let asked: Vec<&str> = names.iter().map(String::as_str).collect();
+            let steps = self.horizon_steps;
+            let (fit, track) = fit_and_track(&history, steps, &self.timezone, now, &asked);
+            self.seed = Some(track);
             let fitting = Fitting {
                 took: started.elapsed(),
                 bytes: fit.bytes(),

@@ -274,10 +274,10 @@ fn error_at(errors: &PastErrors, slot: i64) -> f32 {
 /// Writes an error down. Half of an `f32`'s bits keep its size to within one percent.
 fn note(errors: &mut PastErrors, origin: Timestamp, error: f64, step_secs: f64) {
     let stride = stride(step_secs) as i64;
-    let most = usize::try_from(DAY / stride).unwrap_or(1) + 2;
+    let most = DAY / stride + 2;
     let slot = origin.as_secs().div_euclid(stride);
     let nothing = (f32::NAN.to_bits() >> 16) as u16;
-    if errors.values.is_empty() || slot - errors.newest > most as i64 {
+    if errors.values.is_empty() || slot - errors.newest > most {
         errors.values.clear();
         errors.newest = slot - 1;
     }
@@ -288,7 +288,7 @@ fn note(errors: &mut PastErrors, origin: Timestamp, error: f64, step_secs: f64) 
     if let Some(newest) = errors.values.back_mut() {
         *newest = ((error as f32).to_bits() >> 16) as u16;
     }
-    while errors.values.len() > most {
+    while i64::try_from(errors.values.len()).is_ok_and(|len| len > most) {
         errors.values.pop_front();
     }
 }

@@ -71,12 +71,12 @@ pub(super) fn learn(stack: &mut Stack, features: &[f64], error: f64, keep: f64) 
     let error = error.clamp(-50.0, 50.0);
     stack.scale = (keep * f64::from(stack.scale) + (1.0 - keep) * error.abs()) as f32;
     let weight = 1.0 / error.abs().max(0.5 * f64::from(stack.scale)).max(1e-6);
-    for i in 0..width {
-        let weighted = weight * features[i];
-        stack.moments[i] = (keep * f64::from(stack.moments[i]) + weighted * error) as f32;
-        for j in 0..=i {
-            let cell = &mut stack.gram[place(i, j)];
-            *cell = (keep * f64::from(*cell) + weighted * features[j]) as f32;
+    for (i, (feature, moment)) in features.iter().zip(&mut stack.moments).enumerate() {
+        let weighted = weight * feature;
+        *moment = (keep * f64::from(*moment) + weighted * error) as f32;
+        let row = &mut stack.gram[place(i, 0)..=place(i, i)];
+        for (cell, other) in row.iter_mut().zip(features) {
+            *cell = (keep * f64::from(*cell) + weighted * other) as f32;
         }
     }
 }
