@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod calibrate;
+mod draw;
 mod lane;
 mod stack;
 #[cfg(test)]
@@ -19,12 +20,11 @@ use super::bands;
 use super::fitting;
 use super::models::built_in::{self, Start};
 use super::models::{Look, MEMBERS, NAIVE};
-use super::stats::interpolate;
 use super::view::View;
 use super::{ForecastInput, ModelError};
 use crate::domain::{
-    DEFAULT_LEVELS, ExpertStanding, Fit, Forecast, ForecastError, Issued, Lane, Quantile, Regret,
-    Stack, Standing, Timestamp, Track,
+    ExpertStanding, Fit, Forecast, Issued, Lane, Quantile, Regret, Stack, Standing, Timestamp,
+    Track,
 };
 use lane::Said;
 
@@ -92,7 +92,7 @@ pub fn turn(
     let units = units(&view, others, &start, &knots);
     remember(&mut track, &view, origin, &points, &said, &units);
     track.trust = watch::judge(&track, origin);
-    let forecast = draw(&Drawing {
+    let forecast = draw::draw(&draw::Drawing {
         input,
         look: &look,
         start: &start,
@@ -368,152 +368,6 @@ fn remember(
 
 fn time_of(input: &ForecastInput, index: usize) -> Timestamp {
     input.history.series.time_of(index)
-}
-
-/// What a forecast is drawn from.
-struct Drawing<'a> {
-    input: &'a ForecastInput,
-    look: &'a Look<'a>,
-    start: &'a Start,
-    track: &'a Track,
-    wanted: Wanted,
-    others: &'a [Other],
-    said: &'a [Said],
-    units: &'a [([f32; calibrate::UNITS], f32)],
-}
-
-/// Path and bands at every step, peaks at every lead time.
-fn draw(it: &Drawing<'_>) -> Result<Forecast, ModelError> {
-    let asked = it.others.first().filter(|_| it.wanted == Wanted::First);
-    let refused = it.said.iter().all(|said| said.refused);
-    let name = match asked {
-        Some(other) => Arc::clone(&other.model),
-        None if refused => Arc::from(NAIVE),
-        None => Arc::from(AUTO),
-    };
-    let published: Vec<f64> = it.said.iter().map(|said| said.finals[2]).collect();
-    let offsets: Option<Vec<[f64; 9]>> = it
-        .track
-        .lanes
-        .iter()
-        .zip(it.units)
-        .map(|(lane, (units, _))| calibrate::offsets(&lane.path, units).map(calibrate::centred))
-        .collect();
-    // Before anything has come true, bands are those of the fit or the model's own.
-    let Some(offsets) = offsets else {
-        return match asked {
-            Some(other) => Ok(other.forecast.clone()),
-            None => built_in::by_fit(it.input),
-        };
-    };
-    let path: Vec<f64> = match asked {
-        Some(other) => (0..other.forecast.steps())
-            .map(|step| other.forecast.quantile(Quantile::MEDIAN, step))
-            .collect(),
-        None => built_in::path(
-            it.look,
-            it.input.fit.as_deref(),
-            it.start,
-            &published,
-            it.input.horizon_steps,
-            &name,
-        ),
-    };
-    let levels = built_in::levels(&it.input.levels);
-    let aheads: Vec<u32> = it.look.knots.to_vec();
-    let by_level: Vec<Vec<f64>> = levels
-        .iter()
-        .map(|level| {
-            offsets
-                .iter()
-                .map(|offsets| at_level(offsets, *level))
-                .collect()
-        })
-        .collect();
-    let last = aheads.last().map_or(1.0, |last| f64::from(*last));
-    let values = by_level.iter().flat_map(|offsets| {
-        let aheads = &aheads;
-        path.iter().enumerate().map(move |(step, point)| {
-            let ahead = (step + 1 + it.start.age) as f64;
-            let beyond = (ahead / last).max(1.0).sqrt();
-            (point + interpolate(aheads, offsets, ahead) * beyond).clamp(-1e35, 1e35) as f32
-        })
-    });
-    let history = &it.input.history.series;
-    let end = history.time_of(history.len().saturating_sub(1));
-    let floor = built_in::floor(it.look.view);
-    let wrong = |error: ForecastError| ModelError(format!("model `{name}`: {error}"));
-    let forecast = Forecast::new(
-        Arc::clone(&name),
-        end,
-        history.step(),
-        levels.clone(),
-        values.collect(),
-        floor,
-    )
-    .map_err(wrong)?;
-    with_peaks(it, forecast, &published, &levels).map_err(wrong)
-}
-
-fn with_peaks(
-    it: &Drawing<'_>,
-    forecast: Forecast,
-    published: &[f64],
-    levels: &[Quantile],
-) -> Result<Forecast, ForecastError> {
-    let offsets: Option<Vec<[f64; 9]>> = it
-        .track
-        .lanes
-        .iter()
-        .zip(it.units)
-        .map(|(lane, (units, spread))| {
-            let mut units = *units;
-            units[calibrate::UNITS - 1] = *spread;
-            calibrate::offsets(&lane.peak, &units)
-        })
-        .collect();
-    let within = it
-        .look
-        .knots
-        .last()
-        .is_some_and(|last| *last as usize <= forecast.steps());
-    let Some(offsets) = offsets.filter(|_| it.start.age == 0 && within) else {
-        return Ok(forecast);
-    };
-    let mut peak = f64::NEG_INFINITY;
-    let peaks: Vec<f64> = published
-        .iter()
-        .map(|point| {
-            peak = peak.max(*point);
-            peak
-        })
-        .collect();
-    let values = levels.iter().flat_map(|level| {
-        peaks
-            .iter()
-            .zip(&offsets)
-            .map(|(peak, offsets)| (peak + at_level(offsets, *level)).clamp(-1e35, 1e35) as f32)
-    });
-    let floor = built_in::floor(it.look.view);
-    let values = values
-        .map(|value| floor.map_or(value, |floor| value.max(floor)))
-        .collect();
-    forecast.with_peaks(it.look.knots.to_vec(), values)
-}
-
-/// The offset of `level`, linear between default levels; the outermost one beyond them.
-fn at_level(offsets: &[f64; 9], level: Quantile) -> f64 {
-    let above = DEFAULT_LEVELS.partition_point(|known| *known < level);
-    match (above.checked_sub(1), DEFAULT_LEVELS.get(above)) {
-        (_, Some(exact)) if *exact == level => offsets[above],
-        (None, _) => offsets[0],
-        (Some(below), None) => offsets[below],
-        (Some(below), Some(upper)) => {
-            let low = DEFAULT_LEVELS[below].get();
-            let share = (level.get() - low) / (upper.get() - low);
-            offsets[below] + share * (offsets[above] - offsets[below])
-        }
-    }
 }
 
 fn standing(track: &Track, said: &[Said], at: Timestamp, step_secs: f64) -> Standing {
