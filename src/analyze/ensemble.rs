@@ -1,8 +1,8 @@
 //! From competing models to one calibrated forecast: what happens at every refresh, between two fits.
 //!
-//! The models' points at each lead time are aggregated online ([`aggregate`]), corrected for what they are all wrong about
-//! ([`stack`]), refused where the naive model has been as good ([`lane`]), given bands that have covered as often as they
-//! should ([`calibrate`]), and scored against what a reactive scaler would have gone by ([`watch`]). All memory is in the
+//! The models' points at each lead time are aggregated online (`aggregate`), corrected for what they are all wrong about
+//! (`stack`), refused where the naive model has been as good (`lane`), given bands that have covered as often as they
+//! should (`calibrate`), and scored against what a reactive scaler would have gone by (`watch`). All memory is in the
 //! workload's [`Track`]; what is learned from a forecast is learned when its time has come, never before.
 
 mod aggregate;

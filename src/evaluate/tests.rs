@@ -377,7 +377,9 @@ fn a_seasonal_trace_is_forecast_better_than_by_holding_on() {
     assert!(auto.coverage_error["0.9"].mean < 0.1, "{auto:?}");
     let naive = report.traces[0].entry("naive", 600).unwrap();
     near(naive.rel_mae_vs_naive, 1.0);
-    near(naive.rel_wql_vs_naive, 1.0);
+    // Its bands are calibrated as it goes, the reference's are those of the fit.
+    let loss = naive.rel_wql_vs_naive.unwrap();
+    assert!((0.7..1.3).contains(&loss), "{loss}");
 
     let (parallel, _) = run(NonZero::new(2).unwrap());
     for (one, other) in report.traces.iter().zip(&parallel.traces) {

@@ -6,8 +6,8 @@ use crate::domain::{Issued, Lane, PastErrors, Timestamp};
 
 /// Where the models are hardly better than the naive one, the forecast stays near it: a surprise costs more than the last
 /// percent brings. From this relative error down they are believed in full, above [`REFUSED`] not at all.
-const BELIEVED: f64 = 0.92;
-const REFUSED: f64 = 0.995;
+const BELIEVED: f64 = 0.93;
+const REFUSED: f64 = 0.985;
 
 /// So many comparisons are needed before anybody but the naive model is believed.
 const ENOUGH: u32 = 12;
