@@ -2,8 +2,8 @@
 //! posterior of the upstream package and its maximum found exactly.
 //!
 //! The package hands each fit to a general optimiser that passes over the whole history at every step. Here one pass
-//! makes sums ([`Gram`]), and the maximum is found from the sums alone ([`map`]): a convex problem of some
-//! fifty numbers. Seasons that multiply the trend make the model nonlinear and need a few passes ([`scaled`]).
+//! makes sums ([`Gram`]), and the maximum is found from the sums alone (`map`): a convex problem of some
+//! fifty numbers. Seasons that multiply the trend make the model nonlinear and need a few passes (`scaled`).
 //!
 //! A forecast is the curve: it knows nothing of the last hour. The hybrid network adds that.
 
