@@ -176,8 +176,8 @@ fn peaks_come_back_in_the_workloads_unit_on_its_step_and_at_the_levels_wanted() 
     // A shorter horizon knows fewer lead times, a coarser step only those that are whole steps of it.
     let short = nearly_flat(4);
     let minutes = workload(120, vec![1.0; 40], 3);
-    let fine = workload(30, vec![1.0; 100], 12);
-    for (_, answer) in answers(&file, &[short, minutes, fine]) {
+    let seconds = workload(30, vec![1.0; 100], 12);
+    for (_, answer) in answers(&file, &[short, minutes, seconds]) {
         let leads: Vec<&[u32]> = answer
             .iter()
             .map(|a| a.as_ref().unwrap().peak_leads())
