@@ -102,7 +102,14 @@ impl BuiltIn {
         let values = levels.iter().flat_map(|level| {
             path.iter().enumerate().map(move |(step, point)| {
                 let ahead = (step + 1 + start.age) as f64;
-                let value = point + unit * bands::offset(set, *level, ahead);
+                // The naive model's median is the last value by definition: others are measured by it.
+                let exact = self.name() == NAIVE && *level == Quantile::MEDIAN;
+                let offset = if exact {
+                    0.0
+                } else {
+                    bands::offset(set, *level, ahead)
+                };
+                let value = point + unit * offset;
                 value.clamp(-1e35, 1e35) as f32
             })
         });
