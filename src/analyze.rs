@@ -17,6 +17,7 @@ mod view;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,10 @@ pub use self::fitting::{fit, fit_and_track};
 pub use self::preprocess::{Prepared, prepare, prepare_with};
 
 use crate::domain::{Fit, Forecast, HumanDuration, Quantile};
+
+/// History that a forecast between two fits is made from: no model looks back further than a week and what it compares
+/// with there.
+pub const LOOKBACK: Duration = Duration::from_hours(8 * 24 + 4);
 
 /// Settings of the analyze room.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

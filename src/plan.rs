@@ -26,6 +26,7 @@ mod smooth;
 mod tests;
 
 pub use config::{Config, ConfigError};
+pub(crate) use ledger::{amount, replicas};
 pub use number::serve;
 
 use crate::domain::{Forecast, Mode, Plan, PlanMemory, Sample, Timestamp, TriggerSpec};

@@ -138,17 +138,7 @@ pub(crate) fn offset(set: &BandSet, level: Quantile, ahead: f64) -> f64 {
         let beyond = (ahead / last).max(1.0).sqrt();
         interpolate(&set.steps, &values, ahead) * beyond
     };
-    let above = DEFAULT_LEVELS.partition_point(|known| *known < level);
-    match (above.checked_sub(1), DEFAULT_LEVELS.get(above)) {
-        (_, Some(exact)) if *exact == level => at(above),
-        (None, _) => at(0),
-        (Some(below), None) => at(below),
-        (Some(below), Some(upper)) => {
-            let low = DEFAULT_LEVELS[below].get();
-            let share = (level.get() - low) / (upper.get() - low);
-            at(below) + share * (at(above) - at(below))
-        }
-    }
+    level.among(&DEFAULT_LEVELS, at)
 }
 
 fn best_scale(errors: &[Errors]) -> BandScale {

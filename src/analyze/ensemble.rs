@@ -19,7 +19,7 @@ use std::sync::Arc;
 use super::bands;
 use super::fitting;
 use super::models::built_in::{self, Start};
-use super::models::{Look, MEMBERS, NAIVE};
+use super::models::{Look, MEMBERS, Member, NAIVE};
 use super::view::View;
 use super::{ForecastInput, ModelError};
 use crate::domain::{
@@ -87,7 +87,7 @@ pub fn turn(
     arrange(&mut track, &names, &knots);
     take_in(&mut track, &view, start.origin);
     let points = points(&look, fit, wanted, others, &start);
-    let origin = time_of(input, start.origin);
+    let origin = input.history.series.time_of(start.origin);
     let said = say(&track, &points, wanted, origin, view.step_secs);
     let units = units(&view, others, &start, &knots);
     remember(&mut track, &view, origin, &points, &said, &units);
@@ -112,9 +112,8 @@ pub fn turn(
 
 /// A track that has lived through the trials of a fit: each trial in order of time, as if it had been a refresh.
 pub(crate) fn seed(view: &View<'_>, knots: &[u32], trials: &[(usize, Vec<Vec<f64>>)]) -> Track {
-    let names: Vec<Arc<str>> = MEMBERS.iter().map(|member| member.name().into()).collect();
     let mut track = Track::default();
-    arrange(&mut track, &names, knots);
+    arrange(&mut track, &experts(Wanted::Auto, &[]), knots);
     for (origin, by_member) in trials {
         take_in(&mut track, view, *origin);
         let points = turned(by_member, knots.len());
@@ -124,20 +123,24 @@ pub(crate) fn seed(view: &View<'_>, knots: &[u32], trials: &[(usize, Vec<Vec<f64
         let units = vec![(plain, f32::NAN); knots.len()];
         remember(&mut track, view, time, &points, &said, &units);
     }
-    take_in(&mut track, view, view.len().saturating_sub(1));
-    track.trust = watch::judge(
-        &track,
-        Timestamp::from_secs(view.calendar.at(view.len().saturating_sub(1))),
-    );
+    let end = view.len().saturating_sub(1);
+    take_in(&mut track, view, end);
+    track.trust = watch::judge(&track, Timestamp::from_secs(view.calendar.at(end)));
     track
 }
 
-fn experts(wanted: Wanted, others: &[Other]) -> Vec<Arc<str>> {
-    let members = match wanted {
+/// The built-in models that compete; the naive one comes first.
+fn members(wanted: Wanted) -> &'static [&'static dyn Member] {
+    match wanted {
         Wanted::Auto => MEMBERS,
         Wanted::First => &MEMBERS[..1],
-    };
-    let members = members.iter().map(|member| Arc::from(member.name()));
+    }
+}
+
+fn experts(wanted: Wanted, others: &[Other]) -> Vec<Arc<str>> {
+    let members = members(wanted)
+        .iter()
+        .map(|member| Arc::from(member.name()));
     members
         .chain(others.iter().map(|other| Arc::clone(&other.model)))
         .collect()
@@ -151,26 +154,10 @@ fn arrange(track: &mut Track, names: &[Arc<str>], knots: &[u32]) {
             .map(|name| track.experts.iter().position(|known| known == name))
             .collect();
         for lane in &mut track.lanes {
-            let old = std::mem::take(&mut lane.experts);
-            lane.experts = from
-                .iter()
-                .map(|place| {
-                    place
-                        .and_then(|place| old.get(place).copied())
-                        .unwrap_or_default()
-                })
-                .collect();
+            lane.experts = reordered(&lane.experts, &from, Regret::default());
             lane.stack = Stack::default();
             for issued in &mut lane.issued {
-                let old = std::mem::take(&mut issued.points);
-                issued.points = from
-                    .iter()
-                    .map(|place| {
-                        place
-                            .and_then(|place| old.get(place).copied())
-                            .unwrap_or(f32::NAN)
-                    })
-                    .collect();
+                issued.points = reordered(&issued.points, &from, f32::NAN);
             }
         }
         track.experts = names.to_vec();
@@ -195,6 +182,14 @@ fn arrange(track: &mut Track, names: &[Arc<str>], knots: &[u32]) {
             })
             .collect();
     }
+}
+
+/// What stood at each of the places `from`; `unknown` where nothing did.
+fn reordered<T: Copy>(old: &[T], from: &[Option<usize>], unknown: T) -> Vec<T> {
+    let at = |place: &Option<usize>| place.and_then(|place| old.get(place).copied());
+    from.iter()
+        .map(|place| at(place).unwrap_or(unknown))
+        .collect()
 }
 
 /// Learns from the forecasts whose time has come by `now`.
@@ -230,12 +225,8 @@ fn points(
     others: &[Other],
     start: &Start,
 ) -> Vec<Vec<f32>> {
-    let members = match wanted {
-        Wanted::Auto => MEMBERS,
-        Wanted::First => &MEMBERS[..1],
-    };
     let nothing = || vec![f64::NAN; look.knots.len()];
-    let of_members = members.iter().map(|member| {
+    let of_members = members(wanted).iter().map(|member| {
         let stale = start.is_stale(look.view) && member.name() != NAIVE;
         let said = (!stale).then(|| built_in::points_of(*member, look, fit, start.origin));
         said.flatten().unwrap_or_else(nothing)
@@ -364,10 +355,6 @@ fn remember(
             peak_spread: *spread,
         });
     }
-}
-
-fn time_of(input: &ForecastInput, index: usize) -> Timestamp {
-    input.history.series.time_of(index)
 }
 
 fn standing(track: &Track, said: &[Said], at: Timestamp, step_secs: f64) -> Standing {

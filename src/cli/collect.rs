@@ -12,12 +12,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use clap::ValueEnum;
 
 use self::moment::Moment;
 use self::part::{Asked, Part};
 use self::report::Report;
 use super::Failure;
+use super::check::Format;
 use super::progress::Progress;
 use crate::dataset::{self, Kind, MAX_ROWS};
 use crate::domain::{Clock, HumanDuration, Metadata, SystemClock, Timestamp, TriggerSpec};
@@ -86,16 +86,6 @@ pub(super) struct Args {
     /// How the report is written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-/// How the report is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For machines.
-    Json,
 }
 
 /// Reads and writes.

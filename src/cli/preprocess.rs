@@ -19,12 +19,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use clap::ValueEnum;
 
 use self::report::{Report, TraceReport};
 use self::split::{Part, Split};
 use self::windows::Shape;
 use super::Failure;
+use super::check::Format;
 use super::progress::Progress;
 use crate::analyze::prepare;
 use crate::dataset::{Atomic, Dataset};
@@ -69,19 +69,9 @@ pub(super) struct Args {
     /// Steps between two windows [default: the horizon]
     #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     stride: Option<u32>,
-    /// How the summary on standard output is written
+    /// How the summary on standard output is written; `json` is the same as `report.json`
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-/// How the summary is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For machines: the same as `report.json`.
-    Json,
 }
 
 /// Writes windows and report.

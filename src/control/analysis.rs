@@ -24,9 +24,6 @@ const REFIT_SHARE: u32 = 10;
 /// No workload is fitted more often than this.
 const REFIT_AT_MOST: Duration = Duration::from_mins(2);
 
-/// History that a forecast between two fits is made from.
-const LOOKBACK: Duration = Duration::from_hours(8 * 24 + 4);
-
 /// One workload's raw material, copied out of its lock.
 struct Raw {
     workload: Arc<Workload>,
@@ -268,9 +265,8 @@ fn take_turn(ready: &Ready, others: &[Other], failure: Option<String>) -> Result
     guarded(turn)?.map_err(|error| error.to_string())
 }
 
-/// Between two fits no model looks back further than a week and what it compares with there.
 fn lookback_steps(spec: &TriggerSpec) -> usize {
-    let steps = LOOKBACK.as_secs().div_ceil(spec.step().as_secs());
+    let steps = analyze::LOOKBACK.as_secs().div_ceil(spec.step().as_secs());
     usize::try_from(steps).unwrap_or(usize::MAX)
 }
 

@@ -218,7 +218,7 @@ impl Forecast {
         };
         let count = peaks.leads.len();
         let at = |place: usize| {
-            self.between_levels(level, |l| f64::from(peaks.values[l * count + place]))
+            level.among(&self.levels, |l| f64::from(peaks.values[l * count + place]))
         };
         let above = peaks
             .leads
@@ -273,20 +273,7 @@ impl Forecast {
 
     /// The value of `level` at step `index`: linear between the neighbouring levels, the outermost path beyond them.
     pub fn quantile(&self, level: Quantile, index: usize) -> f64 {
-        self.between_levels(level, |l| f64::from(self.path(l)[index]))
-    }
-
-    fn between_levels(&self, level: Quantile, at: impl Fn(usize) -> f64) -> f64 {
-        let above = self.levels.iter().position(|l| *l >= level);
-        match above {
-            None => at(self.levels.len() - 1),
-            Some(0) => at(0),
-            Some(upper) => {
-                let (lo, hi) = (self.levels[upper - 1].get(), self.levels[upper].get());
-                let share = (level.get() - lo) / (hi - lo);
-                at(upper - 1) + share * (at(upper) - at(upper - 1))
-            }
-        }
+        level.among(&self.levels, |l| f64::from(self.path(l)[index]))
     }
 
     /// The worst that is to be expected at `level` on steps later than `from` and not later than `until` rounded up to the

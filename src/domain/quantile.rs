@@ -48,6 +48,22 @@ impl Quantile {
         }
     }
 
+    /// The value of this level where `at` gives that of each of `levels` (rising, at least one): linear between two of them,
+    /// the outermost one beyond.
+    pub fn among(self, levels: &[Self], at: impl Fn(usize) -> f64) -> f64 {
+        let above = levels.partition_point(|known| *known < self);
+        match (above.checked_sub(1), levels.get(above)) {
+            (_, Some(exact)) if *exact == self => at(above),
+            (None, _) => at(0),
+            (Some(below), None) => at(below),
+            (Some(below), Some(upper)) => {
+                let low = levels[below].0;
+                let share = (self.0 - low) / (upper.0 - low);
+                at(below) + share * (at(above) - at(below))
+            }
+        }
+    }
+
     /// The level as a number.
     pub const fn get(self) -> f64 {
         self.0

@@ -10,13 +10,10 @@ use std::time::{Duration, Instant};
 use super::{COVERAGE_LEVELS, LOSS_LEVELS, Protocol, Seen};
 use crate::analyze::ensemble::{self, Other, Wanted};
 use crate::analyze::models::{self, Registry};
-use crate::analyze::{ForecastInput, Forecaster, ModelError, fit_and_track, prepare};
+use crate::analyze::{ForecastInput, Forecaster, LOOKBACK, ModelError, fit_and_track, prepare};
 use crate::domain::{
     DEFAULT_LEVELS, Fit, Forecast, ModelChoice, Quantile, Series, Timestamp, Track,
 };
-
-/// History that a forecast between two fits is made from, as in the server.
-const LOOKBACK: Duration = Duration::from_hours(8 * 24 + 4);
 
 /// One model's answer at one origin.
 #[derive(Clone, Debug)]

@@ -77,13 +77,13 @@ impl Ledger {
 // === words ===
 
 /// `1 replica`, `12 replicas`.
-pub(super) fn replicas(count: u32) -> String {
+pub(crate) fn replicas(count: u32) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} replica{plural}")
 }
 
 /// A number with as many digits as a person needs: `1234567`, `123.4`, `0.004`.
-pub(super) fn amount(value: f64) -> String {
+pub(crate) fn amount(value: f64) -> String {
     let size = value.abs();
     let text = match size {
         _ if size >= 1e12 || (size > 0.0 && size < 1e-3) => return format!("{value:.2e}"),

@@ -66,7 +66,7 @@ pub(super) fn draw(it: &Drawing<'_>) -> Result<Forecast, ModelError> {
         .map(|level| {
             offsets
                 .iter()
-                .map(|offsets| at_level(offsets, *level))
+                .map(|offsets| level.among(&DEFAULT_LEVELS, |place| offsets[place]))
                 .collect()
         })
         .collect();
@@ -92,7 +92,7 @@ pub(super) fn draw(it: &Drawing<'_>) -> Result<Forecast, ModelError> {
         floor,
     )
     .map_err(wrong)?;
-    with_peaks(it, forecast, &published, &levels).map_err(wrong)
+    with_peaks(it, forecast, &published, &levels, floor).map_err(wrong)
 }
 
 fn with_peaks(
@@ -100,6 +100,7 @@ fn with_peaks(
     forecast: Forecast,
     published: &[f64],
     levels: &[Quantile],
+    floor: Option<f32>,
 ) -> Result<Forecast, ForecastError> {
     let offsets: Option<Vec<[f64; 9]>> = it
         .track
@@ -129,29 +130,12 @@ fn with_peaks(
         })
         .collect();
     let values = levels.iter().flat_map(|level| {
-        peaks
-            .iter()
-            .zip(&offsets)
-            .map(|(peak, offsets)| (peak + at_level(offsets, *level)).clamp(-1e35, 1e35) as f32)
+        peaks.iter().zip(&offsets).map(|(peak, offsets)| {
+            (peak + level.among(&DEFAULT_LEVELS, |place| offsets[place])).clamp(-1e35, 1e35) as f32
+        })
     });
-    let floor = built_in::floor(it.look.view);
     let values = values
         .map(|value| floor.map_or(value, |floor| value.max(floor)))
         .collect();
     forecast.with_peaks(it.look.knots.to_vec(), values)
-}
-
-/// The offset of `level`, linear between default levels; the outermost one beyond them.
-fn at_level(offsets: &[f64; 9], level: Quantile) -> f64 {
-    let above = DEFAULT_LEVELS.partition_point(|known| *known < level);
-    match (above.checked_sub(1), DEFAULT_LEVELS.get(above)) {
-        (_, Some(exact)) if *exact == level => offsets[above],
-        (None, _) => offsets[0],
-        (Some(below), None) => offsets[below],
-        (Some(below), Some(upper)) => {
-            let low = DEFAULT_LEVELS[below].get();
-            let share = (level.get() - low) / (upper.get() - low);
-            offsets[below] + share * (offsets[above] - offsets[below])
-        }
-    }
 }

@@ -173,11 +173,15 @@ pub(super) fn learn(lane: &mut Lane, outcome: &Outcome, step_secs: f64) {
     let keep = |hours: f64| 0.5_f64.powf(seconds / (hours * 3600.0));
     let error = |point: f32| actual - f64::from(point);
     let naive = error(issued.points[0]).abs();
-    let fresh = (1.0 / (f64::from(lane.settled) + 1.0)).max(1.0 - keep(LEARN_HOURS));
-    let scale = (1.0 - fresh) * f64::from(lane.scale) + fresh * naive;
+    // In the beginning means are those of what there is.
+    let first = 1.0 / (f64::from(lane.settled) + 1.0);
+    let mean = |old: f32, hours: f64, new: f64| {
+        let fresh = first.max(1.0 - keep(hours));
+        ((1.0 - fresh) * f64::from(old) + fresh * new) as f32
+    };
     // A metric that stood still so far has no unit yet: the size of its first move becomes it.
     lane.scale = if lane.scale > 0.0 {
-        scale as f32
+        mean(lane.scale, LEARN_HOURS, naive)
     } else {
         naive as f32
     };
@@ -194,14 +198,12 @@ pub(super) fn learn(lane: &mut Lane, outcome: &Outcome, step_secs: f64) {
         );
     }
     aggregate::learn(lane, issued, *actual, keep_learned);
-    let fresh = (1.0 / (f64::from(lane.settled) + 1.0)).max(1.0 - keep(FINAL_HOURS));
     let finalists = [issued.points[0], issued.finals[0], issued.finals[1]];
-    for (mean, point) in lane.finalists.iter_mut().zip(finalists) {
-        *mean = ((1.0 - fresh) * f64::from(*mean) + fresh * error(point).abs()) as f32;
+    for (own, point) in lane.finalists.iter_mut().zip(finalists) {
+        *own = mean(*own, FINAL_HOURS, error(point).abs());
     }
-    let fresh = (1.0 / (f64::from(lane.settled) + 1.0)).max(1.0 - keep(RECORD_HOURS));
-    for (mean, point) in (lane.record.iter_mut()).zip([issued.points[0], issued.finals[3]]) {
-        *mean = ((1.0 - fresh) * f64::from(*mean) + fresh * error(point).abs()) as f32;
+    for (own, point) in (lane.record.iter_mut()).zip([issued.points[0], issued.finals[3]]) {
+        *own = mean(*own, RECORD_HOURS, error(point).abs());
     }
     note(
         &mut lane.errors,

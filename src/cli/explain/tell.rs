@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::answer::{Answer, History, Score, Source, SourceRef, Standing, Status, Trigger, Trust};
 use super::sheet::Sheet;
 use crate::domain::{Basis, HumanDuration, Mode, Plan, Reason, Sample, Timestamp};
+use crate::plan::{amount, replicas};
 
 /// Models that are told of; those behind them carry less.
 const MODELS: usize = 4;
@@ -265,27 +266,6 @@ impl History {
 }
 
 // === small words ===
-
-fn replicas(count: u32) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} replica{plural}")
-}
-
-/// With as many digits as a person needs: `1234567`, `123.4`, `0.004`.
-fn amount(value: f64) -> String {
-    let size = value.abs();
-    let text = match size {
-        _ if size >= 1e12 || (size > 0.0 && size < 1e-3) => return format!("{value:.2e}"),
-        _ if size >= 1000.0 => format!("{value:.0}"),
-        _ if size >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.3}"),
-    };
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
-    }
-}
 
 /// `12s ago`, `in 3m`, `now`.
 fn ago(at: Timestamp, now: Timestamp) -> String {
