@@ -1,56 +1,39 @@
-//! What a network costs: one forecast and a batch of 64, in each engine that is here, through the seam that production
-//! uses (`Forecaster::forecast`: window, calendar, inference, levels, checks).
+//! What the shipped networks cost: one forecast and a batch of 256, in each engine that is here, through the seam that
+//! production uses (`Forecaster::forecast`: window, calendar, inference, levels, checks).
 //!
 //! `cargo bench --bench onnx`; `scripts/fetch-onnxruntime.sh` before it for ONNX Runtime's half.
+//! `scripts/compare-onnx-engines.py` runs it beside Python's onnxruntime on the same files.
 
 #[path = "../tests/support/onnx.rs"]
 mod support;
 
 use std::hint::black_box;
+use std::path::Path;
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use forescale::analyze::ForecastInput;
 use forescale::analyze::models::onnx::Networks;
-use forescale::analyze::models::onnx::card::Card;
-use forescale::train::networks::Cell;
 
-/// Four hours of minutes, half an hour ahead, nine levels.
-fn large() -> Card {
-    Card {
-        context: 240,
-        horizon: 30,
-        min_observed: 120,
-        levels: support::levels(&[0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99]),
-        ..support::card()
-    }
-}
+/// The networks that need no fit of the workload's own; the hybrid's graph is the LSTM's.
+const SHIPPED: [&str; 3] = ["mlp", "gru", "lstm"];
+
+const BATCHES: [usize; 2] = [1, 256];
 
 fn networks(criterion: &mut Criterion) {
-    let card = large();
-    let folder = tempfile::tempdir().expect("a folder for the networks");
-    let files = [
-        ("mlp-256", support::mlp(&card, 256).to_onnx(&card)),
-        (
-            "gru-64",
-            support::recurrent(&card, Cell::Gru, 64, 1).to_onnx(&card),
-        ),
-    ];
-    for (name, file) in files {
-        let path = folder.path().join(format!("{name}.onnx"));
-        std::fs::write(path, file.expect("a network that keeps the contract")).expect("written");
-    }
     let wave = |i: usize| 50.0 + 20.0 * (i as f64 / 60.0).sin();
-    let day: Vec<f64> = (0..1440).map(wave).collect();
-    let batch: Vec<ForecastInput> = (0..64)
-        .map(|_| support::workload(60, day.clone(), 30))
+    let week: Vec<f64> = (0..8 * 1440).map(wave).collect();
+    let batch: Vec<ForecastInput> = (0..256)
+        .map(|_| support::workload(60, week.clone(), 30))
         .collect();
-    for config in support::configs(folder.path()) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    for config in support::configs(&folder) {
         let networks = Networks::new(&config).expect("an engine");
         let engine = networks.engine();
         let engine = engine.split(' ').next().unwrap_or_default();
-        for name in ["mlp-256", "gru-64"] {
+        for name in SHIPPED {
             let model = networks.load(name).expect("a network");
-            for size in [1, 64] {
+            for size in BATCHES {
                 criterion.bench_function(&format!("{name}/{engine}/b{size}"), |bench| {
                     bench.iter(|| black_box(model.forecast(black_box(&batch[..size]))));
                 });
@@ -59,5 +42,9 @@ fn networks(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, networks);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(3));
+    targets = networks
+}
 criterion_main!(benches);

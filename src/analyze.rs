@@ -42,7 +42,8 @@ pub struct Config {
     pub onnx_library: Option<PathBuf>,
     /// Networks that compete in `auto`, as far as a folder has them.
     pub auto_networks: Vec<String>,
-    /// How often profiles and bands are fitted anew.
+    /// How often models are fitted anew once there are days of history; while it is short, after each tenth of it. What
+    /// changes meanwhile is followed online.
     pub refit_every: HumanDuration,
     /// A model that takes longer than this for one batch is replaced by a stand-in.
     pub model_timeout: HumanDuration,
@@ -68,7 +69,7 @@ impl Default for Config {
             onnx_engine: OnnxEngine::Auto,
             onnx_library: None,
             auto_networks: vec!["mlp".to_owned()],
-            refit_every: HumanDuration::from_secs(1800),
+            refit_every: HumanDuration::from_secs(6 * 3600),
             model_timeout: HumanDuration::from_secs(10),
         }
     }

@@ -6,6 +6,7 @@
 //! One that takes too long to fit for that goes into `ON_REQUEST` instead: it is fitted where it is asked for by name.
 //! A model of another kind (a network shared by all workloads) implements [`Forecaster`] itself.
 
+mod analog;
 mod bins;
 pub(crate) mod built_in;
 mod ets;
@@ -48,6 +49,7 @@ pub(crate) const MEMBERS: &[&dyn Member] = &[
     &linear::Linear::PLAIN,
     &linear::Linear::LOG,
     &prophet::Prophet,
+    &analog::Analog,
 ];
 
 /// Models that learn from one workload's own history and are too dear to be tried on all: fitted where they are asked

@@ -354,6 +354,45 @@ fn no_member_looks_past_its_origin() {
 }
 
 #[test]
+fn a_burst_that_comes_at_no_fixed_time_is_known_by_its_beginning() {
+    // A job of forty minutes begins whenever it is ready: up for twenty minutes, down for twenty.
+    let mut noise = noise(31);
+    let mut values = Vec::new();
+    while values.len() < 6 * MINUTES_PER_DAY {
+        let quiet = (110.0 + 60.0 * noise()) as usize;
+        let job = (0..40).map(|i: usize| 5.0 * i.min(40 - i) as f64);
+        let load = std::iter::repeat_n(0.0, quiet).chain(job);
+        values.extend(load.map(|extra| 50.0 + extra + noise()));
+    }
+    let history = history(60, values);
+    let view = View::new(&history, 15, "UTC");
+    let knots = [15];
+    let look = Look {
+        view: &view,
+        profile: None,
+        knots: &knots,
+    };
+    let until = 5 * MINUTES_PER_DAY;
+    let learned = |member: &dyn Member| member.learn(&look, until).unwrap();
+    let error = |member: &dyn Member| {
+        let learned = learned(member);
+        let origins = (until..view.len() - 15).step_by(7);
+        let missed = origins.map(|origin| {
+            let point = member.points(&look, &learned, origin).unwrap()[0];
+            (view.seen[origin + 15] - point).abs()
+        });
+        missed.sum::<f64>()
+    };
+    let (naive, linear, analog) = (
+        error(&naive::Naive),
+        error(&linear::Linear::PLAIN),
+        error(&analog::Analog),
+    );
+    assert!(analog < 0.65 * naive, "{analog} against {naive}");
+    assert!(analog < linear, "{analog} against {linear}");
+}
+
+#[test]
 fn a_model_that_is_asked_for_is_fitted_scored_and_forecasts() {
     let history = history(300, wave(5, 300, 5));
     let end = history.series.end();
