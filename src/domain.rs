@@ -15,7 +15,7 @@ mod trigger;
 mod workload;
 
 pub use duration::{HumanDuration, HumanDurationError};
-pub use events::{EventTimes, Events};
+pub use events::{EventTimes, Events, Excluded};
 pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Profile};
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
 pub use milli::{milli_rounded, milli_truncated, wire_target};

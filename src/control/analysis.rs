@@ -13,7 +13,7 @@ use super::metrics::{To, Wanted as Asked};
 use crate::analyze::ensemble::{self, Other, Turn, Wanted};
 use crate::analyze::{self, ForecastInput, Forecaster, ModelError, models};
 use crate::domain::{
-    DEFAULT_LEVELS, Events, Fit, Forecast, Mode, ModelChoice, Series, StandIn, Standing, Timestamp,
+    DEFAULT_LEVELS, Fit, Forecast, Mode, ModelChoice, Series, StandIn, Standing, Timestamp,
     Track, TriggerSpec, Trust,
 };
 use crate::knowledge::{Learned, Workload};
@@ -281,11 +281,8 @@ fn prepare(registry: &models::Registry, raw: Raw) -> Option<Ready> {
     } = raw;
     let spec = &workload.spec;
     let since = history.start();
-    let mut prepared = guarded(|| analyze::prepare(&history)).ok()?;
-    // The text was read when the trigger came; what can't be read any more is no reason to stop forecasting.
-    if let Some(events) = spec.events.as_deref() {
-        prepared.events = Events::parse(events).unwrap_or_default();
-    }
+    let events = spec.events.clone().unwrap_or_default();
+    let prepared = guarded(|| analyze::prepare_for(&history, &events, &spec.timezone)).ok()?;
     let prepared = Arc::new(prepared);
     let fit = if refit {
         let name = spec.model.to_string();

@@ -30,6 +30,7 @@ fn wave(steps: usize) -> Vec<f64> {
 
 fn protocol(models: &[&str]) -> Protocol {
     Protocol {
+        events: Events::default(),
         models: models.iter().map(|name| (*name).to_owned()).collect(),
         horizons: vec![
             HumanDuration::from_secs(600),
