@@ -69,6 +69,7 @@ pub struct Protocol {
     /// IANA time zone in which days begin.
     pub timezone: String,
     /// Known events, and times that are neither learned from nor scored.
+    #[serde(skip_serializing_if = "Events::is_empty")]
     pub events: Events,
 }
 

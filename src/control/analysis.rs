@@ -13,8 +13,8 @@ use super::metrics::{To, Wanted as Asked};
 use crate::analyze::ensemble::{self, Other, Turn, Wanted};
 use crate::analyze::{self, ForecastInput, Forecaster, ModelError, models};
 use crate::domain::{
-    DEFAULT_LEVELS, Fit, Forecast, Mode, ModelChoice, Series, StandIn, Standing, Timestamp,
-    Track, TriggerSpec, Trust,
+    DEFAULT_LEVELS, Fit, Forecast, Mode, ModelChoice, Series, StandIn, Standing, Timestamp, Track,
+    TriggerSpec, Trust,
 };
 use crate::knowledge::{Learned, Workload};
 

@@ -300,7 +300,8 @@ mod tests {
 
     #[test]
     fn a_time_that_is_excluded_is_no_event() {
-        let text = "2026-11-27/1d sale; exclude:2026-11-20T10:00/2h load test; exclude: 2026-11-01/1d";
+        let text =
+            "2026-11-27/1d sale; exclude:2026-11-20T10:00/2h load test; exclude: 2026-11-01/1d";
         let events = Events::parse(text).unwrap();
         let times = events.times(local("2026-01-01"), local("2027-01-01"));
         assert_eq!(times.len(), 1);

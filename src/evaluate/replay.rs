@@ -177,7 +177,11 @@ impl Replay for ServerReplay {
             self.history.min(LOOKBACK)
         };
         let started = Instant::now();
-        let history = Arc::new(prepare_for(&seen.tail(length), &self.events, &self.timezone));
+        let history = Arc::new(prepare_for(
+            &seen.tail(length),
+            &self.events,
+            &self.timezone,
+        ));
         let prepare = started.elapsed();
         let fit = refit.then(|| {
             let started = Instant::now();

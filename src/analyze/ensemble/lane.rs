@@ -146,7 +146,8 @@ pub(super) fn come_true(lane: &mut Lane, view: &View<'_>, now: usize) -> Vec<Out
         // Nor is one learned from that began in a time which the user has marked.
         if view.marked(origin)
             || !view.measured(target)
-            || issued.points.first().is_none_or(|p| !p.is_finite()) {
+            || issued.points.first().is_none_or(|p| !p.is_finite())
+        {
             continue;
         }
         let seconds = lane

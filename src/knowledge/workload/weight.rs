@@ -40,7 +40,10 @@ pub(super) fn spec(spec: &TriggerSpec) -> usize {
         &spec.memory_query,
     ];
     let options = options.into_iter().flatten().map(String::capacity);
-    let events = spec.events.as_ref().map_or(0, |events| 3 * ARC + events.bytes());
+    let events = spec
+        .events
+        .as_ref()
+        .map_or(0, |events| 3 * ARC + events.bytes());
     spec.query.capacity() + spec.timezone.capacity() + events + pairs.chain(options).sum::<usize>()
 }
 
