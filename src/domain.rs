@@ -1,5 +1,6 @@
 //! The field's words as types. No I/O, no async, no logging: every room may use them, they use no room.
 
+mod anomaly;
 mod duration;
 mod events;
 mod fit;
@@ -14,6 +15,7 @@ mod track;
 mod trigger;
 mod workload;
 
+pub use anomaly::{Anomaly, AnomalyKind};
 pub use duration::{HumanDuration, HumanDurationError};
 pub use events::{EventTimes, Events, Excluded};
 pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Profile};

@@ -17,8 +17,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
-pub use self::anomaly::{Anomalies, Anomaly, AnomalyKind};
+pub use self::anomaly::Anomalies;
 pub use self::window::Window;
+pub use crate::domain::{Anomaly, AnomalyKind};
 use crate::domain::{Events, Series, Timestamp};
 
 /// So many later steps can still turn a value into an outlier.

@@ -62,6 +62,8 @@ pub(super) fn published(published: &Published) -> usize {
         + plan(&published.plan)
         + published.forecast.as_deref().map_or(0, forecast)
         + published.standing.as_deref().map_or(0, standing)
+        + ARC
+        + size_of_val::<[_]>(&published.anomalies)
         + fault
         + warnings
 }
