@@ -86,7 +86,7 @@ mod tests {
     fn berlin(text: &str) -> [String; 2] {
         let events = crate::domain::Events::parse(&format!("exclude:{text}")).unwrap();
         let window = Window::of(&events.excluded()[0], "Europe/Berlin");
-        [window.from, window.until].map(|at| at.to_rfc3339())
+        [window.from, window.until].map(Timestamp::to_rfc3339)
     }
 
     #[test]
