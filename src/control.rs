@@ -5,6 +5,7 @@
 //! the driver moves time and awaits [`Engine::turn`], which returns when everything due has been published.
 
 mod analysis;
+mod anomalies;
 mod backfill;
 mod calls;
 mod engine;

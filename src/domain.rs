@@ -1,5 +1,6 @@
 //! The field's words as types. No I/O, no async, no logging: every room may use them, they use no room.
 
+mod anomaly;
 mod duration;
 mod events;
 mod fit;
@@ -14,8 +15,9 @@ mod track;
 mod trigger;
 mod workload;
 
+pub use anomaly::{Anomaly, AnomalyKind};
 pub use duration::{HumanDuration, HumanDurationError};
-pub use events::{EventTimes, Events};
+pub use events::{EventTimes, Events, Excluded};
 pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Profile};
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
 pub use milli::{milli_rounded, milli_truncated, wire_target};

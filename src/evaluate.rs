@@ -37,7 +37,7 @@ pub use self::walk::{evaluate, origins};
 
 use crate::analyze::models::Registry;
 use crate::dataset::Dataset;
-use crate::domain::HumanDuration;
+use crate::domain::{Events, HumanDuration};
 
 /// The model that others are compared with: the last value, held.
 pub const REFERENCE: &str = "naive";
@@ -68,6 +68,9 @@ pub struct Protocol {
     pub refit: HumanDuration,
     /// IANA time zone in which days begin.
     pub timezone: String,
+    /// Known events, and times that are neither learned from nor scored.
+    #[serde(skip_serializing_if = "Events::is_empty")]
+    pub events: Events,
 }
 
 /// A trace that can't be evaluated.

@@ -107,6 +107,7 @@ fn advance(workload: &Workload, number: usize, round: i64) {
         plan: Arc::new(plan(round)),
         forecast: None,
         standing: None,
+        anomalies: Arc::default(),
         health: Health::default(),
     });
 }

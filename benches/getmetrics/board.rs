@@ -151,6 +151,7 @@ fn published(workload: &Workload, now: Timestamp) -> Published {
         plan: Arc::new(plan(workload, now)),
         forecast: Some(Arc::new(forecast)),
         standing: None,
+        anomalies: Arc::default(),
         health: Health {
             last_success: Some(now),
             backfilled: true,

@@ -1,6 +1,6 @@
 //! Local time on a grid: which moment of the local day and week a step falls on, daylight saving included.
 
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use crate::domain::{Series, Timestamp};
 
@@ -88,12 +88,23 @@ impl Calendar {
     }
 }
 
-/// The moment of `local` seconds of local time; one that the clock skips is taken as if it had not, of two that it shows
-/// twice one is taken. An unknown time zone counts as UTC.
-pub(crate) fn moment(local: i64, timezone: &str) -> Timestamp {
+/// The first and the last moment at which the clock shows `local` seconds of local time. They differ where it is put back;
+/// a moment that it skips is taken as if it had not. An unknown time zone counts as UTC.
+pub(crate) fn moments(local: i64, timezone: &str) -> (Timestamp, Timestamp) {
     let zone = TimeZone::get(timezone).unwrap_or(TimeZone::UTC);
-    let earlier = local.saturating_sub(i64::from(offset(&zone, local)));
-    Timestamp::from_secs(local.saturating_sub(i64::from(offset(&zone, earlier))))
+    let plain = Timestamp::from_secs(local);
+    let Ok(shown) = jiff::Timestamp::from_second(plain.as_secs()) else {
+        return (plain, plain);
+    };
+    let shown = zone.to_ambiguous_timestamp(TimeZone::UTC.to_datetime(shown));
+    let offsets = match shown.offset() {
+        AmbiguousOffset::Unambiguous { offset } => [offset; 2],
+        AmbiguousOffset::Gap { before, .. } => [before; 2],
+        AmbiguousOffset::Fold { before, after } => [before, after],
+    };
+    let [first, last] = offsets
+        .map(|offset| Timestamp::from_secs(local.saturating_sub(i64::from(offset.seconds()))));
+    (first, last)
 }
 
 /// Day of the week from Monday = 0, of local seconds.

@@ -9,15 +9,14 @@
 //!   its least certain ones and change as the window moves on.
 //! - On one core of a small server an MSTL of two days in bins of five minutes took 0.3 ms and of two weeks 7 ms; CEEMDAN
 //!   with 50 noises took 20 ms for 240 values and 200 ms for a day of minutes, and its noises about as much once. A
-//!   refresh of thousands of workloads has no room for that: both are for preparing training data and for trying out.
+//!   refresh of thousands of workloads has no room for that: both are for preparing training data (`forescale preprocess
+//!   --decompose`) and for trying out.
 
 mod ceemdan;
 mod emd;
 mod spline;
 #[cfg(test)]
 mod tests;
-
-use std::str::FromStr;
 
 use augurs::mstl::stlrs::MstlParams;
 
@@ -46,15 +45,6 @@ pub enum Method {
     },
     /// Complete ensemble empirical mode decomposition with adaptive noise (Torres et al. 2011).
     Ceemdan(Ceemdan),
-}
-
-/// What `--decompose` may name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MethodName {
-    /// [`Method::Mstl`].
-    Mstl,
-    /// [`Method::Ceemdan`].
-    Ceemdan,
 }
 
 /// A window that can't be decomposed.
@@ -103,20 +93,6 @@ pub enum DecomposeError {
     /// The settings are out of their range.
     #[error("{0}")]
     Settings(String),
-}
-
-impl FromStr for MethodName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "mstl" => Ok(Self::Mstl),
-            "ceemdan" => Ok(Self::Ceemdan),
-            other => Err(format!(
-                "`{other}` is no decomposition; there is `mstl` and `ceemdan`"
-            )),
-        }
-    }
 }
 
 /// The parts of the `window` steps of `series` that end with step `origin`, and of nothing else. Missing values are held

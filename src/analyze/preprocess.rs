@@ -17,8 +17,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
-pub use self::anomaly::{Anomalies, Anomaly, AnomalyKind};
+pub use self::anomaly::Anomalies;
 pub use self::window::Window;
+pub use crate::domain::{Anomaly, AnomalyKind};
 use crate::domain::{Events, Series, Timestamp};
 
 /// So many later steps can still turn a value into an outlier.
@@ -140,6 +141,32 @@ pub fn prepare_with(raw: &Series, windows: &[Window]) -> Prepared {
     }
 }
 
+/// Prepares raw history of a workload whose trigger names `events`, in its time zone: what it excludes is not learned
+/// from, and what it announces is known. The server and whoever replays it prepare in this way.
+pub fn prepare_for(raw: &Series, events: &Events, timezone: &str) -> Prepared {
+    let mut prepared = prepare_with(raw, &windows_of(events, timezone));
+    prepared.events = events.clone();
+    prepared
+}
+
+/// What was measured without what `events` exclude: all that forecasts may be compared with.
+pub fn without_excluded<'a>(raw: &'a Series, events: &Events, timezone: &str) -> Cow<'a, Series> {
+    let ranges = window::ranges(&windows_of(events, timezone), raw);
+    if ranges.is_empty() {
+        return Cow::Borrowed(raw);
+    }
+    let mut values = raw.values().to_vec();
+    for (from, until) in ranges {
+        values[from..until].fill(f64::NAN);
+    }
+    Cow::Owned(Series::new(raw.start(), raw.step(), values))
+}
+
+fn windows_of(events: &Events, timezone: &str) -> Vec<Window> {
+    let excluded = events.excluded().iter();
+    excluded.map(|it| Window::of(it, timezone)).collect()
+}
+
 /// What goes on at a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -195,12 +222,13 @@ impl<'a> Cleaner<'a> {
     }
 
     /// Goes on until before step `end`, all of which the user has marked. The detector sees none of it: the end of a
-    /// load test is no outage.
+    /// load test is no outage. Nor is any of its values held beyond it.
     fn exclude(&mut self, end: usize) {
         self.detector.forget_state();
         for index in self.values.len()..end {
             self.decide(index, State::Excluded);
         }
+        self.held = None;
     }
 
     fn step(&mut self, index: usize) {
@@ -220,7 +248,7 @@ impl<'a> Cleaner<'a> {
                 _ => Mark::Observed,
             };
             (value, mark)
-        } else if let Some(last) = self.held.filter(|_| !down && self.gap < LONGEST_FILL) {
+        } else if let Some(last) = self.fill(state) {
             (last, Mark::Filled)
         } else {
             (f64::NAN, Mark::Missing)
@@ -233,6 +261,12 @@ impl<'a> Cleaner<'a> {
         }
         self.values.push(prepared);
         self.marks.push(mark);
+    }
+
+    /// What a gap is filled with, if it is: a value that is held is learned from, so there is none where nothing is.
+    fn fill(&self, state: State) -> Option<f64> {
+        let fills = !matches!(state, State::Down | State::Excluded) && self.gap < LONGEST_FILL;
+        self.held.filter(|_| fills)
     }
 }
 
@@ -251,6 +285,23 @@ impl Prepared {
             values.to_mut()[outlier.index] = outlier.original;
         }
         values
+    }
+
+    /// The series without what the user has marked, which no forecast from its end may see. As long as the marked time
+    /// goes on at the end, it is the load there is, and is shown.
+    pub fn shown(&self) -> Cow<'_, Series> {
+        let marked = |mark: &&Mark| **mark == Mark::Excluded;
+        let past = self.marks.len() - self.marks.iter().rev().take_while(marked).count();
+        if !self.marks[..past].contains(&Mark::Excluded) {
+            return Cow::Borrowed(&self.series);
+        }
+        let mut values = self.series.values().to_vec();
+        for (value, mark) in values[..past].iter_mut().zip(&self.marks) {
+            if *mark == Mark::Excluded {
+                *value = f64::NAN;
+            }
+        }
+        Cow::Owned(Series::new(self.series.start(), self.series.step(), values))
     }
 
     /// How many steps carry `mark`.

@@ -13,6 +13,8 @@ use crate::domain::EventTimes;
 pub(crate) struct View<'a> {
     /// As measured, gaps filled, outages missing: what a level is taken from.
     pub(crate) seen: Cow<'a, [f64]>,
+    /// The same without what the user has marked; `None` when nothing is.
+    unmarked: Option<Vec<f64>>,
     /// With isolated outliers replaced and what nothing is learned from missing: what a typical day is made of.
     pub(crate) clean: Cow<'a, [f64]>,
     marks: &'a [Mark],
@@ -44,9 +46,10 @@ impl<'a> View<'a> {
     /// Looks at `history` from many origins, and at local time until `ahead` steps after it.
     pub(crate) fn new(history: &'a Prepared, ahead: usize, timezone: &str) -> Self {
         let mut view = Self::from_few(history, ahead, timezone);
+        let values = view.past();
         view.tables = Some(Tables {
-            values: running((0..view.len()).map(|index| view.capped(index))),
-            changes: running((0..view.len()).map(|index| view.change(index))),
+            values: running((0..view.len()).map(|index| view.capped(values, index))),
+            changes: running((0..view.len()).map(|index| view.change(values, index))),
         });
         view
     }
@@ -54,8 +57,10 @@ impl<'a> View<'a> {
     /// Looks at `history` from one origin or a few: no sums are made in advance, which would cost more than a forecast.
     pub(crate) fn from_few(history: &'a Prepared, ahead: usize, timezone: &str) -> Self {
         let seen = history.seen();
+        let unmarked = unmarked(&seen, &history.marks);
         let step_secs = history.series.step().as_secs_f64();
-        let magnitude = magnitude(&seen);
+        let usual = unmarked.as_deref().map_or(0.0, magnitude);
+        let magnitude = if usual > 0.0 { usual } else { magnitude(&seen) };
         let calendar = Calendar::new(&history.series, ahead, timezone);
         let events = &history.events;
         let events = events.times(calendar.local(0), calendar.local(seen.len() + ahead + 1));
@@ -71,7 +76,34 @@ impl<'a> View<'a> {
             tables: None,
             five: ((300.0 / step_secs).round() as usize).max(1),
             seen,
+            unmarked,
         }
+    }
+
+    /// The values without what the user has marked: all that may be compared with, a day ago or a week ago.
+    pub(crate) fn past(&self) -> &[f64] {
+        self.unmarked.as_deref().unwrap_or(&self.seen)
+    }
+
+    /// The newest values as a forecast from `origin` may see them: what the user has marked counts only while it goes on,
+    /// for then it is the load there is.
+    pub(crate) fn recent(&self, origin: usize) -> &[f64] {
+        if self.marked(origin) {
+            &self.seen
+        } else {
+            self.past()
+        }
+    }
+
+    /// Whether the user has marked the step at `index`.
+    pub(crate) fn marked(&self, index: usize) -> bool {
+        self.unmarked.is_some() && self.marks.get(index) == Some(&Mark::Excluded)
+    }
+
+    /// The first of the marked steps that end with `origin`; the step after it when it is not marked.
+    pub(crate) fn marked_since(&self, origin: usize) -> usize {
+        let marked = (0..=origin).rev().take_while(|index| self.marked(*index));
+        origin + 1 - marked.count()
     }
 
     /// Number of steps.
@@ -103,7 +135,7 @@ impl<'a> View<'a> {
     pub(crate) fn last(&self, origin: usize) -> Option<f64> {
         let from = origin.saturating_sub(self.day());
         let until = (origin + 1).min(self.len());
-        self.seen
+        self.recent(origin)
             .get(from..until)?
             .iter()
             .rev()
@@ -111,11 +143,19 @@ impl<'a> View<'a> {
             .copied()
     }
 
-    /// The mean of the values among the `len` steps that end with `end`.
-    pub(crate) fn mean(&self, end: usize, len: usize) -> Option<f64> {
+    /// The mean of the values among the `len` steps that end with `origin`, as a forecast from there may see them.
+    pub(crate) fn mean(&self, origin: usize, len: usize) -> Option<f64> {
+        if self.marked(origin) {
+            return self.mean_of(&self.seen, origin, len, Self::capped);
+        }
+        self.past_mean(origin, len)
+    }
+
+    /// The mean of the values among the `len` steps that end with `end`, as a forecast from a later time may see them.
+    pub(crate) fn past_mean(&self, end: usize, len: usize) -> Option<f64> {
         match &self.tables {
             Some(tables) => window_mean(&tables.values, end, len),
-            None => self.mean_of(end, len, Self::capped),
+            None => self.mean_of(self.past(), end, len, Self::capped),
         }
     }
 
@@ -128,30 +168,37 @@ impl<'a> View<'a> {
     pub(crate) fn spread(&self, origin: usize) -> Option<f64> {
         let len = self.steps(60.0).max(4);
         match &self.tables {
+            _ if self.marked(origin) => self.mean_of(&self.seen, origin, len, Self::change),
             Some(tables) => window_mean(&tables.changes, origin, len),
-            None => self.mean_of(origin, len, Self::change),
+            None => self.mean_of(self.past(), origin, len, Self::change),
         }
     }
 
-    fn capped(&self, index: usize) -> f64 {
-        self.seen[index].clamp(-self.cap, self.cap)
+    fn capped(&self, values: &[f64], index: usize) -> f64 {
+        values[index].clamp(-self.cap, self.cap)
     }
 
     /// The absolute change over the five minutes before.
-    fn change(&self, index: usize) -> f64 {
+    fn change(&self, values: &[f64], index: usize) -> f64 {
         let before = index
             .checked_sub(self.five)
-            .map_or(f64::NAN, |before| self.capped(before));
-        (self.capped(index) - before).abs()
+            .map_or(f64::NAN, |before| self.capped(values, before));
+        (self.capped(values, index) - before).abs()
     }
 
-    fn mean_of(&self, end: usize, len: usize, of: impl Fn(&Self, usize) -> f64) -> Option<f64> {
+    fn mean_of(
+        &self,
+        values: &[f64],
+        end: usize,
+        len: usize,
+        of: impl Fn(&Self, &[f64], usize) -> f64,
+    ) -> Option<f64> {
         if end >= self.len() {
             return None;
         }
         let (mut sum, mut count) = (0.0, 0_u32);
         for index in (end + 1).saturating_sub(len)..=end {
-            let value = of(self, index);
+            let value = of(self, values, index);
             if !value.is_nan() {
                 sum += value;
                 count += 1;
@@ -170,6 +217,19 @@ fn learnable(history: &Prepared) -> Cow<'_, [f64]> {
         }
     }
     values
+}
+
+/// The values without those that the user has marked, if there are any.
+fn unmarked(seen: &[f64], marks: &[Mark]) -> Option<Vec<f64>> {
+    if !marks.contains(&Mark::Excluded) {
+        return None;
+    }
+    let each = seen.iter().zip(marks);
+    let hidden = each.map(|(value, mark)| match mark {
+        Mark::Excluded => f64::NAN,
+        _ => *value,
+    });
+    Some(hidden.collect())
 }
 
 /// Running sums and counts before each index, leaving out what is missing.

@@ -14,7 +14,7 @@ use super::progress::Progress;
 use crate::analyze::models::Registry;
 use crate::analyze::{Config, OnnxEngine};
 use crate::dataset::{self, Atomic, Dataset};
-use crate::domain::HumanDuration;
+use crate::domain::{Events, HumanDuration};
 use crate::evaluate::{self, Protocol, Report};
 
 const AFTER_HELP: &str = "\
@@ -78,6 +78,9 @@ pub(super) struct Args {
     /// IANA time zone in which days and weeks begin
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     timezone: String,
+    /// Known events, as in a trigger's `events`; what it excludes is neither learned from nor scored
+    #[arg(long, value_name = "TEXT", value_parser = Events::parse, default_value_t)]
+    events: Events,
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -178,6 +181,7 @@ fn protocol(args: &Args, registry: &Registry) -> Result<Protocol, Failure> {
         history: args.history,
         refit: args.refit,
         timezone: args.timezone.clone(),
+        events: args.events.clone(),
     };
     protocol.validate().map_err(usage)?;
     Ok(protocol)

@@ -3,6 +3,7 @@
 //! What a window shows of its past is what the server's models would have seen at that moment: the history goes through the
 //! server's own preparation (`analyze::prepare`).
 
+mod decompose;
 mod diagnose;
 mod html;
 mod report;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 
+use self::decompose::{By, Decomposition};
 use self::report::{Report, TraceReport};
 use self::split::{Part, Split};
 use self::windows::Shape;
@@ -37,6 +39,7 @@ Written to the output folder, for each input:
       context_mask  whether there is one
       targets       what was measured after the origin; 0 where nothing was
       target_mask   whether it was
+      parts         with `--decompose`: the parts of the context, one after another, each as long as it; they add up to it
   report.json, report.html                                         gaps, outages, anomalies, seasonality, level
 
 Contexts are prepared as the server prepares them and hold nothing that was not known at the origin. Parts follow one another in
@@ -69,6 +72,12 @@ pub(super) struct Args {
     /// Steps between two windows [default: the horizon]
     #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     stride: Option<u32>,
+    /// Split each context into parts: `mstl` seasons, remainder and trend; `ceemdan` modes, the fastest first, and the rest
+    #[arg(long, value_enum, value_name = "METHOD", default_value_t)]
+    decompose: By,
+    /// Steps up to the origin that are decomposed, at least the context [default: four days for `mstl`, the context for `ceemdan`]
+    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    decompose_window: Option<u32>,
     /// How the summary on standard output is written; `json` is the same as `report.json`
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -82,16 +91,24 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         stride: args.stride.unwrap_or(args.horizon) as usize,
     };
     let datasets = super::evaluate::read_all(&args.input)?;
+    let each = datasets.iter().map(|dataset| {
+        let step = dataset.series.step();
+        Decomposition::new(args.decompose, args.decompose_window, shape.context, step)
+    });
+    let decompositions: Vec<Option<Decomposition>> = each
+        .collect::<Result<_, _>>()
+        .map_err(|text| Failure::usage(anyhow!(text)))?;
     fs::create_dir_all(&args.output)
         .with_context(|| format!("failed to make the folder `{}`", args.output.display()))?;
     let progress = Progress::new(datasets.len() as u64, "inputs");
     let mut traces = Vec::with_capacity(datasets.len());
-    for dataset in &datasets {
-        traces.push(one(dataset, &args.output, args.split, shape)?);
+    for (dataset, by) in datasets.iter().zip(&decompositions) {
+        let trace = one(dataset, &args.output, args.split, shape, by.as_ref())?;
+        traces.push(trace);
         progress.advance(1);
     }
     progress.finish();
-    let report = Report::new(args.split, shape, traces);
+    let report = Report::new(args.split, shape, args.decompose, traces);
     let json = serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)? + "\n";
     save(&args.output.join("report.json"), &json)?;
     let page = html::html(&report, &datasets);
@@ -120,12 +137,13 @@ fn one(
     folder: &Path,
     split: Split,
     shape: Shape,
+    by: Option<&Decomposition>,
 ) -> anyhow::Result<TraceReport> {
     let prepared = prepare(&dataset.series);
     let mut counts = [0; 3];
     for (count, part) in counts.iter_mut().zip(Part::ALL) {
         let range = split.range(part, dataset.series.len());
-        let windows = windows::Windows::new(&dataset.series, &prepared, range, shape);
+        let windows = windows::Windows::new(&dataset.series, &prepared, range, shape, by);
         let path = folder.join(format!("{}.{}.parquet", dataset.name, part.name()));
         *count = write::windows(&path, &windows)
             .with_context(|| format!("failed to write `{}`", path.display()))?;

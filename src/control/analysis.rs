@@ -8,13 +8,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::anomalies;
 use super::engine::Engine;
 use super::metrics::{To, Wanted as Asked};
 use crate::analyze::ensemble::{self, Other, Turn, Wanted};
 use crate::analyze::{self, ForecastInput, Forecaster, ModelError, models};
 use crate::domain::{
-    DEFAULT_LEVELS, Events, Fit, Forecast, Mode, ModelChoice, Series, StandIn, Standing, Timestamp,
-    Track, TriggerSpec, Trust,
+    Anomaly, DEFAULT_LEVELS, Fit, Forecast, Mode, ModelChoice, Series, StandIn, Standing,
+    Timestamp, Track, TriggerSpec, Trust,
 };
 use crate::knowledge::{Learned, Workload};
 
@@ -47,6 +48,8 @@ pub(super) struct Answer {
     pub(super) workload: Arc<Workload>,
     pub(super) forecast: Option<Forecast>,
     pub(super) standing: Option<Standing>,
+    /// What was unusual in the history.
+    pub(super) anomalies: Arc<[Anomaly]>,
 }
 
 type Answers = Vec<Answer>;
@@ -175,6 +178,7 @@ impl Engine {
 
     /// Keeps what a turn has learned, and tells when trust was won or lost.
     fn keep(&self, ready: Ready, turn: Turn) -> Answer {
+        let anomalies = anomalies::newest(&ready.input.history);
         let workload = ready.workload;
         let mut learned = workload.learned();
         let before = learned.track.as_ref().map(|track| track.trust.clone());
@@ -201,6 +205,7 @@ impl Engine {
             workload,
             forecast: Some(turn.forecast),
             standing: Some(turn.standing),
+            anomalies,
         }
     }
 
@@ -247,6 +252,7 @@ impl Engine {
             workload: ready.workload,
             forecast,
             standing: None,
+            anomalies: anomalies::newest(&ready.input.history),
         }
     }
 }
@@ -281,11 +287,8 @@ fn prepare(registry: &models::Registry, raw: Raw) -> Option<Ready> {
     } = raw;
     let spec = &workload.spec;
     let since = history.start();
-    let mut prepared = guarded(|| analyze::prepare(&history)).ok()?;
-    // The text was read when the trigger came; what can't be read any more is no reason to stop forecasting.
-    if let Some(events) = spec.events.as_deref() {
-        prepared.events = Events::parse(events).unwrap_or_default();
-    }
+    let events = spec.events.clone().unwrap_or_default();
+    let prepared = guarded(|| analyze::prepare_for(&history, &events, &spec.timezone)).ok()?;
     let prepared = Arc::new(prepared);
     let fit = if refit {
         let name = spec.model.to_string();

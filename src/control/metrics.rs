@@ -19,6 +19,7 @@ pub struct Metrics {
     pub(super) limits: Family<Bit, Counter>,
     pub(super) stand_ins: Family<Wanted, Counter>,
     pub(super) trust_changes: Family<To, Counter>,
+    pub(super) anomalies: Family<Kind, Counter>,
     pub(super) backfill_samples: Counter,
     pub(super) lag_seconds: Gauge<f64, std::sync::atomic::AtomicU64>,
     pub(super) workloads: Gauge,
@@ -62,6 +63,12 @@ pub(super) struct To {
     pub(super) to: &'static str,
 }
 
+/// A kind of anomaly.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Kind {
+    pub(super) kind: &'static str,
+}
+
 impl std::hash::Hash for BasisLabel {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         std::mem::discriminant(&self.0).hash(state);
@@ -85,6 +92,7 @@ impl Default for Metrics {
             limits: Family::default(),
             stand_ins: Family::default(),
             trust_changes: Family::default(),
+            anomalies: Family::default(),
             backfill_samples: Counter::default(),
             lag_seconds: Gauge::default(),
             workloads: Gauge::default(),
@@ -134,6 +142,11 @@ impl Metrics {
             "forecast_trust_changes",
             "Times that forecasts have won or lost a workload's trust",
             self.trust_changes.clone(),
+        );
+        registry.register(
+            "anomalies",
+            "Unusual stretches that were found in histories as they came, by kind",
+            self.anomalies.clone(),
         );
         registry.register(
             "backfill_samples",

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::anomalies;
 use super::engine::Engine;
 use super::fetch::Reading;
-use super::metrics::{BasisLabel, Bit, Outcome, Rests};
+use super::metrics::{BasisLabel, Bit, Kind, Outcome, Rests};
 use crate::domain::{
-    Basis, Forecast, HumanDuration, Limit, Plan, Reason, Standing, Timestamp, Trust,
+    Anomaly, Basis, Forecast, HumanDuration, Limit, Plan, Reason, Standing, Timestamp, Trust,
 };
 use crate::knowledge::{Health, Published, Workload};
 use crate::plan;
@@ -17,6 +18,7 @@ use crate::plan;
 struct News {
     forecast: Option<Arc<Forecast>>,
     standing: Option<Arc<Standing>>,
+    anomalies: Option<Arc<[Anomaly]>>,
 }
 
 impl Engine {
@@ -60,6 +62,7 @@ impl Engine {
                 let news = News {
                     forecast: answer.forecast.map(Arc::new),
                     standing: answer.standing.map(Arc::new),
+                    anomalies: Some(answer.anomalies),
                 };
                 (Arc::as_ptr(&answer.workload).addr(), news)
             })
@@ -85,6 +88,13 @@ impl Engine {
         let standing = news
             .standing
             .or_else(|| known.and_then(|b| b.standing.clone()));
+        let anomalies = match news.anomalies {
+            Some(found) => {
+                self.count_anomalies(workload, known, &found);
+                found
+            }
+            None => known.map(|b| Arc::clone(&b.anomalies)).unwrap_or_default(),
+        };
         let distrust = standing
             .as_ref()
             .and_then(|standing| match &standing.trust {
@@ -123,8 +133,20 @@ impl Engine {
             plan: Arc::new(plan),
             forecast,
             standing,
+            anomalies,
             health,
         });
+    }
+
+    fn count_anomalies(&self, of: &Workload, before: Option<&Published>, found: &[Anomaly]) {
+        for kind in anomalies::new(before, found, of.spec.step()) {
+            let kind = kind.as_str();
+            self.parts
+                .metrics
+                .anomalies
+                .get_or_create(&Kind { kind })
+                .inc();
+        }
     }
 
     fn count(&self, reading: &Reading) {

@@ -1,11 +1,16 @@
-//! Known coming events, as a trigger names them: `2026-11-27/1d black-friday; 2026-12-24T18:00/6h; holidays:US`.
+//! Known coming events, as a trigger names them: `2026-11-27/1d black-friday; 2026-12-24T18:00/6h; holidays:US`, and
+//! past or coming times that nothing is to be learned from: `exclude:2026-11-20T10:00/2h load test`.
 //!
 //! Moments are local ones, in the trigger's time zone. They are counted in seconds of local time since the epoch of
 //! local time, so that a day is a day whatever the clock does.
 
 mod holidays;
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use serde::{Serialize, Serializer};
 
 use self::holidays::Country;
 use super::HumanDuration;
@@ -14,16 +19,32 @@ use super::HumanDuration;
 const SHORTEST: Duration = Duration::from_mins(1);
 const LONGEST: Duration = Duration::from_hours(31 * 24);
 
+/// What an entry begins with that marks a time as not to be learned from.
+const EXCLUDE: &str = "exclude:";
+
 /// What an event without a name is called.
 const UNNAMED: &str = "event";
 
 /// Bytes of a name at most.
 const LONGEST_NAME: usize = 64;
 
-/// Known events. Those of one name are one thing that comes again.
+/// Known events, and times that nothing is to be learned from. Events of one name are one thing that comes again.
+/// A clone shares what was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Events {
-    entries: Vec<Entry>,
+    text: Arc<str>,
+    entries: Arc<[Entry]>,
+    excluded: Arc<[Excluded]>,
+}
+
+/// A time that the user has marked: a load test, a migration, a day that was like no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Excluded {
+    /// Its first moment in seconds of local time.
+    pub from: i64,
+    /// How long it lasts. Whole days end at the same reading of the clock, whatever the clock does in between; anything
+    /// else is a time that passes.
+    pub length: Duration,
 }
 
 /// All times of one event.
@@ -45,28 +66,57 @@ enum Entry {
 
 impl Events {
     /// Reads entries separated by `;` or line breaks: `MOMENT/DURATION NAME`, where the moment is `2026-11-27` or
-    /// `2026-11-27T08:00` and the name may be missing, or `holidays:CODE`.
+    /// `2026-11-27T08:00` and the name may be missing, or `holidays:CODE`. `exclude:` before a moment makes the entry no
+    /// event but a time that nothing is learned from.
     ///
     /// # Errors
     /// Says which entry is wrong and what is allowed.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let entries = text.split([';', '\n']).map(str::trim);
-        let entries = entries.filter(|entry| !entry.is_empty()).map(Entry::parse);
+        let (mut entries, mut excluded) = (Vec::new(), Vec::new());
+        let each = text.split([';', '\n']).map(str::trim);
+        for entry in each.filter(|entry| !entry.is_empty()) {
+            match entry.strip_prefix(EXCLUDE) {
+                Some(rest) => {
+                    let (_, from, length) = once(entry, rest.trim_start())?;
+                    excluded.push(Excluded { from, length });
+                }
+                None => entries.push(Entry::parse(entry)?),
+            }
+        }
         Ok(Self {
-            entries: entries.collect::<Result<_, _>>()?,
+            text: text.into(),
+            entries: entries.into(),
+            excluded: excluded.into(),
         })
     }
 
-    /// Whether there is none.
+    /// The times that nothing is to be learned from, in the order of the text.
+    pub fn excluded(&self) -> &[Excluded] {
+        &self.excluded
+    }
+
+    /// Whether there is neither an event nor a time that nothing is learned from.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.excluded.is_empty()
+    }
+
+    /// Bytes on the heap; clones share them.
+    pub fn bytes(&self) -> usize {
+        let name = |entry: &Entry| match entry {
+            Entry::Once { name, .. } => name.capacity(),
+            Entry::Holidays(_) => 0,
+        };
+        self.text.len()
+            + size_of_val::<[_]>(&self.entries)
+            + self.entries.iter().map(name).sum::<usize>()
+            + size_of_val::<[_]>(&self.excluded)
     }
 
     /// The times of each event that overlap the local seconds from `from` until `until`, by name in the order of the
     /// text.
     pub fn times(&self, from: i64, until: i64) -> Vec<EventTimes> {
         let mut all: Vec<EventTimes> = Vec::new();
-        for entry in &self.entries {
+        for entry in self.entries.iter() {
             let name = entry.name();
             let windows = entry.windows(from, until);
             match all.iter_mut().find(|times| times.name == name) {
@@ -80,6 +130,19 @@ impl Events {
         }
         all.retain(|times| !times.windows.is_empty());
         all
+    }
+}
+
+/// As it was written.
+impl fmt::Display for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Serialize for Events {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
     }
 }
 
@@ -116,25 +179,7 @@ impl Entry {
                     format!("`{text}`: holidays are known of `{codes}`")
                 });
         }
-        let (when, name) = text
-            .split_once(char::is_whitespace)
-            .map_or((text, UNNAMED), |(when, name)| (when, name.trim()));
-        let wrong = |what: &str| format!("`{text}`: {what}");
-        let (moment, length) = when
-            .split_once('/')
-            .ok_or_else(|| wrong("this is neither `holidays:CODE` nor `MOMENT/DURATION NAME`"))?;
-        let moment: jiff::civil::DateTime = moment
-            .parse()
-            .map_err(|_| wrong("the moment is not like `2026-11-27` or `2026-11-27T08:00`"))?;
-        let length = length.parse::<HumanDuration>().map(HumanDuration::get);
-        let length = length
-            .ok()
-            .filter(|length| (SHORTEST..=LONGEST).contains(length))
-            .ok_or_else(|| wrong("the duration is not from 1m to 31d"))?;
-        if name.len() > LONGEST_NAME {
-            return Err(wrong("the name has more than 64 bytes"));
-        }
-        let from = seconds(moment).ok_or_else(|| wrong("there is no such moment"))?;
+        let (name, from, length) = once(text, text)?;
         Ok(Self::Once {
             name: name.to_owned(),
             from,
@@ -161,6 +206,33 @@ impl Entry {
             Self::Holidays(country) => country.windows(from, until),
         }
     }
+}
+
+/// Name, first moment in seconds of local time and length of `MOMENT/DURATION NAME`; a mistake is told of the whole
+/// `entry`.
+fn once<'a>(entry: &str, text: &'a str) -> Result<(&'a str, i64, Duration), String> {
+    let wrong = |what: &str| format!("`{entry}`: {what}");
+    let (when, name) = text
+        .split_once(char::is_whitespace)
+        .map_or((text, UNNAMED), |(when, name)| (when, name.trim()));
+    let (moment, length) = when.split_once('/').ok_or_else(|| {
+        wrong(
+            "this is neither `holidays:CODE` nor `MOMENT/DURATION NAME`, with or without `exclude:` before it",
+        )
+    })?;
+    let moment: jiff::civil::DateTime = moment
+        .parse()
+        .map_err(|_| wrong("the moment is not like `2026-11-27` or `2026-11-27T08:00`"))?;
+    let length = length.parse::<HumanDuration>().map(HumanDuration::get);
+    let length = length
+        .ok()
+        .filter(|length| (SHORTEST..=LONGEST).contains(length))
+        .ok_or_else(|| wrong("the duration is not from 1m to 31d"))?;
+    if name.len() > LONGEST_NAME {
+        return Err(wrong("the name has more than 64 bytes"));
+    }
+    let from = seconds(moment).ok_or_else(|| wrong("there is no such moment"))?;
+    Ok((name, from, length))
 }
 
 /// Seconds of local time.
@@ -227,12 +299,40 @@ mod tests {
     }
 
     #[test]
+    fn a_time_that_is_excluded_is_no_event() {
+        let text =
+            "2026-11-27/1d sale; exclude:2026-11-20T10:00/2h load test; exclude: 2026-11-01/1d";
+        let events = Events::parse(text).unwrap();
+        let times = events.times(local("2026-01-01"), local("2027-01-01"));
+        assert_eq!(times.len(), 1);
+        let hours = |hours| Duration::from_hours(hours);
+        let excluded = |from: &str, length| Excluded {
+            from: local(from),
+            length,
+        };
+        assert_eq!(
+            events.excluded(),
+            [
+                excluded("2026-11-20T10:00", hours(2)),
+                excluded("2026-11-01", hours(24))
+            ]
+        );
+        assert_eq!(events.to_string(), text);
+        let json = serde_json::to_value(&events).unwrap();
+        assert_eq!(json, serde_json::json!(text), "as it was written");
+        assert!(!Events::parse("exclude:2026-11-01/1d").unwrap().is_empty());
+    }
+
+    #[test]
     fn a_mistake_is_named_with_what_is_allowed() {
         let error = |text: &str| Events::parse(text).unwrap_err();
         assert!(error("2026-11-27/1d a; tomorrow").starts_with("`tomorrow`: this is neither"));
         assert!(error("2026-02-30/1d a").contains("the moment"));
         assert!(error("2026-11-27/1y a").contains("from 1m to 31d"));
         assert!(error("2026-11-27/5s a").contains("from 1m to 31d"));
+        let marked = error("exclude:holidays:US");
+        assert!(marked.starts_with("`exclude:holidays:US`: this is neither"));
+        assert!(error("exclude:2026-11-27/5s a").contains("from 1m to 31d"));
         let unknown = error("holidays:XX");
         assert!(unknown.contains("`holidays:XX`") && unknown.contains("`US`"));
         assert!(error(&format!("2026-11-27/1d {}", "x".repeat(65))).contains("64 bytes"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{HumanDuration, Quantile, wire_target};
+use super::{Events, HumanDuration, Quantile, wire_target};
 
 /// Everything that one trigger asks for, validated, defaults filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -75,8 +75,8 @@ pub struct TriggerSpec {
     pub cpu_query: Option<String>,
     /// Memory use, for vertical advice.
     pub memory_query: Option<String>,
-    /// Known events, as [`super::Events::parse`] reads them.
-    pub events: Option<String>,
+    /// Known events, and times that nothing is learned from.
+    pub events: Option<Events>,
 }
 
 /// Where a query goes.

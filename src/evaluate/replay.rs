@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use super::{COVERAGE_LEVELS, LOSS_LEVELS, Protocol, Seen};
 use crate::analyze::ensemble::{self, Other, Wanted};
 use crate::analyze::models::{self, Registry};
-use crate::analyze::{ForecastInput, Forecaster, LOOKBACK, ModelError, fit_and_track, prepare};
+use crate::analyze::{ForecastInput, Forecaster, LOOKBACK, ModelError, fit_and_track, prepare_for};
 use crate::domain::{
-    DEFAULT_LEVELS, Fit, Forecast, ModelChoice, Quantile, Series, Timestamp, Track,
+    DEFAULT_LEVELS, Events, Fit, Forecast, ModelChoice, Quantile, Series, Timestamp, Track,
 };
 
 /// One model's answer at one origin.
@@ -67,6 +67,7 @@ pub struct ServerReplay {
     history: Duration,
     refit: Duration,
     timezone: Arc<str>,
+    events: Events,
     fitted: Option<(Timestamp, Arc<Fit>)>,
     /// What the online part of each model remembers, in the order of `models`.
     tracks: Vec<Option<Track>>,
@@ -89,6 +90,7 @@ impl ServerReplay {
             history: protocol.history.get(),
             refit: protocol.refit.get(),
             timezone: protocol.timezone.as_str().into(),
+            events: protocol.events.clone(),
             fitted: None,
             tracks: vec![None; protocol.models.len()],
             seed: None,
@@ -175,7 +177,11 @@ impl Replay for ServerReplay {
             self.history.min(LOOKBACK)
         };
         let started = Instant::now();
-        let history = Arc::new(prepare(&seen.tail(length)));
+        let history = Arc::new(prepare_for(
+            &seen.tail(length),
+            &self.events,
+            &self.timezone,
+        ));
         let prepare = started.elapsed();
         let fit = refit.then(|| {
             let started = Instant::now();

@@ -30,6 +30,7 @@ fn wave(steps: usize) -> Vec<f64> {
 
 fn protocol(models: &[&str]) -> Protocol {
     Protocol {
+        events: Events::default(),
         models: models.iter().map(|name| (*name).to_owned()).collect(),
         horizons: vec![
             HumanDuration::from_secs(600),
@@ -425,4 +426,44 @@ fn written(report: &Report) {
     let page = html::html(report);
     assert!(page.contains("<svg") && page.contains("Coverage") && page.contains("web"));
     assert!(!page.contains("http") && !page.contains("NaN"));
+}
+
+#[test]
+fn what_is_excluded_is_neither_scored_nor_learned_from() {
+    let quiet = wave(10 * 144);
+    // 2023-11-23 16:40 in Berlin.
+    let begins = 1_700_754_000;
+    let first = usize::try_from((begins - 1_700_000_400) / 600).unwrap();
+    let mut tested = quiet.clone();
+    for value in &mut tested[first..first + 12] {
+        *value *= 20.0;
+    }
+    let score = |values: &[f64], text: &str| {
+        let mut protocol = protocol(&["auto", "linear"]);
+        protocol.events = Events::parse(text).unwrap();
+        protocol.timezone = "Europe/Berlin".to_owned();
+        protocol.stride = HumanDuration::from_secs(1800);
+        protocol.refit = HumanDuration::from_secs(86_400);
+        let data = dataset(values.to_vec());
+        let mut replay = ServerReplay::new(registry(), &protocol, &data.series);
+        evaluate(&data, &protocol, &mut replay, &|_| {}).unwrap()
+    };
+    let quiet = score(&quiet, "");
+    let marked = score(&tested, "exclude:2023-11-23T16:40/2h load test");
+    let unmarked = score(&tested, "");
+    let pairs = quiet
+        .models
+        .iter()
+        .zip(&marked.models)
+        .zip(&unmarked.models);
+    for ((quiet, marked), unmarked) in pairs {
+        // Four origins and as many targets, some of which are both.
+        let left_out = quiet.n - marked.n;
+        assert!((4..=8).contains(&left_out), "{left_out}");
+        assert_eq!(quiet.n, unmarked.n);
+        let [calm, with, without] = [quiet, marked, unmarked].map(|entry| entry.mae.unwrap());
+        let model = &quiet.model;
+        assert!(with < 1.1 * calm, "{model}: {with} after {calm}");
+        assert!(without > 3.0 * calm, "{model}: {without} after {calm}");
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::report::{Sample, Trace};
 use super::tally::{Came, Tally};
 use super::{EvaluateError, Moment, PEAK_MEASURED, Protocol, Replay, Seen, numbers};
+use crate::analyze::preprocess::without_excluded;
 use crate::dataset::Dataset;
 use crate::domain::{Quantile, Series};
 
@@ -64,6 +65,8 @@ pub fn evaluate(
             replay.live(Seen::new(series, origin));
         }
     }
+    // What is not learned from is not scored either; the server lives through it.
+    let scored = without_excluded(series, &protocol.events, &protocol.timezone);
     for origin in cut.origins(series) {
         progress(1);
         // Without a new sample a server makes no new forecast.
@@ -72,7 +75,11 @@ pub fn evaluate(
             continue;
         }
         let moment = replay.at(Seen::new(series, origin));
-        sums.add(series, &cut, origin, &moment);
+        if scored.values()[origin].is_nan() {
+            sums.skipped += 1;
+            continue;
+        }
+        sums.add(&scored, &cut, origin, &moment);
     }
     let trace = Trace::new(dataset, protocol, &cut, sums);
     if trace.models.iter().all(|entry| entry.n == 0) {

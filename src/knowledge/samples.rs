@@ -132,6 +132,7 @@ pub(crate) fn published(at: Timestamp) -> Published {
         plan: Arc::new(plan(at)),
         forecast: Some(forecast),
         standing: None,
+        anomalies: Arc::default(),
         health: Health {
             last_success: Some(at),
             backfilled: true,

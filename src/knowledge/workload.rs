@@ -11,7 +11,8 @@ use tokio::sync::watch;
 
 use super::{History, Restored};
 use crate::domain::{
-    Fit, Forecast, Plan, PlanMemory, Sample, Standing, Timestamp, Track, TriggerSpec, WorkloadKey,
+    Anomaly, Fit, Forecast, Plan, PlanMemory, Sample, Standing, Timestamp, Track, TriggerSpec,
+    WorkloadKey,
 };
 
 /// One workload on the board.
@@ -41,6 +42,8 @@ pub struct Published {
     pub forecast: Option<Arc<Forecast>>,
     /// How well forecasts have done lately.
     pub standing: Option<Arc<Standing>>,
+    /// What was unusual in the history lately, oldest first; a few of the newest.
+    pub anomalies: Arc<[Anomaly]>,
     /// How the workload's data is doing.
     pub health: Health,
 }

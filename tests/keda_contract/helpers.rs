@@ -106,6 +106,7 @@ pub(crate) fn publish(workload: &Workload, replicas: u32, active: bool) {
         plan: Arc::new(plan),
         forecast: None,
         standing: None,
+        anomalies: Arc::default(),
         health: Health::default(),
     });
 }

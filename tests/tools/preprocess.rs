@@ -116,6 +116,46 @@ fn windows_and_report_are_written_and_parts_do_not_overlap() {
 }
 
 #[test]
+fn contexts_are_split_into_parts_that_add_up_to_them() {
+    let dir = TempDir::new().unwrap();
+    let file = write_history(dir.path(), "web.csv", 6, 600, |_| false);
+    let folder = dir.path().join("windows");
+    let base = [
+        "preprocess",
+        "--input",
+        file.to_str().unwrap(),
+        "--output",
+        folder.to_str().unwrap(),
+        "--context",
+        "36",
+        "--format",
+        "json",
+        "--decompose",
+    ];
+    let run = |extra: &[&str]| forescale(&[&base[..], extra].concat());
+    for (method, least) in [("mstl", 3), ("ceemdan", 2)] {
+        let report = json(&run(&[method]));
+        assert_eq!(report["decompose"], method);
+        let rows = rows(&folder.join("web.test.parquet"));
+        assert!(!rows.is_empty());
+        for row in &rows {
+            let (context, parts) = (floats(row, 1), floats(row, 5));
+            assert!(parts.len() >= 36 * least && parts.len() % 36 == 0);
+            for (index, value) in context.iter().enumerate() {
+                let sum: f32 = parts.iter().skip(index).step_by(36).sum();
+                assert!((sum - value).abs() < 0.01, "{method}: {sum} for {value}");
+            }
+        }
+    }
+    let refused = run(&["mstl", "--decompose-window", "100"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("`--decompose-window` is 100"));
+    let unknown = run(&["vmd"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(stderr(&unknown).contains("ceemdan"), "what there is");
+}
+
+#[test]
 fn windows_that_fit_nowhere_are_a_failure_and_wrong_flags_are_usage() {
     let dir = TempDir::new().unwrap();
     let file = write_history(dir.path(), "web.csv", 1, 600, |_| false);

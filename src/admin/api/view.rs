@@ -1,5 +1,6 @@
 //! A workload as the API shows it.
 
+mod anomaly;
 mod forecast;
 mod standing;
 mod words;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+use self::anomaly::AnomalyView;
 use self::forecast::ForecastView;
 use self::standing::StandingView;
 use super::query::Window;
@@ -64,6 +66,7 @@ pub(super) struct Detail {
     history: HistoryView,
     forecast: Option<ForecastView>,
     standing: Option<StandingView>,
+    anomalies: Vec<AnomalyView>,
     recent_plans: Vec<PastPlanView>,
     fit: Option<FitView>,
 }
@@ -151,16 +154,17 @@ impl Detail {
         let fit = learned.fit.clone();
         drop(learned);
         let published = workload.published();
-        let (forecast, standing) = match published.as_deref() {
-            Some(published) => (published.forecast.clone(), published.standing.clone()),
-            None => (None, None),
-        };
+        let published = published.as_deref();
+        let forecast = published.and_then(|published| published.forecast.as_deref());
+        let standing = published.and_then(|published| published.standing.as_deref());
+        let anomalies = published.map_or(&[][..], |published| &published.anomalies);
         Self {
             summary: Summary::of(workload),
             spec: spec(&workload.spec),
             history: HistoryView::of(&series, window.points),
-            forecast: forecast.as_deref().map(ForecastView::from),
-            standing: standing.as_deref().map(StandingView::from),
+            forecast: forecast.map(ForecastView::from),
+            standing: standing.map(StandingView::from),
+            anomalies: anomalies.iter().map(AnomalyView::from).collect(),
             recent_plans,
             fit: fit.map(|fit| FitView {
                 at: fit.at,

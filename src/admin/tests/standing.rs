@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Running, publish};
-use crate::domain::{Standing, Timestamp, Trust};
+use crate::domain::{Anomaly, AnomalyKind, Standing, Timestamp, Trust};
 use crate::knowledge::samples::{self, NOW};
 
 async fn only(running: &Running, path: &str) -> Value {
@@ -165,5 +165,44 @@ async fn metrics_say_how_good_each_forecast_is_and_who_carries_it() {
                 .iter()
                 .any(|line| line.contains("_mase") || line.contains("_weight")),
         "{young:#?}"
+    );
+}
+
+#[tokio::test]
+async fn the_detail_says_what_was_unusual_in_words_too() {
+    let running = Running::start().await;
+    let web = running.add("web");
+    publish(&web, samples::standing(NOW));
+    let mut published = (*web.published().unwrap()).clone();
+    let ago = |minutes: u64| NOW - std::time::Duration::from_mins(minutes);
+    published.anomalies = [
+        Anomaly {
+            kind: AnomalyKind::Outage,
+            from: ago(50),
+            until: ago(40),
+            magnitude: None,
+        },
+        Anomaly {
+            kind: AnomalyKind::ScrapeSpike,
+            from: ago(9),
+            until: ago(8),
+            magnitude: Some(4180.4),
+        },
+    ]
+    .into();
+    web.publish(published);
+    let detail = only(&running, "/api/v1/workloads/shop/web").await;
+    assert_eq!(
+        detail["anomalies"],
+        json!([
+            {
+                "kind": "outage", "from": ago(50), "until": ago(40), "magnitude": null,
+                "text": "outage of 10m: the workload was down, left out"
+            },
+            {
+                "kind": "scrape-spike", "from": ago(9), "until": ago(8), "magnitude": 4180.4,
+                "text": "scrape-spike of 1m, up to 4180: stands alone, replaced"
+            }
+        ])
     );
 }

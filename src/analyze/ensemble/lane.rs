@@ -143,7 +143,11 @@ pub(super) fn come_true(lane: &mut Lane, view: &View<'_>, now: usize) -> Vec<Out
         // A history that begins after the origin or is cut before it has no answer to it.
         let Some(origin) = place else { continue };
         let target = origin + ahead;
-        if !view.measured(target) || issued.points.first().is_none_or(|p| !p.is_finite()) {
+        // Nor is one learned from that began in a time which the user has marked.
+        if view.marked(origin)
+            || !view.measured(target)
+            || issued.points.first().is_none_or(|p| !p.is_finite())
+        {
             continue;
         }
         let seconds = lane
@@ -238,7 +242,7 @@ pub(super) fn place_of(view: &View<'_>, time: Timestamp) -> Option<usize> {
 
 /// The highest value after `origin` up to `target`, when enough of it was measured.
 fn highest(view: &View<'_>, origin: usize, target: usize) -> Option<f64> {
-    let window = view.seen.get(origin + 1..=target)?;
+    let window = view.past().get(origin + 1..=target)?;
     let known = window.iter().filter(|v| !v.is_nan());
     let enough = known.clone().count() as f64 >= MEASURED * window.len() as f64;
     enough.then(|| known.fold(f64::NEG_INFINITY, |a, b| a.max(*b)))

@@ -50,7 +50,7 @@ pub(super) fn learn(track: &mut Track, view: &View<'_>, outcome: &Outcome, offse
     let before = outcome
         .target
         .checked_sub(view.day())
-        .map(|place| view.seen[place]);
+        .map(|place| view.past()[place]);
     let seasonal = before
         .map(|before| (actual - before).abs())
         .filter(|change| change.is_finite());

@@ -35,6 +35,9 @@ fn loss(profile: &Profile, view: &View<'_>, from: usize) -> f64 {
     for ahead in AHEAD.map(|minutes| view.steps(minutes)) {
         let origins = (from..view.len().saturating_sub(ahead)).step_by(view.five);
         for origin in origins {
+            if view.marked(origin) || view.marked(origin + ahead) {
+                continue;
+            }
             let typical = |index| profile.at(view.calendar.local(index), view.step_secs);
             let (Some(now), Some(then)) = (view.level(origin), view.level(origin + ahead)) else {
                 continue;

@@ -42,8 +42,20 @@ impl Bins {
     pub(super) fn values(&self, view: &View<'_>, from: usize, until: usize) -> Vec<f64> {
         (from..self.before(view, until))
             .map(|bin| self.first + (bin + 1) * self.width)
-            .map(|end| view.mean(end - 1, self.width).unwrap_or(f64::NAN))
+            .map(|end| view.past_mean(end - 1, self.width).unwrap_or(f64::NAN))
             .collect()
+    }
+
+    /// Those after what was learned, up to the one that ends at `origin`: what the user has marked counts only while it
+    /// goes on.
+    pub(super) fn newer(&self, view: &View<'_>, from: usize, origin: usize) -> Vec<f64> {
+        let mut values = self.values(view, from, origin + 1);
+        let since = view.marked_since(origin);
+        let ends = (from..).map(|bin| self.first + (bin + 1) * self.width - 1);
+        for (value, end) in values.iter_mut().zip(ends).filter(|(_, end)| *end >= since) {
+            *value = view.mean(end, self.width).unwrap_or(f64::NAN);
+        }
+        values
     }
 
     /// The number since the epoch of the bin at `place`.

@@ -47,7 +47,7 @@ impl Member for Ets {
         let ([low, high, next], numbers) = learned.split_first_chunk()?;
         let mut smoothing = Smoothing::of_numbers(numbers)?;
         let from = bins.place_of(*next as i64);
-        let newer = bins.values(look.view, from, origin + 1);
+        let newer = bins.newer(look.view, from, origin);
         for value in &newer {
             smoothing.update(*value);
         }

@@ -94,7 +94,7 @@ impl Member for HoltWinters {
             season: season.iter().map(|v| f64::from(*v)).collect(),
         };
         let from = bins.place_of(*next as i64);
-        let newer = bins.values(view, from, origin + 1);
+        let newer = bins.newer(view, from, origin);
         for (bin, value) in newer.iter().enumerate() {
             state.update(bins.phase(from + bin), *value);
         }

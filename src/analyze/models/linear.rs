@@ -58,7 +58,7 @@ impl Member for Linear {
         let space = self.space(f64::from(unit));
         let design = Design::new(look, until, space)?;
         let cuts = design.cuts();
-        let largest = view.seen[..until.min(view.len())]
+        let largest = view.past()[..until.min(view.len())]
             .iter()
             .fold(0.0_f64, |a, b| a.max(b.abs()));
         let mut learned = vec![unit, (CEILING * largest) as f32];
@@ -72,6 +72,11 @@ impl Member for Linear {
 
     fn points(&self, look: &Look<'_>, learned: &[f32], origin: usize) -> Option<Vec<f64>> {
         let ([unit, ceiling], rest) = learned.split_first_chunk()?;
+        // A marked load may be higher than any that was learned from; while it goes on it is the load there is.
+        let ceiling = match look.view.seen.get(origin) {
+            Some(last) if look.view.marked(origin) => f64::from(*ceiling).max(last.abs()),
+            _ => f64::from(*ceiling),
+        };
         let (cuts, coefficients) = rest.split_at_checked(COUNT)?;
         let space = self.space(f64::from(*unit));
         let recent = Recent::new(look, space, origin)?;
@@ -85,7 +90,7 @@ impl Member for Linear {
                 .map(|(x, c)| x * f64::from(*c))
                 .sum();
             let point = space.back(recent.last + change);
-            point.clamp(-f64::from(*ceiling), f64::from(*ceiling))
+            point.clamp(-ceiling, ceiling)
         });
         Some(points.collect())
     }

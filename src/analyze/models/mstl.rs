@@ -84,7 +84,7 @@ impl Member for Mstl {
             return None;
         }
         let from = bins.place_of(*next as i64);
-        let newer = bins.values(look.view, from, origin + 1);
+        let newer = bins.newer(look.view, from, origin);
         for (place, value) in (from..).zip(&newer) {
             smoothing.update(value - season.at(&bins, place));
         }

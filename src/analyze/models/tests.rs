@@ -1,3 +1,5 @@
+mod marked;
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -1,36 +1,11 @@
 //! What was unusual in a history, in words for the page, the API and reports.
 
+use std::ops::Range;
+
 use serde::Serialize;
 
 use super::{CONFIRM_STEPS, Mark, Prepared};
-use crate::domain::Timestamp;
-
-/// A kind of anomaly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AnomalyKind {
-    /// One or two steps that stand alone: a scrape that came late or saw something odd.
-    ScrapeSpike,
-    /// One or two steps of next to nothing, below 0 or of absurdly much: a counter that began anew.
-    CounterReset,
-    /// A busy workload that fell to nothing for longer.
-    Outage,
-    /// A burst right after an outage.
-    RetryStorm,
-    /// What the user has marked.
-    Marked,
-}
-
-/// An anomaly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Anomaly {
-    /// What it is taken for.
-    pub kind: AnomalyKind,
-    /// Its first moment.
-    pub from: Timestamp,
-    /// The first moment after it.
-    pub until: Timestamp,
-}
+use crate::domain::{Anomaly, AnomalyKind};
 
 /// How many anomalies of each kind there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -107,5 +82,30 @@ fn anomaly(
         kind,
         from: prepared.series.time_of(from),
         until: prepared.series.time_of(until),
+        magnitude: magnitude(prepared, from..until),
     })
+}
+
+/// What was measured within these steps and is furthest from 0.
+fn magnitude(prepared: &Prepared, steps: Range<usize>) -> Option<f64> {
+    let end = steps.end;
+    let first = prepared
+        .outliers
+        .partition_point(|it| it.index < steps.start);
+    let replaced = prepared.outliers[first..].iter();
+    let originals = replaced
+        .take_while(|it| it.index < end)
+        .map(|it| it.original);
+    let kept = steps.filter(|step| !matches!(prepared.marks[*step], Mark::Outlier | Mark::Reset));
+    let kept = kept.map(|step| prepared.series.values()[step]);
+    originals
+        .chain(kept)
+        .filter(|value| !value.is_nan())
+        .reduce(|most, value| {
+            if value.abs() > most.abs() {
+                value
+            } else {
+                most
+            }
+        })
 }

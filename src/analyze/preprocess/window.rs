@@ -1,7 +1,7 @@
 //! Windows of time that the user has marked: a load test, a migration, a day that was like no other.
 
-use super::super::calendar;
-use crate::domain::{Series, Timestamp};
+use super::super::calendar::{self, DAY};
+use crate::domain::{Excluded, Series, Timestamp};
 
 /// A window that nothing is learned from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,13 +13,17 @@ pub struct Window {
 }
 
 impl Window {
-    /// From moments in seconds of local time since the epoch of local time, as events are noted down; an unknown time
-    /// zone counts as UTC.
-    pub fn of_local(from: i64, until: i64, timezone: &str) -> Self {
-        Self {
-            from: calendar::moment(from, timezone),
-            until: calendar::moment(until, timezone),
-        }
+    /// A time that a trigger excludes, in its time zone; an unknown one counts as UTC. Where the clock shows a moment
+    /// twice, both count: it is better to learn from an hour too little.
+    pub fn of(excluded: &Excluded, timezone: &str) -> Self {
+        let (from, later) = calendar::moments(excluded.from, timezone);
+        let until = if excluded.length.as_secs().is_multiple_of(DAY.unsigned_abs()) {
+            let length = excluded.length.as_secs().cast_signed();
+            calendar::moments(excluded.from.saturating_add(length), timezone).1
+        } else {
+            later + excluded.length
+        };
+        Self { from, until }
     }
 }
 
@@ -78,13 +82,66 @@ mod tests {
         assert_eq!(touched(&[window(700, 650)]), [], "the wrong way round");
     }
 
+    /// What `exclude:TEXT` means in Berlin, as moments in UTC.
+    fn berlin(text: &str) -> [String; 2] {
+        let events = crate::domain::Events::parse(&format!("exclude:{text}")).unwrap();
+        let window = Window::of(&events.excluded()[0], "Europe/Berlin");
+        [window.from, window.until].map(Timestamp::to_rfc3339)
+    }
+
     #[test]
-    fn local_moments_are_those_of_the_time_zone() {
-        // 2024-07-01 and 2024-01-01, 12:00 in Berlin: two hours and one before UTC.
-        let noon = Window::of_local(1_719_835_200, 1_719_838_800, "Europe/Berlin");
-        assert_eq!(noon, window(1_719_828_000, 1_719_831_600));
-        let winter = Window::of_local(1_704_110_400, 1_704_110_460, "Europe/Berlin");
-        assert_eq!(winter, window(1_704_106_800, 1_704_106_860));
-        assert_eq!(Window::of_local(0, 60, "Nowhere"), window(0, 60));
+    fn hours_last_as_long_as_they_say_and_days_end_when_the_clock_says_so() {
+        let cases = [
+            // Summer and winter: two hours and one before UTC.
+            (
+                "2024-07-01T12:00/1h",
+                "2024-07-01T10:00",
+                "2024-07-01T11:00",
+            ),
+            (
+                "2024-01-01T12:00/1h",
+                "2024-01-01T11:00",
+                "2024-01-01T12:00",
+            ),
+            // The night on which the clock goes from 02:00 to 03:00: two hours end at 04:30 on the clock.
+            (
+                "2024-03-31T01:30/2h",
+                "2024-03-31T00:30",
+                "2024-03-31T02:30",
+            ),
+            ("2024-03-31/1d", "2024-03-30T23:00", "2024-03-31T22:00"),
+            // 02:30 is skipped and counts as if it were not.
+            (
+                "2024-03-31T02:30/1h",
+                "2024-03-31T01:30",
+                "2024-03-31T02:30",
+            ),
+            // The night on which it goes from 03:00 back to 02:00.
+            (
+                "2024-10-27T01:30/2h",
+                "2024-10-26T23:30",
+                "2024-10-27T01:30",
+            ),
+            ("2024-10-27/1d", "2024-10-26T22:00", "2024-10-27T23:00"),
+            // 02:30 is shown twice, and nobody knows which one is meant.
+            (
+                "2024-10-27T02:30/1h",
+                "2024-10-27T00:30",
+                "2024-10-27T02:30",
+            ),
+        ];
+        for (text, from, until) in cases {
+            let expected = [from, until].map(|at| format!("{at}:00Z"));
+            assert_eq!(berlin(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_time_zone_counts_as_utc() {
+        let excluded = Excluded {
+            from: 0,
+            length: Duration::from_mins(1),
+        };
+        assert_eq!(Window::of(&excluded, "Nowhere"), window(0, 60));
     }
 }

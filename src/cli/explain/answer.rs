@@ -49,6 +49,16 @@ pub(super) struct Trigger {
     pub(super) forecast: Option<Forecast>,
     #[serde(default)]
     pub(super) standing: Option<Standing>,
+    /// Oldest first.
+    #[serde(default)]
+    pub(super) anomalies: Vec<Anomaly>,
+}
+
+/// Something unusual in the history.
+#[derive(Debug, Deserialize)]
+pub(super) struct Anomaly {
+    pub(super) from: Timestamp,
+    pub(super) text: String,
 }
 
 /// Of the effective settings.

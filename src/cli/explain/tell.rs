@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use super::answer::{Answer, History, Score, Source, SourceRef, Standing, Status, Trigger, Trust};
+use super::answer::{
+    Anomaly, Answer, History, Score, Source, SourceRef, Standing, Status, Trigger, Trust,
+};
 use super::sheet::Sheet;
 use crate::domain::{Basis, HumanDuration, Mode, Plan, Reason, Sample, Timestamp};
 use crate::plan::{amount, replicas};
 
 /// Models that are told of; those behind them carry less.
 const MODELS: usize = 4;
+
+/// Anomalies that are told of; those before them are counted.
+const ANOMALIES: usize = 3;
 
 /// KEDA asks every `pollingInterval`, 30 s by default; a trigger that it has not asked about for this long is perhaps gone.
 const SILENCE: Duration = Duration::from_mins(5);
@@ -62,6 +67,9 @@ fn one(sheet: &mut Sheet, status: &Status, trigger: &Trigger) {
             "Forecast",
             ["nothing is known yet of how well forecasts do".to_owned()],
         ),
+    }
+    if !trigger.anomalies.is_empty() {
+        sheet.rows("Unusual", unusual(&trigger.anomalies, now));
     }
     sheet.rows("Data", data(status, trigger));
 }
@@ -203,6 +211,15 @@ fn trust(trust: &Trust, now: Timestamp) -> String {
         Some(since) => format!("{} (since {since}, {})", trust.text, ago(since, now)),
         None => trust.text.clone(),
     }
+}
+
+/// The newest first.
+fn unusual(anomalies: &[Anomaly], now: Timestamp) -> Vec<String> {
+    let newest = anomalies.iter().rev().take(ANOMALIES);
+    let told = newest.map(|it| format!("{} (from {}, {})", it.text, it.from, ago(it.from, now)));
+    let more = anomalies.len().saturating_sub(ANOMALIES);
+    let rest = (more > 0).then(|| format!("and {more} more before that"));
+    told.chain(rest).collect()
 }
 
 fn data(status: &Status, trigger: &Trigger) -> Vec<String> {

@@ -8,7 +8,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::*;
 use crate::admin::{Config, Heartbeat, Info, Readiness, Server, SourceInfo, State};
-use crate::domain::{Basis, Limit, ManualClock, Mode, Reason, Standing, Timestamp, Trust};
+use crate::domain::{
+    Anomaly, AnomalyKind, Basis, Limit, ManualClock, Mode, Reason, Standing, Timestamp, Trust,
+};
 use crate::knowledge::samples::{self, NOW};
 use crate::knowledge::{Board, Fault, FaultKind, Published, Workload};
 
@@ -319,4 +321,28 @@ fn targets_and_addresses_that_can_not_be_meant_are_refused() {
     assert_eq!(bare.to_string(), "http://localhost:8080");
     let prefixed: Address = "https://example.test/forescale/".parse().unwrap();
     assert_eq!(prefixed.to_string(), "https://example.test/forescale");
+}
+
+#[tokio::test]
+async fn what_was_unusual_is_told_the_newest_first() {
+    let running = running().await;
+    running.full("calm", |_| {});
+    assert!(!running.told("shop/calm").await.contains("Unusual"));
+    running.full("web", |published| {
+        let spike = |minutes: u64| Anomaly {
+            kind: AnomalyKind::ScrapeSpike,
+            from: NOW - Duration::from_mins(minutes),
+            until: NOW - Duration::from_mins(minutes - 1),
+            magnitude: Some(4180.0),
+        };
+        published.anomalies = [90, 70, 50, 30, 10].map(spike).into();
+    });
+    let text = running.told("shop/web").await;
+    assert_says(
+        &text,
+        &[
+            "Unusual scrape-spike of 1m, up to 4180: stands alone, replaced (from 2023-11-14T22:04:00Z, 10m12s ago)",
+            "and 2 more before that",
+        ],
+    );
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::decompose::By;
 use super::diagnose::{Gaps, Stretch, gaps};
 use super::split::{Part, Split};
 use super::strength::{KPSS_CRITICAL, strength};
@@ -24,6 +25,7 @@ pub(super) struct Report {
     forescale: &'static str,
     pub(super) split: Split,
     pub(super) window: Shape,
+    pub(super) decompose: By,
     pub(super) traces: Vec<TraceReport>,
 }
 
@@ -93,11 +95,17 @@ pub(super) struct Level {
 // === impl Report ===
 
 impl Report {
-    pub(super) fn new(split: Split, window: Shape, traces: Vec<TraceReport>) -> Self {
+    pub(super) fn new(
+        split: Split,
+        window: Shape,
+        decompose: By,
+        traces: Vec<TraceReport>,
+    ) -> Self {
         Self {
             forescale: crate::telemetry::VERSION,
             split,
             window,
+            decompose,
             traces,
         }
     }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::decompose::{By, Decomposition};
 use super::split::{Part, Split};
 use super::strength::strength;
 use super::windows::{Shape, Window, Windows};
@@ -15,9 +16,19 @@ fn series(values: Vec<f64>) -> Series {
 }
 
 fn all(series: &Series, split: Split, part: Part, shape: Shape) -> Vec<Window> {
+    decomposed(series, split, part, shape, None)
+}
+
+fn decomposed(
+    series: &Series,
+    split: Split,
+    part: Part,
+    shape: Shape,
+    by: Option<&Decomposition>,
+) -> Vec<Window> {
     let prepared = prepare(series);
     let range = split.range(part, series.len());
-    Windows::new(series, &prepared, range, shape)
+    Windows::new(series, &prepared, range, shape, by)
         .iter()
         .collect()
 }
@@ -82,6 +93,87 @@ proptest! {
             }
         }
     }
+}
+
+/// MSTL on a grid of four hours, where a day is short; CEEMDAN on contexts.
+fn decomposition(by: By, context: usize) -> Decomposition {
+    let step = Duration::from_hours(4);
+    let window = Some(40_u32.max(context as u32));
+    let made = Decomposition::new(by, window, context, step).unwrap();
+    made.unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    #[test]
+    fn samples_that_come_later_change_no_part_of_an_earlier_window(
+        values in history(),
+        other in history(),
+        share in 0.3..1.0_f64,
+        context in 16_usize..30,
+    ) {
+        let whole: Split = "100/0/0".parse().unwrap();
+        let shape = Shape { context, horizon: 3, stride: 7 };
+        let cut = (values.len() as f64 * share) as usize;
+        let longer = [&values[..cut], &other].concat();
+        let (early, late) = (series(values[..cut].to_vec()), series(longer));
+        for by in [By::Mstl, By::Ceemdan] {
+            let by = decomposition(by, context);
+            let windows = |series| decomposed(series, whole, Part::Train, shape, Some(&by));
+            let (early, late) = (windows(&early), windows(&late));
+            prop_assert!(early.len() <= late.len());
+            for (one, two) in early.iter().zip(&late) {
+                let bits = |v: &[f64]| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+                prop_assert_eq!(one.origin, two.origin);
+                prop_assert_eq!(bits(&one.context), bits(&two.context));
+                prop_assert_eq!(bits(&one.parts), bits(&two.parts));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_parts_of_a_window_add_up_to_its_context() {
+    let wave = |i: u32| 100.0 + 30.0 * (f64::from(i) / 6.0 * std::f64::consts::TAU).sin();
+    let series = series((0..200).map(|i| wave(i) + f64::from(i % 5)).collect());
+    let shape = Shape {
+        context: 24,
+        horizon: 3,
+        stride: 10,
+    };
+    let whole: Split = "100/0/0".parse().unwrap();
+    for (by, least) in [(By::Mstl, 3), (By::Ceemdan, 2)] {
+        let decomposition = decomposition(by, 24);
+        let windows = decomposed(&series, whole, Part::Train, shape, Some(&decomposition));
+        assert!(windows.len() > 10, "{by:?}: {}", windows.len());
+        for window in windows {
+            let parts: Vec<&[f64]> = window.parts.chunks_exact(24).collect();
+            assert!(parts.len() >= least, "{by:?}: {} parts", parts.len());
+            for (index, value) in window.context.iter().enumerate() {
+                let sum: f64 = parts.iter().map(|part| part[index]).sum();
+                assert!((sum - value).abs() < 1e-6, "{by:?}: {sum} for {value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_window_that_is_too_short_to_decompose_is_refused_with_what_is_needed() {
+    let refused = |by, window| {
+        let made = Decomposition::new(by, window, 120, MINUTE);
+        made.map(|made| made.map(|made| made.window))
+    };
+    assert_eq!(refused(By::None, None), Ok(None));
+    assert_eq!(refused(By::Mstl, None), Ok(Some(4 * 1440)));
+    assert_eq!(refused(By::Ceemdan, None), Ok(Some(120)));
+    let error = refused(By::Ceemdan, Some(100)).unwrap_err();
+    assert!(error.contains("`--decompose-window` 100") && error.contains("120"));
+    let error = refused(By::Mstl, Some(2000)).unwrap_err();
+    assert!(
+        error.contains("2880 steps of 1m") && error.contains("2000"),
+        "{error}"
+    );
 }
 
 #[test]

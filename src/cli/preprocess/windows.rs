@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::decompose::Decomposition;
 use crate::analyze::Prepared;
 use crate::analyze::preprocess::CONFIRM_STEPS;
 use crate::domain::{Series, Timestamp};
@@ -21,6 +22,7 @@ pub(super) struct Windows<'a> {
     prepared: &'a Prepared,
     /// The prepared values as they were before later steps were known.
     seen: Vec<f64>,
+    decomposition: Option<&'a Decomposition>,
     part: Range<usize>,
     pub(super) shape: Shape,
 }
@@ -31,6 +33,8 @@ pub(super) struct Window {
     pub(super) origin: Timestamp,
     pub(super) context: Vec<f64>,
     pub(super) targets: Vec<f64>,
+    /// The parts of the context, one after another, each as long as it; none unless they were asked for.
+    pub(super) parts: Vec<f64>,
 }
 
 // === impl Windows ===
@@ -42,14 +46,21 @@ impl<'a> Windows<'a> {
         prepared: &'a Prepared,
         part: Range<usize>,
         shape: Shape,
+        decomposition: Option<&'a Decomposition>,
     ) -> Self {
         Self {
             raw,
             prepared,
             seen: prepared.seen().into_owned(),
+            decomposition,
             part,
             shape,
         }
+    }
+
+    /// Whether windows carry the parts of their context.
+    pub(super) fn decomposed(&self) -> bool {
+        self.decomposition.is_some()
     }
 
     /// The windows, oldest first.
@@ -74,18 +85,34 @@ impl<'a> Windows<'a> {
         if !values[origin].is_finite() || 2 * measured < targets.len() {
             return None;
         }
-        let from = (origin + 1).checked_sub(self.shape.context)?;
-        let mut context = self.prepared.series.values()[from..=origin].to_vec();
-        // That one of the newest values is an outlier was found out later: the window must not know.
-        let fresh = context.len().saturating_sub(CONFIRM_STEPS);
-        for (value, index) in context[fresh..].iter_mut().zip(from + fresh..) {
-            *value = self.seen[index];
-        }
+        let context = self.known(origin, self.shape.context)?;
+        let parts = match self.decomposition {
+            None => Vec::new(),
+            Some(by) => {
+                let known = self.known(origin, by.window)?;
+                let from = self.raw.time_of(origin + 1 - by.window);
+                let known = Series::new(from, self.raw.step(), known);
+                by.parts(&known, self.shape.context)?
+            }
+        };
         let finite = |value: &f64| if value.is_finite() { *value } else { f64::NAN };
         Some(Window {
             origin: self.raw.time_of(origin),
             context,
             targets: targets.iter().map(finite).collect(),
+            parts,
         })
+    }
+
+    /// The `steps` prepared values that end with `origin`, as they were known there.
+    fn known(&self, origin: usize, steps: usize) -> Option<Vec<f64>> {
+        let from = (origin + 1).checked_sub(steps)?;
+        let mut values = self.prepared.series.values()[from..=origin].to_vec();
+        // That one of the newest values is an outlier was found out later: the window must not know.
+        let fresh = values.len().saturating_sub(CONFIRM_STEPS);
+        for (value, index) in values[fresh..].iter_mut().zip(from + fresh..) {
+            *value = self.seen[index];
+        }
+        Some(values)
     }
 }

@@ -182,6 +182,8 @@ impl Stamped {
                 plan,
                 forecast,
                 standing,
+                // Found again in the history at the first refresh.
+                anomalies: Arc::default(),
                 health,
             }),
         }

@@ -38,10 +38,13 @@ pub(super) fn spec(spec: &TriggerSpec) -> usize {
         &spec.replicas_query,
         &spec.cpu_query,
         &spec.memory_query,
-        &spec.events,
     ];
     let options = options.into_iter().flatten().map(String::capacity);
-    spec.query.capacity() + spec.timezone.capacity() + pairs.chain(options).sum::<usize>()
+    let events = spec
+        .events
+        .as_ref()
+        .map_or(0, |events| 3 * ARC + events.bytes());
+    spec.query.capacity() + spec.timezone.capacity() + events + pairs.chain(options).sum::<usize>()
 }
 
 pub(super) fn published(published: &Published) -> usize {
@@ -59,6 +62,8 @@ pub(super) fn published(published: &Published) -> usize {
         + plan(&published.plan)
         + published.forecast.as_deref().map_or(0, forecast)
         + published.standing.as_deref().map_or(0, standing)
+        + ARC
+        + size_of_val::<[_]>(&published.anomalies)
         + fault
         + warnings
 }

@@ -60,7 +60,7 @@ impl Recent {
         let lags = LAGS.iter().map(|minutes| {
             let there = origin
                 .checked_sub(view.steps(*minutes))
-                .map(|i| view.seen[i]);
+                .map(|i| view.recent(origin)[i]);
             known(there.map(|v| space.of(v) - last))
         });
         let means = MEANS.iter().map(|minutes| {
@@ -71,7 +71,7 @@ impl Recent {
             let back = view.calendar.steps_back(origin, *days);
             let then = origin
                 .checked_sub(back)
-                .and_then(|i| view.mean(i, view.steps(15.0)));
+                .and_then(|i| view.past_mean(i, view.steps(15.0)));
             known(then.map(|v| space.of(v) - last))
         });
         Some(Self {
@@ -134,7 +134,7 @@ fn smoothed(
     let view = look.view;
     let width = view.steps(minutes);
     let end = (index + width / 2).checked_sub(view.calendar.steps_back(index, days))?;
-    (end <= origin).then(|| view.mean(end, width).map(|v| space.of(v)))?
+    (end <= origin).then(|| view.past_mean(end, width).map(|v| space.of(v)))?
 }
 
 /// The typical value at a step, in the space.

@@ -114,7 +114,7 @@ impl OnnxForecaster {
 
     fn row(&self, input: &ForecastInput) -> Result<Row, String> {
         let card = &self.contract.card;
-        let series = &input.history.series;
+        let series = input.history.shown();
         if input.horizon_steps == 0 || input.levels.is_empty() {
             return Err("no steps or no levels are wanted".to_owned());
         }
@@ -139,7 +139,7 @@ impl OnnxForecaster {
             TimeZone::get(&input.timezone)
                 .map_err(|_| format!("`{}` is no known time zone", input.timezone))?
         };
-        Row::new(card, series, curve.as_ref(), &zone)
+        Row::new(card, &series, curve.as_ref(), &zone)
     }
 
     /// Runs the network on rows.

@@ -99,7 +99,11 @@ fn a_load_test_that_was_marked_is_seen_and_not_learned_from() {
     };
     let prepared = prepare_with(&series, &[window]);
     assert_eq!(prepared.count(Mark::Excluded), 59);
-    assert_eq!(marked(&prepared, Mark::Filled), [90]);
+    assert_eq!(
+        marked(&prepared, Mark::Missing),
+        [90],
+        "a value that is held would be learned from"
+    );
     assert_eq!(prepared.count(Mark::Outage), 0);
     assert_eq!(prepared.series.values()[119..], values[119..]);
     assert_eq!(kinds(&prepared), [AnomalyKind::Marked]);

@@ -99,6 +99,7 @@ fn frame() -> Frame {
             plan: Arc::new(plan()),
             forecast: Some(Arc::new(forecast)),
             standing: None,
+            anomalies: Arc::default(),
             health: Health::default(),
         })),
         doors: Doors::new(

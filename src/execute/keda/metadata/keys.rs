@@ -377,9 +377,10 @@ pub const KEYS: &[Key] = &[
     Key::new(Forescale, "memoryQuery", PROMQL, None,
         "Memory use, for vertical advice.",
         later!(memory_query, query, "no vertical advice is given")),
-    Key::new(Forescale, "events", "entries such as `2026-11-27T08:00/6h sale` or `holidays:DE`, separated by `;`; at most 4096 bytes", None,
+    Key::new(Forescale, "events", "entries such as `2026-11-27T08:00/6h sale`, `holidays:DE` or `exclude:2026-11-20T10:00/2h load test`, separated by `;`; at most 4096 bytes", None,
         "Known events, past and coming, in local time; those of one name are one thing that comes again. Prophet \
-         learns what each does to the load.",
+         learns what each does to the load. After `exclude:` stands a time, such as that of a load test, from which no \
+         model learns.",
         optional!(events, events)),
 
     Key::new(Connection, "scalerAddress", "`host:port` of Forescale's gRPC port", None,

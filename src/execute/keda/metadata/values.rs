@@ -157,11 +157,9 @@ pub(super) fn free_text(text: &str, max: usize) -> Result<String, String> {
     Ok(text.trim().to_owned())
 }
 
-/// Known events, as they are written.
-pub(super) fn events(text: &str) -> Result<String, String> {
-    let text = free_text(text, 4096)?;
-    Events::parse(&text)?;
-    Ok(text)
+/// Known events, and times that nothing is learned from.
+pub(super) fn events(text: &str) -> Result<Events, String> {
+    Events::parse(&free_text(text, 4096)?)
 }
 
 /// A name made of letters, digits, `-`, `_` and `.`, which can't leave its folder.

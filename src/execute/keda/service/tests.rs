@@ -87,6 +87,7 @@ fn published(replicas: u32, active: bool) -> Published {
         }),
         forecast: None,
         standing: None,
+        anomalies: Arc::default(),
         health: Health::default(),
     }
 }
