@@ -12,7 +12,7 @@ use crate::analyze::view::View;
 const PATTERN: usize = 12;
 
 /// Neighbours that are asked.
-const NEIGHBOURS: usize = 24;
+const NEIGHBOURS: usize = 12;
 
 /// Two neighbours lie so many bins apart at least: those next to each other are one memory.
 const APART: usize = 3;
@@ -22,7 +22,7 @@ const FEWEST: usize = 200;
 
 /// What a whole half day of difference in the time of day counts, and the other kind of day, and how far a level twice
 /// as high does, each in squares of the typical move.
-const CLOCK: f64 = 3.0;
+const CLOCK: f64 = 10.0;
 const WEEKEND: f64 = 0.3;
 const LEVEL: f64 = 0.3;
 
@@ -77,7 +77,13 @@ impl Back {
         let count = (origin + 1) / view.five;
         let mean = |k: usize| {
             let end = origin - k * view.five;
-            view.mean(end, view.five).map_or(f64::NAN, |v| space.of(v))
+            // What the user has marked is a pattern only while it goes on.
+            let mean = if k < PATTERN && view.marked(origin) {
+                view.mean(end, view.five)
+            } else {
+                view.past_mean(end, view.five)
+            };
+            mean.map_or(f64::NAN, |v| space.of(v))
         };
         Self {
             means: (0..count).map(mean).collect(),
