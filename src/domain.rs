@@ -12,6 +12,7 @@ mod series;
 mod standing;
 mod time;
 mod track;
+mod trials;
 mod trigger;
 mod workload;
 
@@ -21,7 +22,7 @@ pub use events::{EventTimes, Events, Excluded};
 pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Profile};
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
 pub use milli::{milli_rounded, milli_truncated, wire_target};
-pub use plan::{Basis, GoodPlan, Limit, PastPlan, Plan, PlanMemory, Reason, Served};
+pub use plan::{Basis, ChosenPlan, GoodPlan, Limit, PastPlan, Plan, PlanMemory, Reason, Served};
 pub use quantile::{DEFAULT_LEVELS, Quantile, QuantileError};
 pub use series::{Sample, Series};
 pub use standing::{ExpertStanding, RollingScore, Standing, Trust};
@@ -29,5 +30,6 @@ pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use track::{
     Calibration, Issued, Lane, PastErrors, Regret, Stack, Track, UnitCalibration, Watch,
 };
+pub use trials::{PlanTrials, Slots};
 pub use trigger::{LeadTime, Mode, ModelChoice, Ramp, RampStep, SourceRef, TriggerSpec};
 pub use workload::{Metadata, WorkloadId, WorkloadKey};

@@ -10,9 +10,10 @@
 //! 4. Every limit that moved the number is a [`Reason`](crate::domain::Reason).
 //!
 //! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
-//! the smoothing of `smooth`, `hold` stands in without data, `memory` remembers, `number` writes it for KEDA.
+//! the smoothing of `smooth`, `trials` learns how much to be safe, `hold` stands in without data, `memory` remembers, `number` writes it for KEDA.
 
 mod case;
+mod chosen;
 mod config;
 mod hold;
 mod ledger;
@@ -24,6 +25,7 @@ mod predict;
 mod smooth;
 #[cfg(test)]
 mod tests;
+mod trials;
 
 pub use config::{Config, ConfigError};
 pub(crate) use ledger::{amount, replicas};
@@ -80,6 +82,8 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
         active,
         peak,
         model,
+        quantile,
+        chosen,
         reasons,
         ..
     } = decision;
@@ -94,9 +98,10 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
         served: serve(replicas, case.spec.threshold),
         observed: load.sample(),
         peak,
-        quantile: case.spec.quantile,
+        quantile,
         lead_time: case.lead.into(),
         model,
+        chosen,
         reasons,
     }
 }

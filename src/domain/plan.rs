@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{HumanDuration, Mode, Peak, Quantile, Sample, Timestamp};
+use super::{HumanDuration, Mode, Peak, PlanTrials, Quantile, Sample, Timestamp};
 
 /// One decision, from its inputs to the number that KEDA gets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,8 +38,30 @@ pub struct Plan {
     pub lead_time: HumanDuration,
     /// Who forecast.
     pub model: Option<Arc<str>>,
+    /// The plan of the family on trial that was followed; `None` when the quantile alone decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<ChosenPlan>,
     /// From load to number, one line a step; each limit that bit is named.
     pub reasons: Vec<Reason>,
+}
+
+/// A plan of the family on trial: capacity for `factor` times the highest load that its base has expected within
+/// its window.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChosenPlan {
+    /// The quantile of the peak that it starts from; `None` for the measured load.
+    pub level: Option<Quantile>,
+    /// Over which the highest expectation counts.
+    pub window: HumanDuration,
+    /// The highest load that was expected within the window.
+    pub highest: f64,
+    /// What it is multiplied by.
+    pub factor: f64,
+    /// What it would have missed so far: a share of the time with `maxOverload`, mean replicas with `shortageCost`.
+    pub short: f64,
+    /// How long the plans have been on trial.
+    pub evidence: HumanDuration,
 }
 
 /// What the served number rests on.
@@ -93,6 +115,8 @@ pub enum Limit {
     Forecast,
     /// The measured load: where a plan starts without a forecast.
     Observed,
+    /// The factor of the plan that has been the cheapest within the objective.
+    Safety,
     /// The extra share.
     Headroom,
     /// The measured load is above the forecast's need.
@@ -123,6 +147,9 @@ pub struct PlanMemory {
     pub recent: VecDeque<PastPlan>,
     /// The last plan that rested on fresh data.
     pub last_good: Option<GoodPlan>,
+    /// The plans on trial.
+    #[serde(default)]
+    pub trials: PlanTrials,
 }
 
 /// One entry of [`PlanMemory`].
@@ -168,6 +195,7 @@ impl Limit {
         match self {
             Self::Forecast => "forecast",
             Self::Observed => "observed",
+            Self::Safety => "safety",
             Self::Headroom => "headroom",
             Self::ObservedFloor => "observed-floor",
             Self::RampUp => "ramp-up",

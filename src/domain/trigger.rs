@@ -49,7 +49,10 @@ pub struct TriggerSpec {
     pub headroom: f64,
     /// Level of the forecast that the plan covers.
     pub quantile: Quantile,
-    /// What the level was derived from, if not given directly.
+    /// The share of time that may be short; the plan is then the cheapest on trial that keeps to it.
+    pub max_overload: Option<f64>,
+    /// What a replica-minute short costs against one spare: what the level was derived from, and what plans on trial are
+    /// compared by.
     pub shortage_cost: Option<f64>,
     /// Lower bound of the plan.
     pub min_replicas: Option<u32>,
@@ -59,8 +62,9 @@ pub struct TriggerSpec {
     pub ramp_up: Option<Ramp>,
     /// Fastest shrinking of the plan.
     pub ramp_down: Option<Ramp>,
-    /// Before scaling down, the plan must have asked for no more during this window and must expect no more within it.
-    pub scale_down_window: HumanDuration,
+    /// Before scaling down, the plan must have asked for no more during this window and must expect no more within it;
+    /// when unset, five minutes for a plan that was not chosen on trial (those have windows of their own).
+    pub scale_down_window: Option<HumanDuration>,
     /// IANA time zone in which days and weeks begin.
     pub timezone: String,
     /// Budget for later versions.

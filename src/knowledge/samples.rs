@@ -42,12 +42,13 @@ pub(crate) fn spec() -> TriggerSpec {
         lead_time: LeadTime::Auto,
         headroom: 0.0,
         quantile: Quantile::new(0.95).unwrap(),
+        max_overload: None,
         shortage_cost: None,
         min_replicas: Some(2),
         max_replicas: Some(100),
         ramp_up: None,
         ramp_down: None,
-        scale_down_window: HumanDuration::from_secs(300),
+        scale_down_window: Some(HumanDuration::from_secs(300)),
         timezone: "Europe/Berlin".into(),
         max_replica_hours_per_day: None,
         latency_query: None,
@@ -221,6 +222,7 @@ pub(crate) fn plan(at: Timestamp) -> Plan {
         quantile: Quantile::new(0.95).unwrap(),
         lead_time: HumanDuration::from_secs(180),
         model: Some("seasonal-naive".into()),
+        chosen: None,
         reasons: vec![
             reason(
                 Limit::Forecast,

@@ -6,7 +6,10 @@ use std::time::Duration;
 use super::ledger::{amount, replicas};
 use super::memory::Past;
 use super::{Config, Inputs};
-use crate::domain::{Basis, Forecast, LeadTime, Peak, Reason, Sample, Timestamp, TriggerSpec};
+use crate::domain::{
+    Basis, ChosenPlan, Forecast, LeadTime, Peak, PlanTrials, Quantile, Reason, Sample, Timestamp,
+    TriggerSpec,
+};
 
 /// A measured load this little (relatively) above a whole number of replicas is float noise.
 const MEASURED_NOISE: f64 = 1e-9;
@@ -44,6 +47,12 @@ pub(super) struct Decision {
     pub(super) active: bool,
     pub(super) peak: Option<Peak>,
     pub(super) model: Option<Arc<str>>,
+    /// Level of the forecast that was used.
+    pub(super) quantile: Quantile,
+    /// The plan on trial that was followed.
+    pub(super) chosen: Option<ChosenPlan>,
+    /// What the plans on trial have learned; `None` while nothing fresh was seen.
+    pub(super) trials: Option<PlanTrials>,
     pub(super) reasons: Vec<Reason>,
     /// The fresh sample it rests on; `None` while holding.
     pub(super) fresh: Option<Sample>,

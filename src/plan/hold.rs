@@ -114,6 +114,9 @@ fn decision(
         active,
         peak: seen.as_ref().map(|seen| seen.peak),
         model: seen.map(|seen| seen.forecast.model.clone()),
+        quantile: case.spec.quantile,
+        chosen: None,
+        trials: None,
         reasons: ledger.close(),
         fresh: None,
     }

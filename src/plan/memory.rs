@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::case::{Case, Decision};
-use crate::domain::{GoodPlan, PastPlan, PlanMemory, Timestamp, TriggerSpec};
+use super::smooth;
+use crate::domain::{GoodPlan, PastPlan, PlanMemory, PlanTrials, Timestamp, TriggerSpec};
 
 /// Never more entries than this: 48 of 16 bytes.
 const MOST_ENTRIES: usize = 48;
@@ -18,6 +19,7 @@ const COARSE: u32 = 24;
 pub(super) struct Past {
     recent: VecDeque<PastPlan>,
     last_good: Option<GoodPlan>,
+    trials: PlanTrials,
 }
 
 impl Past {
@@ -39,7 +41,13 @@ impl Past {
         Self {
             recent,
             last_good: memory.last_good,
+            trials: memory.trials.clone(),
         }
+    }
+
+    /// The plans on trial.
+    pub(super) fn trials(&self) -> &PlanTrials {
+        &self.trials
     }
 
     /// Replicas of the plan before this one.
@@ -83,6 +91,9 @@ pub(super) fn remember(case: &Case<'_>, decision: &Decision) -> PlanMemory {
     PlanMemory {
         recent: thin_out(plans, case.spec, case.now),
         last_good: good.or(case.past.last_good),
+        trials: (decision.trials.as_ref())
+            .unwrap_or(case.past.trials())
+            .clone(),
     }
 }
 
@@ -93,7 +104,7 @@ fn thin_out(
     now: Timestamp,
 ) -> VecDeque<PastPlan> {
     let fine = longest_ramp(spec);
-    let horizon = fine.max(spec.scale_down_window.get());
+    let horizon = fine.max(smooth::longest_look_back(spec));
     let mut kept: Vec<PastPlan> = Vec::with_capacity(MOST_ENTRIES + 1);
     for plan in plans {
         match kept.last_mut() {

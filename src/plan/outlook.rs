@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::case::Case;
 use super::ledger::{ago, amount, span};
-use crate::domain::{Forecast, Peak};
+use crate::domain::{Forecast, Peak, Quantile};
 
 /// A forecast whose last sample is older than this many of its steps means that the model has been failing.
 const STEPS_UNTIL_OLD: u32 = 4;
@@ -21,19 +21,30 @@ pub(super) enum Outlook<'a> {
 /// The worst moment of the lead time.
 pub(super) struct Seen<'a> {
     pub(super) peak: Peak,
+    /// The level at which it is.
+    pub(super) level: Quantile,
     pub(super) forecast: &'a Forecast,
 }
 
-/// Looks over the lead time.
+/// Looks over the lead time, at the trigger's quantile.
 pub(super) fn over_lead_time<'a>(case: &Case<'a>) -> Outlook<'a> {
+    over_lead_time_at(case, case.spec.quantile)
+}
+
+/// The same at another level.
+pub(super) fn over_lead_time_at<'a>(case: &Case<'a>, level: Quantile) -> Outlook<'a> {
     if let Some(why) = case.distrust {
         return Outlook::Blind(format!("forecasts have lost their trust, {why}"));
     }
     let Some(forecast) = case.forecast else {
         return Outlook::Blind("there is no forecast yet".into());
     };
-    if let Some(peak) = worst(case, case.lead) {
-        return Outlook::Seen(Seen { peak, forecast });
+    if let Some(peak) = worst_at(case, level, case.lead) {
+        return Outlook::Seen(Seen {
+            peak,
+            level,
+            forecast,
+        });
     }
     let model = &forecast.model;
     Outlook::Blind(if forecast.until() <= case.now {
@@ -47,10 +58,15 @@ pub(super) fn over_lead_time<'a>(case: &Case<'a>) -> Outlook<'a> {
 
 /// The worst moment from now on within `ahead`, at the trigger's quantile; `None` where the forecast says nothing.
 pub(super) fn worst(case: &Case<'_>, ahead: Duration) -> Option<Peak> {
+    worst_at(case, case.spec.quantile, ahead)
+}
+
+/// The same at another level.
+pub(super) fn worst_at(case: &Case<'_>, level: Quantile, ahead: Duration) -> Option<Peak> {
     let forecast = case.forecast?;
     // The end is rounded up to the grid, so that the shortest look ahead still sees the next step.
     let until = case.now + ahead.max(Duration::from_millis(1));
-    let peak = forecast.worst(case.spec.quantile, case.now, until)?;
+    let peak = forecast.worst(level, case.now, until)?;
     peak.value.is_finite().then_some(peak)
 }
 
@@ -63,7 +79,7 @@ impl Seen<'_> {
             self.forecast.model,
             amount(value),
             span(at.since(case.now)),
-            case.spec.quantile,
+            self.level,
             span(case.lead),
         );
         self.caveats(case, &mut text);

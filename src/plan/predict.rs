@@ -1,30 +1,46 @@
 //! A plan from fresh data: from the expected peak, or the measured load where nothing is expected, to replicas.
 
 use super::case::{Case, Decision};
+use super::chosen;
 use super::ledger::{Ledger, amount, replicas, span};
-use super::outlook::{Outlook, over_lead_time};
+use super::outlook::{Outlook, over_lead_time_at};
 use super::smooth;
-use crate::domain::{Basis, Limit, Sample};
+use crate::domain::{Basis, ChosenPlan, Limit, Sample};
 
 /// KEDA gets the plan.
 pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
-    let outlook = over_lead_time(case);
+    let advice = chosen::advice(case, sample.value);
+    let choice = advice.choice.as_ref();
+    let quantile = choice
+        .and_then(|(choice, _)| choice.level)
+        .unwrap_or(case.spec.quantile);
+    let outlook = over_lead_time_at(case, quantile);
     let reactive = case.measured_need(sample.value);
-    let mut ledger = open(case, &outlook, sample.value, reactive);
+    let mut ledger = match choice {
+        Some((choice, objective)) => {
+            chosen::open(case, (choice, *objective), &outlook, sample.value)
+        }
+        None => open(case, &outlook, sample.value, reactive),
+    };
     ledger.raise_to(Limit::ObservedFloor, reactive, || {
         let load = case.load_text(sample.value);
         format!("the measured load of {load} is above the expectation")
     });
     let raw = ledger.count().min(case.upper_bound());
-    smooth::scale_down_window(case, &mut ledger);
+    if choice.is_none() || case.spec.scale_down_window.is_some() {
+        smooth::scale_down_window(case, &mut ledger);
+    } else {
+        smooth::small_steps(case, &mut ledger);
+    }
     smooth::ramps(case, reactive, &mut ledger);
     let expected = expected_load(&outlook);
     let active = case.activates(sample.value) || case.foresees_activity(expected);
     activate(case, active, sample.value.max(expected), &mut ledger);
     ledger.bound(case);
+    let by_load = choice.is_some_and(|(choice, _)| choice.level.is_none());
     let seen = match outlook {
-        Outlook::Seen(seen) => Some(seen),
-        Outlook::Blind(_) => None,
+        Outlook::Seen(seen) if !by_load => Some(seen),
+        _ => None,
     };
     Decision {
         basis: if seen.is_some() {
@@ -38,6 +54,9 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
         active,
         peak: seen.as_ref().map(|seen| seen.peak),
         model: seen.map(|seen| seen.forecast.model.clone()),
+        quantile,
+        chosen: choice.map(|(choice, _)| ChosenPlan::from(choice)),
+        trials: advice.trials,
         reasons: ledger.close(),
         fresh: Some(sample),
     }
@@ -88,6 +107,9 @@ pub(super) fn reactive(case: &Case<'_>, sample: Sample) -> Decision {
         active,
         peak: None,
         model: None,
+        quantile: case.spec.quantile,
+        chosen: None,
+        trials: None,
         reasons: ledger.close(),
         fresh: Some(sample),
     }

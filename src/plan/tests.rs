@@ -18,17 +18,17 @@ use crate::domain::{
 const STEP: Duration = Duration::from_mins(1);
 
 /// One workload at 100 per replica with a lead time of 3 minutes, no headroom, no limits.
-struct Scenario {
-    config: Config,
-    spec: TriggerSpec,
-    now: Timestamp,
-    forecast: Option<Forecast>,
+pub(super) struct Scenario {
+    pub(super) config: Config,
+    pub(super) spec: TriggerSpec,
+    pub(super) now: Timestamp,
+    pub(super) forecast: Option<Forecast>,
     distrust: Option<&'static str>,
-    memory: PlanMemory,
+    pub(super) memory: PlanMemory,
 }
 
 impl Scenario {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             config: Config::default(),
             spec: spec(),
@@ -39,7 +39,7 @@ impl Scenario {
         }
     }
 
-    fn with(mut self, change: impl FnOnce(&mut TriggerSpec)) -> Self {
+    pub(super) fn with(mut self, change: impl FnOnce(&mut TriggerSpec)) -> Self {
         change(&mut self.spec);
         self
     }
@@ -50,7 +50,7 @@ impl Scenario {
         self
     }
 
-    fn expect(&mut self, path: &[f32]) {
+    pub(super) fn expect(&mut self, path: &[f32]) {
         let half = path.iter().map(|value| value / 2.0);
         let values = half.chain(path.iter().copied()).collect();
         let levels = [0.5, 0.9]
@@ -61,7 +61,7 @@ impl Scenario {
             Some(Forecast::new("test", origin, STEP, levels, values, Some(0.0)).unwrap());
     }
 
-    fn later(&mut self, secs: u64) -> &mut Self {
+    pub(super) fn later(&mut self, secs: u64) -> &mut Self {
         self.now = self.now + Duration::from_secs(secs);
         self
     }
@@ -73,7 +73,7 @@ impl Scenario {
     }
 
     /// Decides on a fresh sample.
-    fn sees(&mut self, value: f64) -> Plan {
+    pub(super) fn sees(&mut self, value: f64) -> Plan {
         self.sees_aged(value, 10).unwrap()
     }
 
@@ -82,7 +82,7 @@ impl Scenario {
         self.decide(None)
     }
 
-    fn decide(&mut self, observed: Option<Sample>) -> Option<Plan> {
+    pub(super) fn decide(&mut self, observed: Option<Sample>) -> Option<Plan> {
         let (plan, memory) = decide(
             &self.config,
             &Inputs {
@@ -121,12 +121,13 @@ fn spec() -> TriggerSpec {
         lead_time: LeadTime::Fixed(HumanDuration::from_secs(180)),
         headroom: 0.0,
         quantile: Quantile::new(0.9).unwrap(),
+        max_overload: None,
         shortage_cost: None,
         min_replicas: None,
         max_replicas: None,
         ramp_up: None,
         ramp_down: None,
-        scale_down_window: HumanDuration::default(),
+        scale_down_window: Some(HumanDuration::default()),
         timezone: "UTC".into(),
         max_replica_hours_per_day: None,
         latency_query: None,

@@ -100,6 +100,7 @@ pub(crate) fn publish(workload: &Workload, replicas: u32, active: bool) {
         quantile: Quantile::MEDIAN,
         lead_time: HumanDuration::from_secs(60),
         model: None,
+        chosen: None,
         reasons: vec![],
     };
     workload.publish(Published {

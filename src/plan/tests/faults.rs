@@ -69,7 +69,7 @@ impl Dice {
             max_replicas: (!self.one_in(3)).then_some(1 + self.below(60) as u32),
             ramp_up: self.ramp(),
             ramp_down: self.ramp(),
-            scale_down_window: HumanDuration::from_secs(self.below(4) * 150),
+            scale_down_window: Some(HumanDuration::from_secs(self.below(4) * 150)),
             ..spec()
         }
     }

@@ -119,7 +119,7 @@ fn an_old_sample_before_any_plan_is_held_and_counts_as_active() {
 #[test]
 fn when_data_returns_the_fleet_shrinks_no_sooner_than_the_window_allows() {
     let mut scenario =
-        Scenario::new().with(|spec| spec.scale_down_window = HumanDuration::from_secs(300));
+        Scenario::new().with(|spec| spec.scale_down_window = Some(HumanDuration::from_secs(300)));
     scenario.sees(1000.0);
     for _ in 0..80 {
         scenario.later(15).sees_nothing();

@@ -83,7 +83,7 @@ fn ramp_down_lets_the_plan_shrink_by_so_many_per_period() {
 #[test]
 fn scaling_down_waits_until_the_past_window_asked_for_no_more() {
     let mut scenario =
-        Scenario::new().with(|spec| spec.scale_down_window = HumanDuration::from_secs(300));
+        Scenario::new().with(|spec| spec.scale_down_window = Some(HumanDuration::from_secs(300)));
     scenario.sees(1000.0);
     let mut held = vec![];
     for _ in 0..22 {
@@ -100,7 +100,7 @@ fn scaling_down_waits_until_the_past_window_asked_for_no_more() {
 #[test]
 fn a_window_that_asked_for_less_lets_the_plan_shrink_that_far_at_once() {
     let mut scenario =
-        Scenario::new().with(|spec| spec.scale_down_window = HumanDuration::from_secs(300));
+        Scenario::new().with(|spec| spec.scale_down_window = Some(HumanDuration::from_secs(300)));
     scenario.sees(1000.0);
     scenario.later(200).sees(600.0);
     let plan = scenario.later(101).sees(300.0);
@@ -114,7 +114,7 @@ fn a_window_that_asked_for_less_lets_the_plan_shrink_that_far_at_once() {
 #[test]
 fn scaling_down_waits_while_the_forecast_expects_more_within_the_coming_window() {
     let mut scenario =
-        Scenario::new().with(|spec| spec.scale_down_window = HumanDuration::from_secs(600));
+        Scenario::new().with(|spec| spec.scale_down_window = Some(HumanDuration::from_secs(600)));
     scenario.sees(1000.0);
     scenario.later(601);
     scenario.expect(&[200.0, 200.0, 200.0, 200.0, 200.0, 700.0, 200.0]);
@@ -132,7 +132,7 @@ fn scaling_down_waits_while_the_forecast_expects_more_within_the_coming_window()
 #[test]
 fn a_far_peak_does_not_raise_the_plan_it_only_keeps_it() {
     let mut scenario =
-        Scenario::new().with(|spec| spec.scale_down_window = HumanDuration::from_secs(600));
+        Scenario::new().with(|spec| spec.scale_down_window = Some(HumanDuration::from_secs(600)));
     scenario.sees(500.0);
     scenario.later(601);
     scenario.expect(&[200.0, 200.0, 200.0, 200.0, 200.0, 5000.0]);

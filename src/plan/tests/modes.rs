@@ -29,7 +29,7 @@ fn in_shadow_keda_is_told_the_measured_load_and_the_plan_is_published() {
 fn in_shadow_neither_ramps_nor_windows_nor_the_minimum_nor_the_forecast_move_what_keda_is_told() {
     let mut scenario = Scenario::new().with(|spec| {
         spec.mode = Mode::Shadow;
-        spec.scale_down_window = HumanDuration::from_secs(600);
+        spec.scale_down_window = Some(HumanDuration::from_secs(600));
         spec.ramp_down = by(1, 60);
         spec.min_replicas = Some(3);
         spec.headroom = 1.0;

@@ -10,7 +10,7 @@ pub(super) fn bytes(memory: &PlanMemory) -> usize {
 #[test]
 fn days_of_plans_fit_in_a_kibibyte() {
     let mut scenario = Scenario::new().with(|spec| {
-        spec.scale_down_window = HumanDuration::from_secs(3600);
+        spec.scale_down_window = Some(HumanDuration::from_secs(3600));
         spec.ramp_up = percent(100.0, 60);
         spec.ramp_down = by(4, 600);
     });
@@ -30,7 +30,7 @@ fn days_of_plans_fit_in_a_kibibyte() {
 #[test]
 fn thinning_out_forgets_no_peak_within_the_window() {
     let mut scenario =
-        Scenario::new().with(|spec| spec.scale_down_window = HumanDuration::from_secs(3600));
+        Scenario::new().with(|spec| spec.scale_down_window = Some(HumanDuration::from_secs(3600)));
     scenario.sees(5000.0);
     // 3 s apart: some 1200 plans in the window, 48 places.
     for _ in 0..1199 {
@@ -45,7 +45,7 @@ fn thinning_out_forgets_no_peak_within_the_window() {
 #[test]
 fn a_ramp_over_a_minute_stays_exact_beside_a_window_of_hours() {
     let mut scenario = Scenario::new().with(|spec| {
-        spec.scale_down_window = HumanDuration::from_secs(6 * 3600);
+        spec.scale_down_window = Some(HumanDuration::from_secs(6 * 3600));
         spec.ramp_up = by(2, 60);
     });
     scenario.sees(100.0);
@@ -59,7 +59,7 @@ fn a_ramp_over_a_minute_stays_exact_beside_a_window_of_hours() {
 #[test]
 fn a_clock_that_jumps_back_does_not_let_the_fleet_collapse() {
     let mut scenario = Scenario::new().with(|spec| {
-        spec.scale_down_window = HumanDuration::from_secs(300);
+        spec.scale_down_window = Some(HumanDuration::from_secs(300));
         spec.ramp_down = by(1, 60);
     });
     for _ in 0..20 {

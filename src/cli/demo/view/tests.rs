@@ -36,6 +36,7 @@ fn plan() -> Plan {
         quantile: Quantile::MEDIAN,
         lead_time: HumanDuration::from_secs(120),
         model: Some("seasonal-naive".into()),
+        chosen: None,
         reasons: vec![Reason {
             limit: Limit::Forecast,
             from: 0,

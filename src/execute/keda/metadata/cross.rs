@@ -36,6 +36,18 @@ fn level(reading: &mut Reading) {
         let text = "`quantile` and `shortageCost` exclude one another: `shortageCost: c` means `quantile: c/(1+c)`";
         reading.mistake("shortageCost", text.to_owned());
     }
+    for other in ["quantile", "shortageCost"] {
+        if !reading.mentions(other) {
+            continue;
+        }
+        if reading.mentions("maxOverload") {
+            let text = format!(
+                "`maxOverload` and `{other}` exclude one another: each says how much to be safe"
+            );
+            reading.mistake("maxOverload", text);
+        }
+        reading.spec.max_overload = None;
+    }
 }
 
 fn replicas(reading: &mut Reading) {

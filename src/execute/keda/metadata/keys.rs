@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::values::{
     base_url, boolean, duration, events, finer_than_keda, free_text, headers, lead_time, mode,
-    model, name, number, parameters, query, ramp, timeout, timezone, unsafe_connection, whole,
+    model, name, number, parameters, percent, percentage, query, ramp, timeout, timezone,
+    unsafe_connection, whole,
 };
 use crate::domain::{HumanDuration, LeadTime, Mode, ModelChoice, Quantile, SourceRef, TriggerSpec};
 
@@ -166,12 +167,13 @@ fn blank() -> TriggerSpec {
         lead_time: LeadTime::Auto,
         headroom: 0.0,
         quantile: Quantile::MEDIAN,
+        max_overload: None,
         shortage_cost: None,
         min_replicas: None,
         max_replicas: None,
         ramp_up: None,
         ramp_down: None,
-        scale_down_window: zero,
+        scale_down_window: None,
         timezone: String::new(),
         max_replica_hours_per_day: None,
         latency_query: None,
@@ -326,11 +328,12 @@ pub const KEYS: &[Key] = &[
         acted!(headroom, |text| number(text, 0.0, 5.0))),
     Key::new(Forescale, "quantile", "a number above 0 and below 1", Some("0.95"),
         "Level of the forecast that the plan covers: at `0.95` the peak within the lead time is above the plan one time \
-         in twenty. Not together with `shortageCost`.",
+         in twenty. One of `quantile`, `shortageCost` and `maxOverload`.",
         acted!(quantile, |text| text.parse().map_err(|_| "this is no level between 0 and 1".to_owned()))),
     Key::new(Forescale, "shortageCost", "a number from 0.01 to 10000", None,
         "What one replica-minute too few costs against one too many. It sets the quantile to cost / (1 + cost): 19 means \
-         0.95. Not together with `quantile`.",
+         0.95. Once plans have been on trial for a day, the one that has cost the least by this measure is followed. One of `quantile`, \
+         `shortageCost` and `maxOverload`.",
         Role::Acted {
             set: |spec, text| {
                 let cost = number(text, 0.01, 10_000.0)?;
@@ -340,6 +343,11 @@ pub const KEYS: &[Key] = &[
             },
             show: |spec| spec.shortage_cost.map(|cost| cost.to_string()),
         }),
+    Key::new(Forescale, "maxOverload", "a percentage from 0.01% to 20%", Some("0.5%"),
+        "The share of time in which the load may be above what the Ready replicas carry. Once plans have been on trial for a \
+         day, the cheapest that has kept to it is followed; until then the quantile decides. One of `quantile`, \
+         `shortageCost` and `maxOverload`.",
+        acted!(max_overload, |text| percentage(text, 0.01, 20.0).map(Some), |spec| spec.max_overload.map(percent))),
     Key::new(Forescale, "minReplicas", "a whole number from 0 to 100000, at most `maxReplicas`", None,
         "Lower bound of the plan, beside the HPA's own.",
         optional!(min_replicas, |text| whole(text, 0, 100_000))),
@@ -352,10 +360,11 @@ pub const KEYS: &[Key] = &[
     Key::new(Forescale, "rampDown", "an amount per time, such as `10%/1m` or `1/1m`; at most 100%", None,
         "Fastest shrinking of the plan.",
         optional!(ramp_down, |text| ramp(text, 100.0))),
-    Key::new(Forescale, "scaleDownWindow", "a duration from 0s to 1d", Some("5m"),
+    Key::new(Forescale, "scaleDownWindow", "a duration from 0s to 1d", None,
         "Before it scales down, the plan must have asked for no more during this window and must expect no more within \
-         it. The HPA's own default is as long; where this one works, `stabilizationWindowSeconds: 0` is enough there.",
-        acted!(scale_down_window, |text| duration(text, "0s", "1d"))),
+         it. When it is not given: 5m while the quantile decides; plans on trial have windows of their own. The HPA's own default \
+         is 5m; where this one works, `stabilizationWindowSeconds: 0` is enough there.",
+        optional!(scale_down_window, |text| duration(text, "0s", "1d"))),
     Key::new(Forescale, "timezone", "a name of the IANA database, such as `Europe/Berlin`", Some("UTC"),
         "Where the workload's days and weeks begin, daylight saving included.",
         acted!(timezone, timezone)),

@@ -85,6 +85,22 @@ pub(super) fn number(text: &str, min: f64, max: f64) -> Result<f64, String> {
     Ok(value)
 }
 
+/// A share, written in percent.
+pub(super) fn percentage(text: &str, min: f64, max: f64) -> Result<f64, String> {
+    let number_text = text
+        .trim()
+        .strip_suffix('%')
+        .ok_or("this has no `%` at its end")?;
+    Ok(number(number_text, min, max)? / 100.0)
+}
+
+/// A share in percent, as it would be written.
+pub(super) fn percent(share: f64) -> String {
+    // Shares are read from percentages: six digits give back what was written.
+    let percent = (share * 1e8).round() / 1e6;
+    format!("{percent}%")
+}
+
 pub(super) fn whole(text: &str, min: u32, max: u32) -> Result<u32, String> {
     let value: u64 = text
         .trim()

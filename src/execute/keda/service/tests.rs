@@ -83,6 +83,7 @@ fn published(replicas: u32, active: bool) -> Published {
             quantile: Quantile::MEDIAN,
             lead_time: HumanDuration::from_secs(60),
             model: None,
+            chosen: None,
             reasons: vec![],
         }),
         forecast: None,

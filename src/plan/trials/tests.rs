@@ -1,0 +1,190 @@
+use std::f64::consts::TAU;
+
+use super::choice::plan_of;
+use super::*;
+use crate::domain::{Forecast, HumanDuration, Limit, Plan, PlanMemory, Sample, Timestamp};
+use crate::plan::tests::Scenario;
+
+const MINUTE: u64 = 60;
+
+/// A day's wave between 200 and 1800, seen with 100 per replica.
+fn wave(minute: usize) -> f64 {
+    1000.0 - 800.0 * (TAU * minute as f64 / 1440.0).cos()
+}
+
+/// Plans every minute of `minutes` on `load`, where the forecast's upper path is `expect` of the minute; the plans of the
+/// last day.
+fn lived(
+    scenario: &mut Scenario,
+    minutes: usize,
+    load: impl Fn(usize) -> f64,
+    expect: impl Fn(usize) -> f64,
+) -> Vec<Plan> {
+    let mut plans = Vec::new();
+    for minute in 0..minutes {
+        let path: Vec<f32> = (1..=10)
+            .map(|ahead| expect(minute + ahead) as f32)
+            .collect();
+        scenario.expect(&path);
+        let plan = scenario.sees(load(minute));
+        if minute + 1440 >= minutes {
+            plans.push(plan);
+        }
+        scenario.later(MINUTE);
+    }
+    plans
+}
+
+fn aims_at(share: f64) -> Scenario {
+    Scenario::new().with(|spec| {
+        spec.max_overload = Some(share);
+        spec.scale_down_window = None;
+    })
+}
+
+/// How often the load was above what the plans of three minutes before carry.
+fn short(plans: &[Plan], load: impl Fn(usize) -> f64, minutes: usize) -> f64 {
+    let first = minutes - plans.len();
+    let ready = plans.windows(4).map(|w| w.iter().map(|p| p.replicas).min());
+    let bad = ready.enumerate().filter(|(i, ready)| {
+        let now = load(first + i + 3);
+        now > 100.0 * f64::from(ready.unwrap_or(0))
+    });
+    bad.count() as f64 / plans.len() as f64
+}
+
+fn replicas(plans: &[Plan]) -> f64 {
+    plans
+        .iter()
+        .map(|plan| f64::from(plan.replicas))
+        .sum::<f64>()
+        / plans.len() as f64
+}
+
+#[test]
+fn a_forecast_that_is_always_a_quarter_too_low_is_raised_until_it_is_enough() {
+    let mut scenario = aims_at(0.005);
+    let plans = lived(&mut scenario, 3 * 1440, wave, |minute| 0.8 * wave(minute));
+    let last = plans.last().unwrap();
+    let chosen = last.chosen.unwrap();
+    let share = short(&plans, wave, 3 * 1440);
+    assert!(share <= 0.01, "{share} {chosen:?}");
+    let needed = (0..1440).map(|m| (wave(m) / 100.0).ceil()).sum::<f64>() / 1440.0;
+    assert!(replicas(&plans) < 1.12 * needed, "{}", replicas(&plans));
+    let reason = last.reasons.iter().find(|r| r.limit == Limit::Safety);
+    assert!(reason.is_none_or(|r| r.text.contains("`maxOverload` of 0.5 %")));
+}
+
+#[test]
+fn a_forecast_that_is_far_too_high_costs_nothing_for_long() {
+    let mut scenario = aims_at(0.005);
+    let plans = lived(&mut scenario, 3 * 1440, wave, |minute| 3.0 * wave(minute));
+    let needed = (0..1440).map(|m| (wave(m) / 100.0).ceil()).sum::<f64>() / 1440.0;
+    assert!(replicas(&plans) < 1.25 * needed, "{}", replicas(&plans));
+}
+
+#[test]
+fn where_forecasts_are_noise_the_choice_falls_on_the_measured_load() {
+    let noise = |minute: usize| ((minute * 7919) % 1009) as f64 / 1009.0;
+    // The load stands at one of two levels for an hour and a half each; the forecast says anything.
+    let load = |minute: usize| {
+        if minute / 90 % 2 == 0 { 400.0 } else { 900.0 }
+    };
+    let mut scenario = aims_at(0.05);
+    let plans = lived(&mut scenario, 4 * 1440, load, |minute| {
+        4000.0 * noise(minute)
+    });
+    let chosen = plans.last().unwrap().chosen.unwrap();
+    assert_eq!(chosen.level, None, "{chosen:?}");
+}
+
+#[test]
+fn the_tighter_the_objective_the_more_replicas() {
+    let jumpy = |minute: usize| {
+        let burst = minute.is_multiple_of(97) || (minute + 1).is_multiple_of(97);
+        wave(minute) * if burst { 1.5 } else { 1.0 }
+    };
+    let cost = |share| {
+        let mut scenario = aims_at(share);
+        replicas(&lived(&mut scenario, 3 * 1440, jumpy, wave))
+    };
+    let (tight, loose) = (cost(0.0005), cost(0.05));
+    assert!(tight > 1.2 * loose, "{tight} {loose}");
+}
+
+#[test]
+fn without_a_day_of_evidence_the_quantile_decides() {
+    let mut scenario = aims_at(0.005);
+    let plans = lived(&mut scenario, 1400, wave, wave);
+    assert!(plans.iter().all(|plan| plan.chosen.is_none()));
+    let mut given = Scenario::new();
+    let plans = lived(&mut given, 2 * 1440, wave, wave);
+    assert!(plans.iter().all(|plan| plan.chosen.is_none()));
+    assert_eq!(given.memory.trials, PlanTrials::default());
+}
+
+#[test]
+fn a_plan_is_short_when_what_was_asked_a_lead_time_ago_is_not_enough() {
+    // The load doubles at noon and nobody had expected it: for the lead time of three minutes every plan but those
+    // with a factor of two is short.
+    let mut scenario = aims_at(0.005);
+    let load = |minute: usize| if minute < 1000 { 500.0 } else { 1000.0 };
+    lived(&mut scenario, 1010, load, load_before(1000));
+    let trials = &scenario.memory.trials;
+    let near = |plan: usize| (trials.short[plan] - 3.0).abs() < 1.1;
+    let (one, two) = (factor_at(1.0), factor_at(2.2));
+    assert!(
+        near(plan_of(3, 0, one)),
+        "{}",
+        trials.short[plan_of(3, 0, one)]
+    );
+    assert!(trials.short[plan_of(3, 0, two)] < 0.01);
+}
+
+fn load_before(noon: usize) -> impl Fn(usize) -> f64 {
+    move |minute| if minute < noon + 11 { 100.0 } else { 200.0 }
+}
+
+fn factor_at(least: f64) -> usize {
+    (0..FACTORS)
+        .find(|f| factor_of(*f) >= least - 1e-9)
+        .unwrap()
+}
+
+#[test]
+fn what_is_remembered_stays_small_and_survives_a_restart() {
+    let mut scenario = aims_at(0.005);
+    scenario.spec.interval = HumanDuration::from_secs(15);
+    lived(&mut scenario, 1500, wave, wave);
+    let packed = rmp_serde::to_vec_named(&scenario.memory).unwrap();
+    assert!(packed.len() < 8 * 1024, "{} bytes", packed.len());
+    let back: PlanMemory = rmp_serde::from_slice(&packed).unwrap();
+    assert_eq!(
+        format!("{:?}", back.trials.cost),
+        format!("{:?}", scenario.memory.trials.cost)
+    );
+}
+
+#[test]
+fn nothing_in_the_load_or_the_clock_makes_a_plan_nonsense() {
+    let mut scenario = aims_at(0.005).with(|spec| spec.max_replicas = Some(50));
+    for minute in 0..4000_u64 {
+        let load = match minute % 7 {
+            0 => 0.0,
+            1 => 1e30,
+            _ => wave(usize::try_from(minute).unwrap()),
+        };
+        scenario.expect(&[if minute % 5 == 0 { 0.0 } else { 1e30 }]);
+        let at = scenario.now;
+        let plan = scenario.decide(Some(Sample { at, value: load })).unwrap();
+        assert!(plan.replicas <= 50);
+        if minute % 501 == 500 {
+            scenario.now = Timestamp::from_secs(1_700_000_040 + i64::try_from(minute).unwrap());
+        }
+        scenario.later(15 + minute % 400);
+    }
+    let trials = &scenario.memory.trials;
+    assert!(trials.cost.iter().all(|cost| cost.is_finite()));
+    let forecast: Option<&Forecast> = scenario.forecast.as_ref();
+    assert!(forecast.is_some());
+}
