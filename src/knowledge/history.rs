@@ -264,6 +264,8 @@ impl History {
         let (first_fine, _) = place(newest.saturating_sub(fine).saturating_add(1));
         let fine_from = first_fine.saturating_mul(BLOCK_STEPS);
         if fine_from > older.fine_from() {
+            // The oldest bin is the mean of all its steps, also where the capacity ends within it.
+            let oldest = older.bin_start(oldest);
             while let Some(block) = self.fine.pop_before(first_fine) {
                 for (offset, value) in block.values().into_iter().enumerate() {
                     let index = block.index_at(offset);
@@ -366,6 +368,8 @@ impl History {
         if let Some(newest) = self.newest_index() {
             self.drop_outdated(newest);
         }
+        // A long history of an earlier version came in many more blocks than are left of it.
+        self.fine.shrink();
         self
     }
 

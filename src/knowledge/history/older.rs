@@ -107,6 +107,11 @@ impl Older {
         self.fine_from = self.fine_from.min(step.saturating_add(1));
     }
 
+    /// The first step of the bin that `step` lies in.
+    pub(super) fn bin_start(&self, step: i64) -> i64 {
+        self.step(step.div_euclid(self.width), 0)
+    }
+
     /// Drops the blocks that end before step `oldest`.
     pub(super) fn drop_before(&mut self, oldest: i64) {
         let (number, _) = place(oldest.div_euclid(self.width));

@@ -116,6 +116,11 @@ impl Ring {
         while self.pop_before(number).is_some() {}
     }
 
+    /// Gives room back that is not needed.
+    pub(super) fn shrink(&mut self) {
+        self.blocks.shrink_to_fit();
+    }
+
     pub(super) fn newest(&self) -> Option<i64> {
         self.blocks.back()?.last_index()
     }

