@@ -8,6 +8,8 @@
 mod asked;
 mod kind;
 mod mix;
+#[cfg(test)]
+mod tests;
 mod trials;
 
 pub(crate) use mix::blend;
