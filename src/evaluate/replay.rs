@@ -2,6 +2,9 @@
 //!
 //! This file alone knows how forecasts are made; the rest of the room only asks a [`Replay`].
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
