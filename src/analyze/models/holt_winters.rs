@@ -13,9 +13,6 @@ const ALPHAS: [f64; 4] = [0.25, 0.5, 0.75, 0.95];
 const BETAS: [f64; 2] = [0.0, 0.05];
 const GAMMAS: [f64; 2] = [0.1, 0.3];
 
-/// Days that are smoothed in to compare the constants; of older ones the state knows nothing any more.
-const DAYS: usize = 14;
-
 /// Bins ahead at which constants are compared.
 const AHEAD: [usize; 2] = [2, 4];
 
@@ -42,10 +39,7 @@ impl Member for HoltWinters {
     fn learn(&self, look: &Look<'_>, until: usize) -> Option<Vec<f32>> {
         let bins = Bins::new(look.view)?;
         // Means over several bins would teach that the level hardly ever moves.
-        let newest = bins
-            .before(look.view, until)
-            .saturating_sub(DAYS * bins.season);
-        let first = bins.first_fine(look.view).max(newest);
+        let first = bins.first_fine(look.view);
         let values = bins.values(look.view, first, until);
         if values.len() < 2 * bins.season + AHEAD[1] {
             return None;

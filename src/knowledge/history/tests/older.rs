@@ -280,6 +280,27 @@ fn another_capacity_keeps_what_it_reaches() {
 }
 
 #[test]
+fn a_boundary_that_makes_no_sense_does_not_make_the_present_coarse() {
+    let mut history = History::with_fine(MINUTE, 5000, 600);
+    for i in 0..3000 {
+        history.record(at(i), load(i));
+    }
+    let read = |key: &str, wrong: serde_json::Value| {
+        let mut record = serde_json::to_value(history.older_record()).unwrap();
+        record[key] = wrong;
+        let record = serde_json::from_value(record).unwrap();
+        let mut read =
+            History::with_fine(MINUTE, 5000, 600).with_blocks(history.open_blocks(), record);
+        read.record(at(3000), 5.0);
+        let series = read.series();
+        assert!(series.fine_from() < series.len());
+        assert_eq!(read.last().unwrap().value.to_bits(), 5.0_f64.to_bits());
+    };
+    read("fine_from", i64::MAX.into());
+    read("width", 7.into());
+}
+
+#[test]
 fn a_long_history_of_an_earlier_version_becomes_coarse_when_it_is_read() {
     // Before there were two resolutions, all steps lay in fine blocks.
     let all = filled(20_160, (0..20_000).map(|i| load(i64::from(i))));
