@@ -116,6 +116,10 @@ impl History {
             self.fine.set(index, value, edit);
             self.drop_outdated(index);
             self.fine.seal_before(exact_from(index), edit);
+            if let Some(older) = &mut self.older {
+                // What a back-fill has left open would stay so for hours.
+                older.seal(edit);
+            }
         } else if newest.is_some_and(|newest| place(index).0 < exact_from(newest)) {
             self.fine.set_late(index, value, edit);
         } else {
