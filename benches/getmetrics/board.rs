@@ -184,6 +184,7 @@ fn plan(workload: &Workload, now: Timestamp) -> Plan {
         quantile: Quantile::new(0.95).expect("between 0 and 1"),
         lead_time: HumanDuration::from_secs(120),
         model: Some("seasonal-naive".into()),
+        chosen: None,
         reasons: vec![
             reason(
                 Limit::Forecast,

@@ -8,6 +8,8 @@
 mod asked;
 mod kind;
 mod mix;
+#[cfg(test)]
+mod tests;
 mod trials;
 
 pub(crate) use mix::blend;
@@ -147,16 +149,12 @@ pub(crate) fn knots(view: &View<'_>, horizon_steps: usize) -> Vec<u32> {
     knots
 }
 
-/// Up to `most` measured steps between `skip` steps after the first value and `until`, evenly spread. The spacing
-/// shares no factor with an hour, so that all minutes of the hour are among them.
+/// Up to `most` measured steps between `skip` steps after the first value and `until`, evenly spread, none of them in
+/// the coarse part: what came after a mean says little about what comes after a value. The spacing shares no factor with
+/// an hour, so that all minutes of the hour are among them.
 pub(crate) fn origins(view: &View<'_>, skip: usize, until: usize, most: usize) -> Vec<usize> {
-    let first = view
-        .seen
-        .iter()
-        .position(|v| !v.is_nan())
-        .unwrap_or(view.len());
     let until = until.min(view.len());
-    let from = (first + skip).min(until);
+    let from = (view.first_fine() + skip).min(until);
     let spacing = spacing(until - from, most);
     (from..until)
         .rev()

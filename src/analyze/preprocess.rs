@@ -129,10 +129,12 @@ pub fn prepare_with(raw: &Series, windows: &[Window]) -> Prepared {
         mut marks,
         ..
     } = cleaner;
-    let outliers = hampel::replace(&mut values, &mut marks);
+    // A single step can't be told from its neighbours where they are all one mean.
+    let fine = raw.fine_from();
+    let outliers = hampel::replace(&mut values, &mut marks, fine);
     let (outages, outage_at_end) = outages(raw, &marks);
     Prepared {
-        series: Series::new(raw.start(), raw.step(), values),
+        series: Series::new(raw.start(), raw.step(), values).with_fine_from(fine),
         marks,
         outliers,
         outages,

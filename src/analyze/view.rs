@@ -18,6 +18,8 @@ pub(crate) struct View<'a> {
     /// With isolated outliers replaced and what nothing is learned from missing: what a typical day is made of.
     pub(crate) clean: Cow<'a, [f64]>,
     marks: &'a [Mark],
+    /// From here on each value is that of its own step; before, values are means over several steps.
+    pub(crate) fine_from: usize,
     /// Local time.
     pub(crate) calendar: Calendar,
     /// The known events of the history and of the steps after it.
@@ -67,6 +69,7 @@ impl<'a> View<'a> {
         Self {
             clean: learnable(history),
             marks: &history.marks,
+            fine_from: history.series.fine_from(),
             calendar,
             events,
             step_secs,
@@ -109,6 +112,13 @@ impl<'a> View<'a> {
     /// Number of steps.
     pub(crate) fn len(&self) -> usize {
         self.seen.len()
+    }
+
+    /// The first step that single steps are learned from: the first one with a value that is no mean of many.
+    pub(crate) fn first_fine(&self) -> usize {
+        let fine = self.fine_from.min(self.len());
+        let first = self.seen[fine..].iter().position(|v| !v.is_nan());
+        first.map_or(self.len(), |first| fine + first)
     }
 
     /// Steps of `minutes`, rounded; at least one.

@@ -16,11 +16,14 @@ pub struct Sample {
 }
 
 /// Values on the grid of multiples of `step` since the epoch; `NaN` marks a missing step.
+///
+/// The first part of a long series may be coarse: known only as means over several steps, each held over its steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     start: Timestamp,
     step: Duration,
     values: Vec<f64>,
+    fine_from: usize,
 }
 
 impl Series {
@@ -33,6 +36,7 @@ impl Series {
             start: start.floor_to(step),
             step,
             values,
+            fine_from: 0,
         }
     }
 
@@ -57,6 +61,7 @@ impl Series {
             start: first,
             step,
             values,
+            fine_from: 0,
         }
     }
 
@@ -78,6 +83,19 @@ impl Series {
     /// The values, oldest first; `NaN` where missing.
     pub fn values(&self) -> &[f64] {
         &self.values
+    }
+
+    /// The same, known only as means over several steps before step `index`.
+    #[must_use]
+    pub fn with_fine_from(mut self, index: usize) -> Self {
+        self.fine_from = index.min(self.values.len());
+        self
+    }
+
+    /// The first step from which on each value is that of its own step; 0 unless the older part is coarse. Whoever
+    /// learns from single steps, their noise or the way from one to the next, begins here.
+    pub fn fine_from(&self) -> usize {
+        self.fine_from
     }
 
     /// Number of steps, the missing ones included.
@@ -133,6 +151,7 @@ impl Series {
             start: self.time_of(from),
             step: self.step,
             values: self.values[from..].to_vec(),
+            fine_from: self.fine_from.saturating_sub(from),
         }
     }
 }
@@ -186,5 +205,19 @@ mod tests {
         let tail = series.tail(2);
         assert_eq!(tail.start(), Timestamp::from_secs(60));
         assert_eq!(tail.end(), series.end());
+    }
+
+    #[test]
+    fn a_tail_knows_from_where_on_it_is_fine() {
+        let series = Series::new(Timestamp::from_secs(0), MINUTE, vec![1.0; 5]);
+        assert_eq!(series.fine_from(), 0);
+        let coarse = series.with_fine_from(3);
+        let fine_from = |steps| coarse.tail(steps).fine_from();
+        assert_eq!([5, 4, 2, 1].map(fine_from), [3, 2, 0, 0]);
+        assert_eq!(
+            coarse.with_fine_from(9).fine_from(),
+            5,
+            "no further than its end"
+        );
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! This file alone knows how forecasts are made; the rest of the room only asks a [`Replay`].
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -14,6 +17,7 @@ use crate::analyze::{ForecastInput, Forecaster, LOOKBACK, ModelError, fit_and_tr
 use crate::domain::{
     DEFAULT_LEVELS, Events, Fit, Forecast, ModelChoice, Quantile, Series, Timestamp, Track,
 };
+use crate::knowledge::History;
 
 /// One model's answer at one origin.
 #[derive(Clone, Debug)]
@@ -73,6 +77,8 @@ pub struct ServerReplay {
     tracks: Vec<Option<Track>>,
     /// What `auto` begins with.
     seed: Option<Track>,
+    /// The history as a server keeps it, where that is longer than its fine part.
+    kept: Option<History>,
 }
 
 // === impl ServerReplay ===
@@ -94,7 +100,23 @@ impl ServerReplay {
             fitted: None,
             tracks: vec![None; protocol.models.len()],
             seed: None,
+            kept: kept(protocol.history.get(), series.step()),
         }
+    }
+
+    /// The newest `length` of what a server would remember. It packs what it keeps, which changes a value by less than
+    /// a hundredth of a percent and is left out here, unless the history is so long that its older part is coarse.
+    fn remembered(&mut self, seen: Seen<'_>, length: Duration) -> Series {
+        let Some(kept) = &mut self.kept else {
+            return seen.tail(length);
+        };
+        let known = kept.last().map(|last| last.at);
+        let unseen = known.map_or(self.history, |at| seen.now().since(at));
+        let newest = seen.tail(unseen);
+        for (index, value) in newest.values().iter().enumerate() {
+            kept.record(newest.time_of(index), *value);
+        }
+        kept.tail(steps_in(length, newest.step()))
     }
 
     fn refit_due(&self, now: Timestamp) -> bool {
@@ -178,7 +200,7 @@ impl Replay for ServerReplay {
         };
         let started = Instant::now();
         let history = Arc::new(prepare_for(
-            &seen.tail(length),
+            &self.remembered(seen, length),
             &self.events,
             &self.timezone,
         ));
@@ -219,6 +241,18 @@ impl Replay for ServerReplay {
             fit,
         }
     }
+}
+
+/// An empty history for `length`; `None` when all of it would be kept at the step anyway.
+fn kept(length: Duration, step: Duration) -> Option<History> {
+    let steps = steps_in(length, step);
+    (steps > History::fine_steps(step)).then(|| History::new(step, steps))
+}
+
+/// The fewest steps that hold `length`.
+fn steps_in(length: Duration, step: Duration) -> usize {
+    let steps = length.as_millis().div_ceil(step.as_millis().max(1));
+    usize::try_from(steps).unwrap_or(usize::MAX)
 }
 
 /// The model that a name means, as `model:` in a trigger: `auto`, a built-in model, or `onnx:NAME`.

@@ -1,4 +1,4 @@
-//! A metric's history in little memory: about two bytes a step.
+//! A metric's history in little memory: about two bytes a step, and a tenth of that for what is older than two weeks.
 //!
 //! Two weeks of minutes are 20,160 values; as `f64` they would be 158 KiB for each workload. Here they lie in blocks of
 //! 256 steps on the absolute grid. The newest block is plain `f64`, and the one before it until 64 steps of the newest
@@ -8,25 +8,38 @@
 //! A late sample for a sealed block opens it; it is sealed again when a sample for another block comes, so that reading
 //! back weeks of history seals each block once. Blocks without any sample are not kept, so a clock that jumps by years
 //! costs nothing, and memory follows the data rather than the capacity.
+//!
+//! A history of more than [`History::fine_steps`] has two resolutions: that many of its newest steps are kept as they
+//! are, what is older as means over bins of about ten minutes ([`older`]). A typical day is made of such means anyway,
+//! and nothing that looks at single steps looks back that far. A block moves over when it has become older than the
+//! fine part reaches, a sample that arrives for the older part goes there at once, and what is read is one series at the
+//! fine step that tells from where on it is fine ([`Series::fine_from`]).
 
 mod block;
 mod codec;
+mod older;
+mod ring;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub(super) use self::block::BlockRecord;
-use self::block::{Block, Body, place};
+use self::block::{BLOCK_STEPS, place};
+use self::older::Older;
+use self::ring::Ring;
+pub(super) use self::snapshot::{OlderRecord, Part};
 use crate::domain::{Sample, Series, Timestamp};
 
 /// The block before the newest is sealed once the newest reaches this far.
 const EXACT_AT_LEAST: usize = 64;
 
-/// Room is made for this many more blocks at a time: doubling would waste kilobytes on each workload.
-const GROW: usize = 4;
+/// The fine part has so many steps, two weeks of minutes, and is no shorter than a week: models are tried on four days
+/// and must have learned from some before, and compare the present with the same time a week ago.
+const FINE_STEPS: u64 = 20_160;
+const FINE_AT_LEAST: Duration = Duration::from_hours(7 * 24);
 
 /// Two histories never share a number, so that a snapshot store can tell whether it has seen this one.
 static NEXT_LINEAGE: AtomicU64 = AtomicU64::new(1);
@@ -36,10 +49,12 @@ static NEXT_LINEAGE: AtomicU64 = AtomicU64::new(1);
 pub struct History {
     step_millis: i64,
     capacity: i64,
-    /// By rising number; numbers without a sample are left out.
-    blocks: VecDeque<Block>,
-    /// The old block that is open for late samples.
-    reopened: Option<i64>,
+    /// Steps of the fine part.
+    fine_capacity: i64,
+    /// By step.
+    fine: Ring,
+    /// What is older than the fine part; only where the capacity reaches further.
+    older: Option<Box<Older>>,
     lineage: u64,
     edits: u32,
 }
@@ -49,15 +64,30 @@ pub struct History {
 impl History {
     /// An empty history that keeps `capacity` steps of `step`; both are at least one (step: one second).
     pub fn new(step: Duration, capacity: usize) -> Self {
+        Self::with_fine(step, capacity, Self::fine_steps(step))
+    }
+
+    /// The same with so many steps in the fine part.
+    fn with_fine(step: Duration, capacity: usize, fine: usize) -> Self {
         let step_millis = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
-        Self {
+        let mut history = Self {
             step_millis: step_millis.max(1000),
-            capacity: i64::try_from(capacity).unwrap_or(i64::MAX).max(1),
-            blocks: VecDeque::new(),
-            reopened: None,
+            capacity: 1,
+            fine_capacity: i64::try_from(fine).unwrap_or(i64::MAX),
+            fine: Ring::default(),
+            older: None,
             lineage: NEXT_LINEAGE.fetch_add(1, Ordering::Relaxed),
             edits: 0,
-        }
+        };
+        history.resize(capacity);
+        history
+    }
+
+    /// How many of the newest steps of `step` are kept as they are, at least: two weeks of minutes, and a week.
+    pub fn fine_steps(step: Duration) -> usize {
+        let week = FINE_AT_LEAST.as_millis() / step.as_millis().max(1000);
+        let week = u64::try_from(week).unwrap_or(u64::MAX);
+        usize::try_from(week.max(FINE_STEPS)).unwrap_or(usize::MAX)
     }
 
     /// Distance between two steps.
@@ -78,18 +108,22 @@ impl History {
         if !value.is_finite() || newest.is_some_and(|newest| index < self.oldest_kept(newest)) {
             return;
         }
-        let (number, offset) = place(index);
         self.edits = self.edits.saturating_add(1);
-        if self.reopened.is_some_and(|reopened| reopened != number) {
-            self.seal_reopened();
-        }
         let edit = self.edits;
-        self.block(number).set(offset, value, edit);
-        if newest.is_none_or(|newest| index > newest) {
+        if let Some(older) = self.older.as_mut().filter(|o| index < o.fine_from()) {
+            older.add(index, value, edit);
+        } else if newest.is_none_or(|newest| index > newest) {
+            self.fine.set(index, value, edit);
             self.drop_outdated(index);
-            self.seal(index);
-        } else if newest.is_some_and(|newest| number < exact_from(newest)) {
-            self.reopened = Some(number);
+            self.fine.seal_before(exact_from(index), edit);
+            if let Some(older) = &mut self.older {
+                // What a back-fill has left open would stay so for hours.
+                older.seal(edit);
+            }
+        } else if newest.is_some_and(|newest| place(index).0 < exact_from(newest)) {
+            self.fine.set_late(index, value, edit);
+        } else {
+            self.fine.set(index, value, edit);
         }
     }
 
@@ -97,39 +131,25 @@ impl History {
     /// otherwise count as older than the capacity reaches.
     pub fn forget_after(&mut self, at: Timestamp) {
         let last_kept = self.index_of(at);
-        let (number, offset) = place(last_kept);
         self.edits = self.edits.saturating_add(1);
-        self.seal_reopened();
-        while self
-            .blocks
-            .back()
-            .is_some_and(|block| block.number > number)
-        {
-            self.blocks.pop_back();
-        }
-        let Some(block) = self
-            .blocks
-            .back_mut()
-            .filter(|block| block.number == number)
-        else {
-            return;
-        };
-        let mut values = block.values();
-        values.truncate(offset + 1);
-        while values.last().is_some_and(|value| value.is_nan()) {
-            values.pop();
-        }
-        if values.is_empty() {
-            self.blocks.pop_back();
-        } else {
-            block.edit = self.edits;
-            block.body = Body::Raw(values);
+        self.fine.truncate_after(last_kept, self.edits);
+        if let Some(older) = &mut self.older {
+            // What became coarse meanwhile stays so; what comes from here on is fine again.
+            older.forget_after(last_kept, self.edits);
+            if self.fine.is_empty() && older.newest().is_none() {
+                **older = Older::new(self.step_millis);
+            }
         }
     }
 
     /// Keeps `capacity` steps from here on; what is older is forgotten.
     pub fn resize(&mut self, capacity: usize) {
         self.capacity = i64::try_from(capacity).unwrap_or(i64::MAX).max(1);
+        if self.capacity <= self.fine_capacity {
+            self.older = None;
+        } else if self.older.is_none() {
+            self.older = Some(Box::new(Older::new(self.step_millis)));
+        }
         if let Some(newest) = self.newest_index() {
             self.drop_outdated(newest);
         }
@@ -155,12 +175,11 @@ impl History {
 
     /// The newest sample.
     pub fn last(&self) -> Option<Sample> {
-        let block = self.blocks.back()?;
-        let values = block.values();
-        let offset = values.iter().rposition(|value| !value.is_nan())?;
+        let index = self.newest_index()?;
+        let older = || self.older.as_ref()?.get(index);
         Some(Sample {
-            at: self.time_of(block.index_at(offset)),
-            value: values[offset],
+            at: self.time_of(index),
+            value: self.fine.get(index).or_else(older)?,
         })
     }
 
@@ -175,25 +194,19 @@ impl History {
             return 0;
         };
         let oldest = self.oldest_kept(newest);
-        self.blocks
-            .iter()
-            .map(|block| block.count_from(oldest))
-            .sum()
+        let older = self.older.as_ref().map_or(0, |o| o.count_from(oldest));
+        older + self.fine.count_from(oldest)
     }
 
     /// Whether there is no sample at all.
     pub fn is_empty(&self) -> bool {
-        self.blocks.is_empty()
+        self.newest_index().is_none()
     }
 
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        let bodies: usize = self
-            .blocks
-            .iter()
-            .map(|block| block.body.heap_bytes())
-            .sum();
-        self.blocks.capacity() * size_of::<Block>() + bodies
+        let older = self.older.as_ref().map_or(0, |older| older.heap_bytes());
+        older + self.fine.heap_bytes()
     }
 
     fn index_of(&self, at: Timestamp) -> i64 {
@@ -209,157 +222,55 @@ impl History {
     }
 
     fn newest_index(&self) -> Option<i64> {
-        let block = self.blocks.back()?;
-        block.last_index()
+        let older = || self.older.as_ref()?.newest();
+        self.fine.newest().or_else(older)
     }
 
     fn first_index(&self) -> Option<i64> {
         let oldest = self.oldest_kept(self.newest_index()?);
-        self.blocks
-            .iter()
-            .find_map(|block| block.first_sample_from(oldest))
+        let older = self.older.as_ref().and_then(|o| o.first_from(oldest));
+        older.or_else(|| self.fine.first_from(oldest))
     }
 
-    /// The block of this number, made if there is none.
-    fn block(&mut self, number: i64) -> &mut Block {
-        let at = match self
-            .blocks
-            .binary_search_by_key(&number, |block| block.number)
-        {
-            Ok(at) => at,
-            Err(at) => {
-                if self.blocks.len() == self.blocks.capacity() {
-                    self.blocks.reserve_exact(GROW);
-                }
-                let body = Body::Raw(Vec::new());
-                self.blocks.insert(
-                    at,
-                    Block {
-                        number,
-                        edit: 0,
-                        body,
-                    },
-                );
-                at
-            }
-        };
-        &mut self.blocks[at]
-    }
-
-    /// Drops the blocks that end before the oldest step that is kept.
+    /// Drops what is older than the capacity reaches, and makes means of what is older than the fine part reaches, now
+    /// that `newest` is the newest step.
     fn drop_outdated(&mut self, newest: i64) {
-        let (oldest, _) = place(self.oldest_kept(newest));
-        while self
-            .blocks
-            .front()
-            .is_some_and(|block| block.number < oldest)
-        {
-            self.blocks.pop_front();
-        }
-    }
-
-    /// Seals what has become old now that `newest` is the newest step.
-    fn seal(&mut self, newest: i64) {
-        let (exact_from, edit) = (exact_from(newest), self.edits);
-        let old = self
-            .blocks
-            .iter_mut()
-            .rev()
-            .skip_while(|block| block.number >= exact_from);
-        for block in old.take_while(|block| !block.is_sealed()) {
-            block.seal(edit);
-        }
-    }
-
-    fn seal_reopened(&mut self) {
-        let Some(number) = self.reopened.take() else {
+        let oldest = self.oldest_kept(newest);
+        let fine = self.fine_capacity;
+        let Some(older) = &mut self.older else {
+            self.fine.drop_before(place(oldest).0);
             return;
         };
-        let edit = self.edits;
-        if let Ok(at) = self
-            .blocks
-            .binary_search_by_key(&number, |block| block.number)
-        {
-            self.blocks[at].seal(edit);
+        let (first_fine, _) = place(newest.saturating_sub(fine).saturating_add(1));
+        let fine_from = first_fine.saturating_mul(BLOCK_STEPS);
+        if fine_from > older.fine_from() {
+            // The oldest bin is the mean of all its steps, also where the capacity ends within it.
+            let oldest = older.bin_start(oldest);
+            while let Some(block) = self.fine.pop_before(first_fine) {
+                for (offset, value) in block.values().into_iter().enumerate() {
+                    let index = block.index_at(offset);
+                    if index >= oldest && !value.is_nan() {
+                        older.add(index, value, self.edits);
+                    }
+                }
+            }
+            older.set_fine_from(fine_from);
+            older.seal(self.edits);
         }
+        older.drop_before(oldest);
     }
 
     fn cut(&self, from: i64, until: i64) -> Series {
         let len = usize::try_from(until - from + 1).unwrap_or(0);
         let mut values = vec![f64::NAN; len];
-        let (first_number, _) = place(from);
-        let begin = self
-            .blocks
-            .partition_point(|block| block.number < first_number);
-        for block in self.blocks.range(begin..) {
-            let offset = block.offset_from(from);
-            let place = usize::try_from(block.first_index().saturating_sub(from)).unwrap_or(0);
-            if let Some(out) = values.get_mut(place..) {
-                block.copy_into(offset, out);
-            }
+        let mut fine_from = 0;
+        if let Some(older) = &self.older {
+            let steps = older.fine_from().saturating_sub(from);
+            fine_from = usize::try_from(steps).unwrap_or(0).min(len);
+            older.copy_into(from, &mut values[..fine_from]);
         }
-        Series::new(self.time_of(from), self.step(), values)
-    }
-}
-
-// === snapshots ===
-
-impl History {
-    /// A number that no other history of this process has, save its own clones.
-    pub(super) fn lineage(&self) -> u64 {
-        self.lineage
-    }
-
-    /// Rises with each change.
-    pub(super) fn edits(&self) -> u32 {
-        self.edits
-    }
-
-    /// The sealed blocks that were changed after `edit`, with their numbers.
-    pub(super) fn sealed_since(
-        &self,
-        edit: Option<u32>,
-    ) -> impl Iterator<Item = (i64, BlockRecord)> {
-        self.blocks
-            .iter()
-            .filter(move |block| block.is_sealed() && edit.is_none_or(|edit| block.edit > edit))
-            .map(|block| (block.number, block.record()))
-    }
-
-    /// Numbers of all sealed blocks.
-    pub(super) fn sealed_numbers(&self) -> impl Iterator<Item = i64> {
-        self.blocks
-            .iter()
-            .filter(|block| block.is_sealed())
-            .map(|block| block.number)
-    }
-
-    /// The blocks that are still plain.
-    pub(super) fn open_blocks(&self) -> Vec<BlockRecord> {
-        self.blocks
-            .iter()
-            .filter(|block| !block.is_sealed())
-            .map(Block::record)
-            .collect()
-    }
-
-    /// Puts a history together from its blocks. Blocks that make no sense are left out; of two with one number the
-    /// later one counts.
-    pub(super) fn from_blocks(
-        step: Duration,
-        capacity: usize,
-        records: impl IntoIterator<Item = BlockRecord>,
-    ) -> Self {
-        let mut history = Self::new(step, capacity);
-        let mut blocks: Vec<Block> = records.into_iter().filter_map(Block::from_record).collect();
-        blocks.reverse();
-        blocks.sort_by_key(|block| block.number);
-        blocks.dedup_by_key(|block| block.number);
-        history.blocks = blocks.into();
-        if let Some(newest) = history.newest_index() {
-            history.drop_outdated(newest);
-        }
-        history
+        self.fine.copy_into(from, &mut values);
+        Series::new(self.time_of(from), self.step(), values).with_fine_from(fine_from)
     }
 }
 

@@ -18,12 +18,13 @@ mod write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
 use tracing::warn;
 
 use self::index::{Entry, Index};
 use self::records::RecordError;
 use self::write::Tables;
+use super::history::{BlockRecord, Part};
 use super::{Learned, Published, Workload};
 use crate::domain::{Fit, Timestamp, WorkloadId, WorkloadKey};
 
@@ -34,6 +35,8 @@ const HEADS: TableDefinition<'_, Place, &[u8]> = TableDefinition::new("heads");
 const FITS: TableDefinition<'_, Place, &[u8]> = TableDefinition::new("fits");
 /// Sealed history blocks: a workload's place and the block's number.
 const BLOCKS: TableDefinition<'_, (u64, u32, i64), &[u8]> = TableDefinition::new("blocks");
+/// Sealed blocks of the older part of long histories: a workload's place, which of its parts, the block's number.
+const OLDER: TableDefinition<'_, (u64, u32, u8, i64), &[u8]> = TableDefinition::new("older");
 
 /// The snapshot store. Its functions block on the disk: call them where that is allowed.
 #[derive(Debug)]
@@ -214,6 +217,7 @@ impl Store {
         self.with_database("read", |database, index| {
             let transaction = database.begin_read()?;
             let blocks = transaction.open_table(BLOCKS)?;
+            let older_blocks = transaction.open_table(OLDER)?;
             let fits = transaction.open_table(FITS)?;
             let mut all = Vec::new();
             let mut unreadable = Unreadable::default();
@@ -229,13 +233,14 @@ impl Store {
                     let (_, bytes) = block?;
                     sealed.extend(unreadable.note("history block", records::decode(bytes.value())));
                 }
+                let older = read_older(&older_blocks, (id, slot), &mut unreadable)?;
                 let fit = match fits.get((id, slot))? {
                     Some(bytes) => {
                         unreadable.note("fit", records::decode::<Arc<Fit>>(bytes.value()))
                     }
                     None => None,
                 };
-                let restored = head.restore(sealed, fit);
+                let restored = head.restore(sealed, older, fit);
                 index.put(WorkloadId(id), Entry::restored(slot, &restored));
                 all.push(restored);
             }
@@ -303,6 +308,24 @@ impl Store {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The sealed blocks of the older part of one workload's history.
+fn read_older(
+    table: &ReadOnlyTable<(u64, u32, u8, i64), &[u8]>,
+    (id, slot): Place,
+    unreadable: &mut Unreadable,
+) -> Result<Vec<(Part, Vec<BlockRecord>)>, redb::Error> {
+    let read = |part: Part| {
+        let own = part.code();
+        let mut sealed = Vec::new();
+        for block in table.range((id, slot, own, i64::MIN)..=(id, slot, own, i64::MAX))? {
+            let (_, bytes) = block?;
+            sealed.extend(unreadable.note("history block", records::decode(bytes.value())));
+        }
+        Ok((part, sealed))
+    };
+    Part::OLDER.into_iter().map(read).collect()
 }
 
 impl std::fmt::Debug for State {

@@ -58,7 +58,14 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("plot", &["domain"]),
     (
         "evaluate",
-        &["domain", "telemetry", "analyze", "dataset", "plot"],
+        &[
+            "domain",
+            "telemetry",
+            "knowledge",
+            "analyze",
+            "dataset",
+            "plot",
+        ],
     ),
     ("train", &["domain", "telemetry", "analyze", "dataset"]),
     (

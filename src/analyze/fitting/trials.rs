@@ -24,7 +24,7 @@ pub(super) struct Cut {
 }
 
 /// The cuts. A history that is too short to learn from has one at its beginning: only models that learn nothing can
-/// answer there.
+/// answer there. Nothing is tried on the coarse part, whose means move less than values do.
 pub(super) fn cuts(view: &View<'_>) -> Vec<Cut> {
     let len = view.len();
     let first = view.seen.iter().position(|v| !v.is_nan()).unwrap_or(len);
@@ -32,8 +32,13 @@ pub(super) fn cuts(view: &View<'_>) -> Vec<Cut> {
     if days < FEWEST_DAYS {
         return vec![Cut { at: 0, until: len }];
     }
-    let tried = ((1.0 - SHARES[0]) * days).min(MOST_DAYS) / days;
-    let place = |share: f64| first + ((1.0 - share) * (len - first) as f64) as usize;
+    let fine = view.first_fine();
+    let fine_days = (len - fine) as f64 / view.day() as f64;
+    let tried = ((1.0 - SHARES[0]) * days).min(MOST_DAYS).min(fine_days) / days;
+    let place = |share: f64| {
+        let place = first + ((1.0 - share) * (len - first) as f64) as usize;
+        place.max(fine)
+    };
     let (one, two) = (
         place(tried),
         place(tried * (1.0 - SHARES[1]) / (1.0 - SHARES[0])),

@@ -74,7 +74,8 @@ struct Back {
 
 impl Back {
     fn new(view: &View<'_>, space: Space, origin: usize) -> Self {
-        let count = (origin + 1) / view.five;
+        // Means of coarser bins, further back, show no patterns.
+        let count = (origin + 1).saturating_sub(view.fine_from) / view.five;
         let mean = |k: usize| {
             let end = origin - k * view.five;
             // What the user has marked is a pattern only while it goes on.

@@ -33,6 +33,12 @@ impl Bins {
         })
     }
 
+    /// The place of the first whole bin of the fine part.
+    pub(super) fn first_fine(&self, view: &View<'_>) -> usize {
+        let before = view.fine_from.saturating_sub(self.first);
+        before.div_ceil(self.width)
+    }
+
     /// How many whole bins end before step `until`.
     pub(super) fn before(&self, view: &View<'_>, until: usize) -> usize {
         until.min(view.len()).saturating_sub(self.first) / self.width

@@ -263,7 +263,8 @@ fn fresh_bands(view: &View<'_>, knots: &[u32], model: &str) -> BandSet {
                     found.units.push(bands::units(view, origin));
                 }
             }
-            found.independent = until as f64 / f64::from(*knot).max(1.0);
+            let fine = until.saturating_sub(view.fine_from) as f64;
+            found.independent = fine / f64::from(*knot).max(1.0);
             found.independent = found.independent.min(found.misses.len() as f64);
             found
         })

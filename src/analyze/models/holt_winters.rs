@@ -38,11 +38,13 @@ impl Member for HoltWinters {
     /// Layout: alpha, beta, gamma, level, trend, the number of the next bin since the epoch, then the season.
     fn learn(&self, look: &Look<'_>, until: usize) -> Option<Vec<f32>> {
         let bins = Bins::new(look.view)?;
-        let values = bins.values(look.view, 0, until);
+        // Means over several bins would teach that the level hardly ever moves.
+        let first = bins.first_fine(look.view);
+        let values = bins.values(look.view, first, until);
         if values.len() < 2 * bins.season + AHEAD[1] {
             return None;
         }
-        let start = State::start(&bins, &values)?;
+        let start = State::start(&bins, first, &values)?;
         let mut best: Option<(f64, State)> = None;
         for alpha in ALPHAS {
             for beta in BETAS {
@@ -53,7 +55,7 @@ impl Member for HoltWinters {
                         gamma,
                         ..start.clone()
                     };
-                    let loss = state.run(&bins, &values);
+                    let loss = state.run(&bins, first, &values);
                     if loss.is_finite() && best.as_ref().is_none_or(|(least, _)| loss < *least) {
                         best = Some((loss, state));
                     }
@@ -61,7 +63,7 @@ impl Member for HoltWinters {
             }
         }
         let (_, state) = best?;
-        let next = bins.number_of(values.len());
+        let next = bins.number_of(first + values.len());
         let head = [
             state.alpha,
             state.beta,
@@ -112,8 +114,8 @@ impl Member for HoltWinters {
 // === impl State ===
 
 impl State {
-    /// From the first day: its mean, and what each bin differs from it.
-    fn start(bins: &Bins, values: &[f64]) -> Option<Self> {
+    /// From the first day: its mean, and what each bin differs from it. The values are those from place `first` on.
+    fn start(bins: &Bins, first: usize, values: &[f64]) -> Option<Self> {
         let known = |slice: &[f64]| {
             let present: Vec<f64> = slice.iter().copied().filter(|v| !v.is_nan()).collect();
             let sum: f64 = present.iter().sum();
@@ -123,7 +125,7 @@ impl State {
         let mut season = vec![0.0; bins.season];
         for (bin, value) in values[..bins.season].iter().enumerate() {
             if !value.is_nan() {
-                season[bins.phase(bin)] = value - level;
+                season[bins.phase(first + bin)] = value - level;
             }
         }
         Some(Self {
@@ -154,11 +156,11 @@ impl State {
         self.level + damped * self.trend + self.season[phase]
     }
 
-    /// Smooths all values in; the mean absolute error over the second half.
-    fn run(&mut self, bins: &Bins, values: &[f64]) -> f64 {
+    /// Smooths all values in, those from place `first` on; the mean absolute error over the second half.
+    fn run(&mut self, bins: &Bins, first: usize, values: &[f64]) -> f64 {
         let (mut loss, mut count) = (0.0, 0);
         for (bin, value) in values.iter().enumerate() {
-            self.update(bins.phase(bin), *value);
+            self.update(bins.phase(first + bin), *value);
             if bin < values.len() / 2 {
                 continue;
             }
@@ -166,7 +168,7 @@ impl State {
                 let Some(actual) = values.get(bin + ahead).filter(|v| !v.is_nan()) else {
                     continue;
                 };
-                loss += (self.ahead(ahead, bins.phase(bin + ahead)) - actual).abs();
+                loss += (self.ahead(ahead, bins.phase(first + bin + ahead)) - actual).abs();
                 count += 1;
             }
         }

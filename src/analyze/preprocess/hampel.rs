@@ -49,14 +49,14 @@ struct Baseline {
     limit: f64,
 }
 
-/// Replaces isolated outliers by the median of the points before them.
-pub(super) fn replace(values: &mut [f64], marks: &mut [Mark]) -> Vec<Outlier> {
+/// Replaces isolated outliers among the steps from `first` on by the median of the points before them.
+pub(super) fn replace(values: &mut [f64], marks: &mut [Mark], first: usize) -> Vec<Outlier> {
     let mut filter = Filter {
         before: Before::new(),
         run: None,
         found: Vec::new(),
     };
-    let mut from = 0;
+    let mut from = first;
     while from < values.len() {
         let until = (from + STRETCH).min(values.len());
         if filter.run.is_none()

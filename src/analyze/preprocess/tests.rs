@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 mod anomalies;
+mod coarse;
 
 use super::*;
 use crate::analyze::view::View;

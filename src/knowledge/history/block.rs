@@ -6,7 +6,7 @@ use super::codec::{self, Packed};
 
 /// Steps in a block.
 pub(super) const BLOCK: usize = 256;
-const BLOCK_STEPS: i64 = 256;
+pub(super) const BLOCK_STEPS: i64 = 256;
 
 /// 256 steps, from `number * 256` on.
 #[derive(Clone, Debug)]
@@ -45,6 +45,14 @@ pub(super) enum BodyRecord {
 // === impl Block ===
 
 impl Block {
+    pub(super) fn empty(number: i64) -> Self {
+        Self {
+            number,
+            edit: 0,
+            body: Body::Raw(Vec::new()),
+        }
+    }
+
     pub(super) fn first_index(&self) -> i64 {
         self.number.saturating_mul(BLOCK_STEPS)
     }
@@ -63,6 +71,15 @@ impl Block {
             Body::Raw(values) => values.clone(),
             Body::Packed(packed) => packed.unpack(),
         }
+    }
+
+    /// The value at `offset`, if there is one.
+    pub(super) fn get(&self, offset: usize) -> Option<f64> {
+        let value = match &self.body {
+            Body::Raw(values) => *values.get(offset)?,
+            Body::Packed(packed) => packed.get(offset)?,
+        };
+        (!value.is_nan()).then_some(value)
     }
 
     /// Writes the values from step `from` of the block on over `out`, as many as there are and fit; what is missing

@@ -163,6 +163,14 @@ impl Packed {
         }
     }
 
+    /// The value at `offset`, not a number where missing; `None` past the end.
+    pub(super) fn get(&self, offset: usize) -> Option<f64> {
+        match &self.codes {
+            Some(codes) => codes.get(offset).map(|code| self.decode(*code)),
+            None => (offset < BLOCK).then_some(self.low),
+        }
+    }
+
     /// Whether there is a sample at `offset`.
     pub(super) fn is_present(&self, offset: usize) -> bool {
         self.codes

@@ -4,10 +4,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError, TableDefinition};
+use redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, StorageError, TableDefinition, TableError,
+};
 use tracing::error;
 
-use super::{BLOCKS, FITS, HEADS, StoreError};
+use super::{BLOCKS, FITS, HEADS, OLDER, StoreError};
 use crate::domain::{Clock, SystemClock};
 
 const NAME: &str = "forescale.redb";
@@ -26,6 +28,18 @@ enum Refusal {
     Locked,
     /// It is damaged, foreign or of another version: not to be trusted.
     Unusable(String),
+}
+
+/// What a file that can be read holds.
+enum Found {
+    /// No table at all.
+    Empty,
+    /// Tables of the right types.
+    Tables {
+        format: Option<u64>,
+        /// Whether none is missing.
+        complete: bool,
+    },
 }
 
 /// Makes the folder if need be; the path of the file in it.
@@ -83,10 +97,10 @@ fn create_private(path: &Path) -> io::Result<()> {
 
 /// Whether the file is ours and of our format; a new one becomes so.
 fn recognise(database: &Database) -> Result<(), Refusal> {
-    let read = || -> Result<(bool, Option<u64>), redb::Error> {
+    let read = || -> Result<Found, redb::Error> {
         let transaction = database.begin_read()?;
         if transaction.list_tables()?.next().is_none() {
-            return Ok((true, None));
+            return Ok(Found::Empty);
         }
         let format = transaction
             .open_table(META)?
@@ -96,15 +110,33 @@ fn recognise(database: &Database) -> Result<(), Refusal> {
         transaction.open_table(HEADS)?;
         transaction.open_table(FITS)?;
         transaction.open_table(BLOCKS)?;
-        Ok((false, format))
+        let complete = match transaction.open_table(OLDER) {
+            Ok(_) => true,
+            Err(TableError::TableDoesNotExist(_)) => false,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Found::Tables { format, complete })
     };
     match read() {
-        Ok((true, _)) => initialise(database).map_err(|error| Refusal::Io(io_error(error))),
-        Ok((false, Some(FORMAT))) => Ok(()),
-        Ok((false, Some(format))) => Err(Refusal::Unusable(format!(
+        // A file of an earlier version has no table for the older part of histories yet.
+        Ok(
+            Found::Empty
+            | Found::Tables {
+                format: Some(FORMAT),
+                complete: false,
+            },
+        ) => initialise(database).map_err(|error| Refusal::Io(io_error(error))),
+        Ok(Found::Tables {
+            format: Some(FORMAT),
+            complete: true,
+        }) => Ok(()),
+        Ok(Found::Tables {
+            format: Some(format),
+            ..
+        }) => Err(Refusal::Unusable(format!(
             "it has format {format}, this version reads {FORMAT}"
         ))),
-        Ok((false, None)) => Err(Refusal::Unusable(
+        Ok(Found::Tables { format: None, .. }) => Err(Refusal::Unusable(
             "it is not a snapshot of forescale".to_owned(),
         )),
         Err(redb::Error::Io(error)) => Err(Refusal::Io(error)),
@@ -118,6 +150,7 @@ fn initialise(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(HEADS)?;
     transaction.open_table(FITS)?;
     transaction.open_table(BLOCKS)?;
+    transaction.open_table(OLDER)?;
     transaction.commit()?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use super::Restored;
 use crate::domain::{Timestamp, WorkloadId, WorkloadKey};
 use crate::knowledge::History;
+use crate::knowledge::history::Part;
 
 /// Every workload in the file.
 #[derive(Debug, Default)]
@@ -23,21 +24,20 @@ pub(super) struct Entry {
     pub(super) lineage: Option<u64>,
     /// The last edit of that history that is in the file.
     pub(super) saved_edit: Option<u32>,
-    /// Its sealed blocks.
-    pub(super) sealed: Sealed,
+    /// Its sealed blocks, by [`Part::ALL`].
+    pub(super) sealed: [Sealed; Part::ALL.len()],
     /// When the fit in the file was made.
     pub(super) fit_at: Option<Timestamp>,
     /// Hash of the head.
     pub(super) head: Option<u64>,
 }
 
-/// The extent of a history's sealed blocks.
+/// Which sealed blocks a part of a history has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sealed {
-    first: i64,
+    /// Of their numbers in order; `None` when nothing is known.
+    hash: Option<u64>,
     last: i64,
-    count: usize,
-    known: bool,
 }
 
 impl Index {
@@ -89,7 +89,7 @@ impl Entry {
             slot,
             lineage: None,
             saved_edit: None,
-            sealed: Sealed::default(),
+            sealed: Default::default(),
             fit_at: None,
             head: None,
         }
@@ -101,7 +101,7 @@ impl Entry {
         Self {
             lineage: Some(history.lineage()),
             saved_edit: Some(history.edits()),
-            sealed: Sealed::of(history),
+            sealed: Sealed::all_of(history),
             fit_at: restored.learned.fit.as_ref().map(|fit| fit.at),
             ..Self::new(restored.key.clone(), slot)
         }
@@ -114,26 +114,28 @@ impl Entry {
 }
 
 impl Sealed {
-    pub(super) fn of(history: &History) -> Self {
-        let (mut first, mut last, mut count) = (0, 0, 0);
-        for number in history.sealed_numbers() {
-            first = if count == 0 { number } else { first };
+    /// By [`Part::ALL`].
+    pub(super) fn all_of(history: &History) -> [Self; Part::ALL.len()] {
+        Part::ALL.map(|part| Self::of(history.sealed_numbers(part)))
+    }
+
+    /// Of a part's rising `numbers`.
+    pub(super) fn of(numbers: impl Iterator<Item = i64>) -> Self {
+        let (mut bytes, mut last) = (Vec::new(), i64::MIN);
+        for number in numbers {
+            bytes.extend(number.to_le_bytes());
             last = number;
-            count += 1;
         }
         Self {
-            first,
+            hash: Some(hash(&bytes)),
             last,
-            count,
-            known: true,
         }
     }
 
-    /// Whether every block of `self` is surely among those of `now`: then none has to be removed from the file.
-    pub(super) fn only_grew_into(self, now: Self) -> bool {
-        self.known
-            && (self.count == 0
-                || (now.first == self.first && now.last >= self.last && now.count >= self.count))
+    /// Whether the part's blocks are those of `self`, all of them, and later ones: then none has to be removed from the
+    /// file. Neither may one have gone from the middle while others came: it would be back after the next start.
+    pub(super) fn only_grew_into(self, numbers: impl Iterator<Item = i64>) -> bool {
+        self.hash.is_some() && Self::of(numbers.take_while(|number| *number <= self.last)) == self
     }
 }
 

@@ -14,7 +14,7 @@ use super::Restored;
 use crate::domain::{
     Fit, Forecast, Plan, PlanMemory, Sample, Standing, Timestamp, Track, WorkloadKey,
 };
-use crate::knowledge::history::BlockRecord;
+use crate::knowledge::history::{BlockRecord, OlderRecord, Part};
 use crate::knowledge::{Health, History, Learned, Published, Workload};
 
 const VERSION: u8 = 1;
@@ -31,6 +31,9 @@ pub(super) struct Head {
     step_millis: u64,
     capacity: u64,
     open_blocks: Vec<BlockRecord>,
+    /// What of the older part is not in sealed blocks.
+    #[serde(default)]
+    older: Option<OlderRecord>,
     #[serde(default)]
     live: Option<Sample>,
     #[serde(default)]
@@ -122,6 +125,7 @@ impl Head {
             step_millis: learned.history.step().as_millis() as u64,
             capacity: learned.history.capacity() as u64,
             open_blocks: learned.history.open_blocks(),
+            older: learned.history.older_record(),
             live: learned.live,
             track: learned.track.clone(),
             fit_since: learned.fit_since,
@@ -140,7 +144,12 @@ impl Head {
 impl Stamped {
     /// The workload, put together from its records. The head's own blocks come last: of a block that was open for late
     /// samples they are the newer version.
-    pub(super) fn restore(self, sealed: Vec<BlockRecord>, fit: Option<Arc<Fit>>) -> Restored {
+    pub(super) fn restore(
+        self,
+        sealed: Vec<BlockRecord>,
+        older_sealed: Vec<(Part, Vec<BlockRecord>)>,
+        fit: Option<Arc<Fit>>,
+    ) -> Restored {
         let Head {
             key,
             registered_at,
@@ -148,6 +157,7 @@ impl Stamped {
             step_millis,
             capacity,
             open_blocks,
+            mut older,
             live,
             track,
             fit_since,
@@ -160,7 +170,13 @@ impl Stamped {
         } = self.head;
         let blocks = sealed.into_iter().chain(open_blocks);
         let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
-        let history = History::from_blocks(Duration::from_millis(step_millis), capacity, blocks);
+        if let Some(older) = &mut older {
+            for (part, sealed) in older_sealed {
+                older.add_sealed(part, sealed);
+            }
+        }
+        let step = Duration::from_millis(step_millis);
+        let history = History::from_blocks(step, capacity, blocks, older);
         // A forecast without a path would break its readers, whatever has written it.
         let forecast =
             forecast.filter(|forecast| !forecast.levels().is_empty() && forecast.steps() > 0);

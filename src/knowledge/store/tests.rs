@@ -1,3 +1,5 @@
+mod older;
+
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 
@@ -130,7 +132,11 @@ fn blocks_that_are_out_of_reach_leave_the_file() {
     assert_same(&reopened(&dir)[0], &workload);
     let database = Database::open(file_of(&dir)).unwrap();
     let blocks = database.begin_read().unwrap().open_table(BLOCKS).unwrap();
-    let sealed = workload.learned().history.sealed_numbers().count();
+    let sealed = workload
+        .learned()
+        .history
+        .sealed_numbers(Part::Fine)
+        .count();
     assert_eq!(blocks.iter().unwrap().count(), sealed);
 }
 
@@ -172,7 +178,7 @@ fn removed_workloads_are_gone() {
             .count(),
         1
     );
-    let sealed = api.learned().history.sealed_numbers().count();
+    let sealed = api.learned().history.sealed_numbers(Part::Fine).count();
     assert_eq!(
         transaction
             .open_table(BLOCKS)
@@ -264,7 +270,9 @@ fn a_field_of_a_later_version_is_skipped_and_a_missing_one_has_its_default() {
         "from_the_future": {"a": 1},
     });
     let bytes = records::stamp(NOW, &records::encode(&later));
-    let restored = records::decode_head(&bytes).unwrap().restore(vec![], None);
+    let restored = records::decode_head(&bytes)
+        .unwrap()
+        .restore(vec![], vec![], None);
     assert_eq!(restored.key, key);
     assert!(restored.published.is_none() && restored.learned.live.is_none());
 }

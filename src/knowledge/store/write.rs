@@ -6,15 +6,17 @@ use redb::{Table, WriteTransaction};
 
 use super::index::{self, Entry, Sealed};
 use super::records::{self, Head};
-use super::{BLOCKS, FITS, HEADS, Place};
+use super::{BLOCKS, FITS, HEADS, OLDER, Place};
 use crate::domain::{Fit, Timestamp, WorkloadId};
 use crate::knowledge::Workload;
+use crate::knowledge::history::Part;
 
 /// The tables of one transaction.
 pub(super) struct Tables<'t> {
     heads: Table<'t, Place, &'static [u8]>,
     fits: Table<'t, Place, &'static [u8]>,
     blocks: Table<'t, (u64, u32, i64), &'static [u8]>,
+    older: Table<'t, (u64, u32, u8, i64), &'static [u8]>,
 }
 
 impl<'t> Tables<'t> {
@@ -23,6 +25,7 @@ impl<'t> Tables<'t> {
             heads: transaction.open_table(HEADS)?,
             fits: transaction.open_table(FITS)?,
             blocks: transaction.open_table(BLOCKS)?,
+            older: transaction.open_table(OLDER)?,
         })
     }
 
@@ -38,13 +41,12 @@ impl<'t> Tables<'t> {
         let Entry { slot, .. } = changes.entry;
         let place = (id.0, slot);
         let mut bytes = 0;
-        for (number, record) in &changes.blocks {
-            self.blocks
-                .insert((id.0, slot, *number), record.as_slice())?;
+        for (part, number, record) in &changes.blocks {
+            self.insert_block(place, *part, *number, record)?;
             bytes += record.len();
         }
-        if let Some(kept) = &changes.only_keep {
-            self.remove_blocks(place, |number| kept.binary_search(&number).is_err())?;
+        for (part, kept) in &changes.only_keep {
+            self.remove_blocks(place, *part, |number| kept.binary_search(&number).is_err())?;
         }
         match &changes.fit {
             FitChange::None => {}
@@ -65,21 +67,48 @@ impl<'t> Tables<'t> {
         Ok((changes.entry, bytes))
     }
 
+    fn insert_block(
+        &mut self,
+        (id, slot): Place,
+        part: Part,
+        number: i64,
+        record: &[u8],
+    ) -> Result<(), redb::Error> {
+        if part == Part::Fine {
+            self.blocks.insert((id, slot, number), record)?;
+        } else {
+            let key = (id, slot, part.code(), number);
+            self.older.insert(key, record)?;
+        }
+        Ok(())
+    }
+
     fn remove_blocks(
         &mut self,
-        place: Place,
+        (id, slot): Place,
+        part: Part,
         outdated: impl Fn(i64) -> bool,
     ) -> Result<(), redb::Error> {
-        let whole = (place.0, place.1, i64::MIN)..=(place.0, place.1, i64::MAX);
-        self.blocks
-            .retain_in(whole, |(_, _, number), _| !outdated(number))?;
+        if part == Part::Fine {
+            let whole = (id, slot, i64::MIN)..=(id, slot, i64::MAX);
+            self.blocks
+                .retain_in(whole, |(_, _, number), _| !outdated(number))?;
+        } else {
+            let own = part.code();
+            let whole = (id, slot, own, i64::MIN)..=(id, slot, own, i64::MAX);
+            self.older
+                .retain_in(whole, |(_, _, _, number), _| !outdated(number))?;
+        }
         Ok(())
     }
 
     pub(super) fn remove(&mut self, place: Place) -> Result<(), redb::Error> {
         self.heads.remove(place)?;
         self.fits.remove(place)?;
-        self.remove_blocks(place, |_| true)
+        for part in Part::ALL {
+            self.remove_blocks(place, part, |_| true)?;
+        }
+        Ok(())
     }
 }
 
@@ -87,9 +116,9 @@ impl<'t> Tables<'t> {
 /// the refresh loop never waits for the disk.
 struct Changes {
     /// Sealed blocks by number.
-    blocks: Vec<(i64, Vec<u8>)>,
-    /// When blocks have to leave the file: the numbers that stay, rising.
-    only_keep: Option<Vec<i64>>,
+    blocks: Vec<(Part, i64, Vec<u8>)>,
+    /// The parts of which blocks have to leave the file, with the numbers that stay, rising.
+    only_keep: Vec<(Part, Vec<i64>)>,
     fit: FitChange,
     head: Option<Vec<u8>>,
     /// The entry once all this is written.
@@ -109,9 +138,18 @@ impl Changes {
         if entry.lineage != Some(history.lineage()) {
             entry.forget_contents();
         }
-        let sealed = history.sealed_since(entry.saved_edit);
-        let blocks = sealed.map(|(number, record)| (number, records::encode(&record)));
-        let only_grew = entry.sealed.only_grew_into(Sealed::of(history));
+        let blocks = Part::ALL.into_iter().flat_map(|part| {
+            let sealed = history.sealed_since(part, entry.saved_edit);
+            sealed.map(move |(number, record)| (part, number, records::encode(&record)))
+        });
+        let blocks = blocks.collect();
+        let shrunk = Part::ALL.into_iter().zip(entry.sealed);
+        let shrunk = shrunk.filter(|(part, sealed)| {
+            let now = history.sealed_numbers(*part);
+            !sealed.only_grew_into(now)
+        });
+        let only_keep = shrunk.map(|(part, _)| (part, history.sealed_numbers(part).collect()));
+        let only_keep = only_keep.collect();
         let fit = match &learned.fit {
             Some(fit) if entry.fit_at != Some(fit.at) => FitChange::New(Arc::clone(fit)),
             None if entry.lineage.is_none() || entry.fit_at.is_some() => FitChange::Gone,
@@ -121,14 +159,14 @@ impl Changes {
         let hash = index::hash(&body);
         let head_changed = entry.head != Some(hash);
         Self {
-            blocks: blocks.collect(),
-            only_keep: (!only_grew).then(|| history.sealed_numbers().collect()),
+            blocks,
+            only_keep,
             fit,
             head: head_changed.then_some(body),
             entry: Entry {
                 lineage: Some(history.lineage()),
                 saved_edit: Some(history.edits()),
-                sealed: Sealed::of(history),
+                sealed: Sealed::all_of(history),
                 fit_at: learned.fit.as_ref().map(|fit| fit.at),
                 head: Some(hash),
                 ..entry

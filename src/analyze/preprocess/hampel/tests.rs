@@ -76,7 +76,7 @@ proptest! {
         let (mut fast, mut fast_marks) = (values.clone(), marks.clone());
         let (mut slow, mut slow_marks) = (values, marks);
         prop_assert_eq!(
-            replace(&mut fast, &mut fast_marks),
+            replace(&mut fast, &mut fast_marks, 0),
             by_definition(&mut slow, &mut slow_marks)
         );
         prop_assert_eq!(fast_marks, slow_marks);

@@ -309,7 +309,7 @@ pub const KEYS: &[Key] = &[
         "Grid of the history and the forecast.",
         acted!(step, |text| duration(text, "10s", "1h"))),
     Key::new(Forescale, "history", "a duration from 10m to 400d, at least 2 and at most 100000 of `step`", Some("14d"),
-        "How much history is kept and learned from. Two weeks show each weekday twice.",
+        "How much history is kept and learned from. Two weeks show each weekday twice. The newest 20160 steps, and at least the newest week, are kept as they are; what is older as means of about ten minutes, so that 56d of 60s take less than 64 KiB.",
         acted!(history, |text| duration(text, "10m", "400d"))),
     Key::new(Forescale, "interval", "a duration from 1s to 10m, in whole seconds", Some("15s"),
         "How often the metric is read and the plan renewed. The HPA asks every 15 s.",
