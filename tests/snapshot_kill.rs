@@ -50,12 +50,13 @@ fn spec() -> TriggerSpec {
         lead_time: LeadTime::Auto,
         headroom: 0.0,
         quantile: Quantile::MEDIAN,
+        max_overload: None,
         shortage_cost: None,
         min_replicas: None,
         max_replicas: None,
         ramp_up: None,
         ramp_down: None,
-        scale_down_window: HumanDuration::from_secs(300),
+        scale_down_window: Some(HumanDuration::from_secs(300)),
         timezone: "UTC".into(),
         max_replica_hours_per_day: None,
         latency_query: None,
@@ -132,6 +133,7 @@ fn plan(round: i64) -> Plan {
         quantile: Quantile::MEDIAN,
         lead_time: HumanDuration::from_secs(180),
         model: None,
+        chosen: None,
         reasons: vec![],
     }
 }
