@@ -9,4 +9,6 @@ pub mod demand;
 pub mod figures;
 pub mod hpa;
 pub mod keda;
+pub mod metric;
 pub mod pods;
+pub mod trace;
