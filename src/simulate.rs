@@ -11,4 +11,5 @@ pub mod hpa;
 pub mod keda;
 pub mod metric;
 pub mod pods;
+pub mod queueing;
 pub mod trace;
