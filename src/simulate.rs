@@ -5,11 +5,14 @@
 //! [`hpa`] turns its answer into replicas, [`pods`] start and stop, [`figures`] keep the score. [`demand`] is what they are all
 //! for.
 
+pub mod cluster;
 pub mod demand;
 pub mod figures;
+pub mod frontier;
 pub mod hpa;
 pub mod keda;
 pub mod metric;
 pub mod pods;
+pub mod policies;
 pub mod queueing;
 pub mod trace;
