@@ -148,7 +148,7 @@ impl Kind {
                 1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0,
             ],
             Self::Fixed => &[
-                0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0, 1.1, 1.2, 1.4, 1.7, 2.0,
+                0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0, 1.1, 1.2, 1.4, 1.7, 2.0,
             ],
             Self::Perfect => &[
                 0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0,
@@ -228,19 +228,20 @@ fn hour_of_day(at: Timestamp) -> usize {
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
+const MINUTE_MILLIS: i64 = 60_000;
 
 /// The history once a minute up to `now`: a coarser grid is held, of a finer one the value at the minute is taken.
 fn minutes_of(history: &History<'_>, now: Timestamp) -> Vec<f64> {
-    let count = now.since(history.start).as_secs() / 60;
-    let newest = now.floor_to(MINUTE);
-    let value = |back: u64| {
-        let at = newest - Duration::from_secs(60 * back);
-        let index = at.since(history.start).as_millis() / history.step.as_millis().max(1);
-        history
-            .values
-            .get(index as usize)
-            .copied()
-            .unwrap_or(f64::NAN)
+    let newest = now.floor_to(MINUTE).as_millis();
+    let start = history.start.as_millis();
+    let step = i64::try_from(history.step.as_millis()).unwrap_or(i64::MAX);
+    let count = (newest - start).max(0) / MINUTE_MILLIS;
+    let value = |back: i64| {
+        let index = (newest - MINUTE_MILLIS * back - start) / step;
+        history.values.get(index as usize).copied()
     };
-    (0..count).rev().map(value).collect()
+    (0..count)
+        .rev()
+        .map(|back| value(back).unwrap_or(f64::NAN))
+        .collect()
 }

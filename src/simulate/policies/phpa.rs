@@ -6,8 +6,9 @@
 //! an HPA), `internal/prediction/holtwinters/holtwinters.go` and `algorithms/holt_winters/holt_winters.py` (one period
 //! ahead, rounded up; four stored seasons; nothing before `10 + 2 * (seasonalPeriods / 2)` numbers). Constants from
 //! `examples/simple-holt-winters`: additive, alpha, beta and gamma 0.9, with a season of a day instead of 6 periods. It
-//! refits on four seasons each time with an estimated start; the recursion here is carried on instead, which at 0.9 is
-//! the same after a few periods. The safety setting is the target of the inner HPA.
+//! refits on what is stored each time; a fit that starts at the same number comes to the same state as one that is carried
+//! on, so here it is begun anew only when the oldest season is dropped. Where the fit starts is the first season's mean
+//! and shape, where statsmodels searches for it. The safety setting is the target of the inner HPA.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use crate::simulate::cluster::{History, Observed, Policy, Reading, Scene, TICK};
 
 const SMOOTHING: f64 = 0.9;
 const SEASON: Duration = Duration::from_hours(24);
+/// Sync periods in a season.
+const PERIODS: usize = (SEASON.as_secs() / TICK.as_secs()) as usize;
 const STORED_SEASONS: u32 = 4;
 const TOLERANCE: f64 = 0.1;
 const DOWNSCALE_STABILIZATION: Duration = Duration::from_mins(5);
@@ -27,17 +30,19 @@ const DOWNSCALE_STABILIZATION: Duration = Duration::from_mins(5);
 pub struct Phpa {
     per_replica: f64,
     model: HoltWinters,
+    /// The numbers that are stored: four seasons, and the one that is being filled.
+    stored: VecDeque<f64>,
     decisions: VecDeque<(Timestamp, u32)>,
 }
 
 impl Phpa {
     /// Given the numbers that an HPA would have come to on the past.
     pub fn new(scene: &Scene<'_>, setting: f64) -> Self {
-        let period = (SEASON.as_secs_f64() / TICK.as_secs_f64()) as usize;
         let per_replica = scene.cluster.capacity * setting;
         let mut phpa = Self {
             per_replica,
-            model: HoltWinters::new(SMOOTHING, SMOOTHING, SMOOTHING, period),
+            model: fresh(),
+            stored: VecDeque::new(),
             decisions: VecDeque::new(),
         };
         phpa.learn(&scene.past().last(SEASON * STORED_SEASONS));
@@ -55,8 +60,21 @@ impl Phpa {
             let index = now.since(past.start).as_millis() / past.step.as_millis().max(1);
             let load = past.values[(index as usize).min(last)];
             replicas = self.calculated(load, replicas);
-            self.model.update(f64::from(replicas));
+            self.store(replicas);
             now = now + TICK;
+        }
+    }
+
+    /// Stores a number, and drops the oldest season when there is one too many.
+    fn store(&mut self, replicas: u32) {
+        self.stored.push_back(f64::from(replicas));
+        self.model.update(f64::from(replicas));
+        if self.stored.len() >= PERIODS * (STORED_SEASONS as usize + 1) {
+            self.stored.drain(..PERIODS);
+            self.model = fresh();
+            for replicas in &self.stored {
+                self.model.update(*replicas);
+            }
         }
     }
 
@@ -92,9 +110,13 @@ impl Policy for Phpa {
     fn answer(&mut self, seen: &Observed<'_>) -> Reading {
         let load = seen.load.map_or(f64::NAN, |sample| sample.value);
         let calculated = self.calculated(load, seen.fleet.status);
-        self.model.update(f64::from(calculated));
+        self.store(calculated);
         let predicted = self.model.one_ahead().map_or(0.0, f64::ceil).max(0.0) as u32;
         let decision = calculated.max(predicted);
         Reading::Replicas(self.stabilized(seen.now, decision))
     }
+}
+
+fn fresh() -> HoltWinters {
+    HoltWinters::new(SMOOTHING, SMOOTHING, SMOOTHING, PERIODS)
 }
