@@ -69,7 +69,8 @@ impl Trace {
 
     /// Time of point `index`.
     pub fn time_of(&self, index: usize) -> Timestamp {
-        let after = (index as i64).saturating_mul(self.step_millis);
+        let after =
+            i64::try_from(index).map_or(i64::MAX, |index| index.saturating_mul(self.step_millis));
         Timestamp::from_millis(self.start.as_millis().saturating_add(after))
     }
 

@@ -54,8 +54,8 @@ fn a_step_in_demand_is_seen_answered_and_carried_one_after_the_other() {
     assert_eq!((short, answered, carried), (15, 30, 120));
     let enough = first(&ticks, |tick| tick.fleet.ready >= 25);
     assert_eq!(
-        enough, 195,
-        "all of it is seen 45 s after the step is over, then pods start"
+        enough, 180,
+        "nearly all of it is seen half a minute after the step, then pods start"
     );
     let overloaded = ticks.iter().filter(|tick| tick.overloaded).count() as f64;
     assert!((figures.overload_minutes() - overloaded / 4.0).abs() < 1e-9);

@@ -64,6 +64,16 @@ pub fn grid() -> Vec<Candidate> {
     grid
 }
 
+impl Default for Candidate {
+    /// The safest target, default behavior.
+    fn default() -> Self {
+        Self {
+            target: TARGETS[0],
+            behavior: Behavior::default(),
+        }
+    }
+}
+
 impl Candidate {
     /// As a policy, where a replica carries `capacity`.
     pub fn policy(&self, capacity: f64) -> HpaOnMetric {
@@ -100,7 +110,7 @@ impl Search {
 
     /// The cheapest one with at most this overload, in percent; else the one with the least. With nothing to fit on all
     /// look alike, and the first, safest target is taken.
-    pub fn best(&self, overload_percent: f64) -> &Candidate {
+    pub fn best(&self, overload_percent: f64) -> Candidate {
         let keeps = |tried: &&Tried| tried.overload_percent <= overload_percent;
         let by_cost = |a: &&Tried, b: &&Tried| a.replica_hours.total_cmp(&b.replica_hours);
         let by_overload = |a: &&Tried, b: &&Tried| {
@@ -109,6 +119,6 @@ impl Search {
         };
         let kept = self.tried.iter().filter(keeps).min_by(by_cost);
         let best = kept.or_else(|| self.tried.iter().min_by(by_overload));
-        &best.expect("the grid is not empty").candidate
+        best.map_or_else(Candidate::default, |best| best.candidate.clone())
     }
 }

@@ -113,22 +113,19 @@ fn limited(before: u32, wanted: u32) -> u32 {
 fn forecast(window: &[f64], minutes: &[f64], now: Timestamp) -> [f64; HORIZON_STEPS] {
     let newest = now.as_secs().div_euclid(60);
     let (mut by_minute, mut by_hour) = ([Pattern::default(); 60], [Pattern::default(); 24]);
-    for (back, value) in minutes
-        .iter()
-        .rev()
-        .enumerate()
-        .filter(|(_, v)| !v.is_nan())
-    {
-        let minute = newest - back as i64;
+    let known = (0_i64..).zip(minutes.iter().rev());
+    for (back, value) in known.filter(|(_, value)| !value.is_nan()) {
+        let minute = newest - back;
         by_minute[minute.rem_euclid(60) as usize].add(*value);
         by_hour[minute.div_euclid(60).rem_euclid(24) as usize].add(*value);
     }
     let current = window[window.len() - 1];
     let (trend, momentum) = (trend(window), momentum(window));
     std::array::from_fn(|step| {
-        let secs = 60.0 * (step + 1) as f64;
+        let minutes_ahead = step as u32 + 1;
+        let secs = 60.0 * f64::from(minutes_ahead);
         let line = current + trend * secs + 0.5 * momentum * secs * secs / 60.0;
-        let minute = newest + step as i64 + 1;
+        let minute = newest + i64::from(minutes_ahead);
         // The hour ahead is counted in whole hours from now, which within the horizon is the present one.
         let hour = newest.div_euclid(60);
         let pattern = by_minute[minute.rem_euclid(60) as usize]

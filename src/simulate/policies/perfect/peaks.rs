@@ -99,14 +99,17 @@ impl Peaks {
         let (mut low, mut high) = PRICES;
         for _ in 0..HALVINGS {
             let price = (low * high).sqrt();
-            if self.short(&self.left_out(price)) <= allowed {
+            if short(&self.left_out(price)) <= allowed {
                 high = price;
             } else {
                 low = price;
             }
         }
+        let mut chosen = self.left_out(high);
+        chosen.sort_unstable_by_key(|peak| peak.start);
+        self.fill_up(&mut chosen, allowed);
         let mut covered = needed.to_vec();
-        for peak in self.left_out(high) {
+        for peak in chosen {
             let reach = (peak.end + self.lead).min(covered.len());
             for needed in &mut covered[peak.start..reach] {
                 *needed = (*needed).min(peak.floor);
@@ -115,8 +118,29 @@ impl Peaks {
         covered
     }
 
-    fn short(&self, left_out: &[Peak]) -> usize {
-        left_out.iter().map(|peak| peak.short).sum()
+    /// A price takes a large peak whole or not at all, and of many peaks alike all or none. Adds those that still fit
+    /// into what is `allowed`, the best for their length first; what stands on one that is added goes with it.
+    /// `chosen` is in order of their start.
+    fn fill_up(&self, chosen: &mut Vec<Peak>, allowed: usize) {
+        let mut more = self.peaks.clone();
+        let worth = |peak: &Peak| peak.area / peak.short.max(1) as f64;
+        more.sort_unstable_by(|a, b| worth(b).total_cmp(&worth(a)).then(a.start.cmp(&b.start)));
+        let mut spent = short(chosen);
+        for peak in more {
+            let first = chosen.partition_point(|other| other.start < peak.start);
+            let before = first.checked_sub(1).and_then(|index| chosen.get(index));
+            let gone = |other: &Peak| other.start <= peak.start && other.end >= peak.end;
+            if before.is_some_and(gone) || chosen.get(first).is_some_and(gone) {
+                continue;
+            }
+            let upon = chosen[first..].partition_point(|other| other.end <= peak.end);
+            let upon = first..first + upon;
+            let after = spent - short(&chosen[upon.clone()]) + peak.short;
+            if after <= allowed {
+                spent = after;
+                chosen.splice(upon, [peak]);
+            }
+        }
     }
 
     /// The peaks that are better left out, none upon another, where a tick of shortage costs `price`.
@@ -144,4 +168,8 @@ impl Peaks {
         }
         left_out
     }
+}
+
+fn short(left_out: &[Peak]) -> usize {
+    left_out.iter().map(|peak| peak.short).sum()
 }
