@@ -16,7 +16,10 @@ use forescale::simulate::trace::Trace;
 
 const MINUTES: usize = 14 * 24 * 60;
 
-/// Days and weeks, noise that stays for a while, and a burst now and then; about 20 replicas of 100 at the median.
+/// A policy for each run.
+type Make = Box<dyn Fn() -> Box<dyn Policy>>;
+
+/// Days, noise that stays for a while, and a burst now and then; about 20 replicas of 100 at the median.
 fn trace() -> Trace {
     let mut noise = 0.0;
     let mut random = 1_u64;
@@ -44,7 +47,7 @@ fn ticks(criterion: &mut Criterion) {
     latency.start_up = StartUp::around(Duration::from_secs(90));
     let mut slow_down = Behavior::default().with_tolerance(0.0);
     slow_down.scale_down.stabilization = Duration::from_mins(30);
-    let cases: [(&str, &Cluster, Box<dyn Fn() -> Box<dyn Policy>>); 4] = [
+    let cases: [(&str, &Cluster, Make); 4] = [
         (
             "hpa",
             &plain,

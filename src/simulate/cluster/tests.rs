@@ -272,7 +272,7 @@ fn a_policy_sees_only_what_was_measured_up_to_now() {
         }
     }
     // The same past with another future: up to the fork everything is the same.
-    let fork = 150;
+    let (fork, forked) = (150, at(60 * 150));
     let seen = |after: f64| {
         let demand = move |minute| {
             if minute <= fork {
@@ -287,7 +287,7 @@ fn a_policy_sees_only_what_was_measured_up_to_now() {
     };
     let (one, other) = (seen(10.0), seen(90_000.0));
     let until = |seen: &[(Timestamp, usize, Option<f64>)]| {
-        let before = seen.iter().filter(|(now, ..)| *now <= at(60 * fork as i64));
+        let before = seen.iter().filter(|(now, ..)| *now <= forked);
         before.copied().collect::<Vec<_>>()
     };
     assert_eq!(until(&one), until(&other));

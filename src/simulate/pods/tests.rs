@@ -79,7 +79,7 @@ fn start_up_times_have_their_median_and_a_tail() {
         "one in ten is late: {}",
         share(120)
     );
-    let usual = start_up.usual_longest().as_secs() as i64;
+    let usual = start_up.usual_longest().as_secs().cast_signed();
     assert!((share(usual) - 0.95).abs() < 0.02, "{}", share(usual));
 }
 
