@@ -36,17 +36,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             row(kind, &scene);
         }
         if wanted(&Kind::Hpa) {
-            let tried = Search::on(&scene);
-            let points = tried.tried().iter().map(|tried| Point {
-                setting: tried.candidate.target,
-                overload_percent: tried.overload_percent,
-                replica_hours: tried.replica_hours,
-            });
-            println!(
-                "{:<16} {}",
-                "hpa in hindsight",
-                costs(&Frontier::new(points))
-            );
+            let frontier = Search::on(&scene).frontier();
+            println!("{:<16} {}", "hpa in hindsight", costs(&frontier));
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::HpaOnMetric;
 use crate::simulate::cluster::{Scene, run};
+use crate::simulate::frontier::{Frontier, Point};
 use crate::simulate::hpa::{Behavior, Policy as Rate};
 
 /// It is fitted on no more than this.
@@ -101,6 +102,15 @@ impl Search {
         Self {
             tried: grid().into_iter().map(try_out).collect(),
         }
+    }
+
+    /// The HPA's frontier over all that was tried; a point's setting is its target.
+    pub fn frontier(&self) -> Frontier {
+        Frontier::new(self.tried.iter().map(|tried| Point {
+            setting: tried.candidate.target,
+            overload_percent: tried.overload_percent,
+            replica_hours: tried.replica_hours,
+        }))
     }
 
     /// All that was tried.
