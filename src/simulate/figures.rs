@@ -1,15 +1,55 @@
 //! The score of a run, so that two policies on the same demand can be compared: what users missed, what it cost, how
-//! often the fleet changed.
+//! often the fleet changed, and how closely it followed what was needed.
+
+mod elasticity;
+mod slo;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
+pub use elasticity::Elasticity;
+use elasticity::Following;
 use serde::{Serialize, Serializer};
+use slo::Minutes;
 
 use crate::domain::Timestamp;
 
 /// Demand this little (relatively) above capacity is float noise, no overload.
 const NOISE: f64 = 1e-9;
 const SECONDS_PER_HOUR: f64 = 3600.0;
+
+/// A stretch of a run in which nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stretch {
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub length: Duration,
+    /// Demand, in the metric's unit. What is no number counts as none.
+    pub demand: f64,
+    /// What one replica carries.
+    pub capacity_per_replica: f64,
+    /// Replicas that served.
+    pub ready: u32,
+    /// Replicas that were wanted: a change of these is a change of the fleet.
+    pub wanted: u32,
+    /// Replicas that cost, the starting and the terminating ones included.
+    pub paid: u32,
+    /// Share of the requests, 0 to 1, over the latency objective; `None` without a latency model.
+    pub over_objective: Option<f64>,
+}
+
+/// Whether demand is above what this many replicas carry.
+pub fn overloaded(demand: f64, capacity_per_replica: f64, ready: u32) -> bool {
+    demand > capacity_per_replica * f64::from(ready) * (1.0 + NOISE)
+}
+
+/// The fewest replicas that carry `demand`.
+pub fn required(demand: f64, capacity_per_replica: f64) -> u32 {
+    // The smallest count that `overloaded` lets pass.
+    (demand / (capacity_per_replica * (1.0 + NOISE))).ceil() as u32
+}
 
 /// Running totals of one policy.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,9 +62,11 @@ pub struct Figures {
     ready_seconds: f64,
     peak_replicas: u32,
     changes: u64,
-    last_total: Option<u32>,
+    last_wanted: Option<u32>,
     began: Option<Timestamp>,
     ended: Option<Timestamp>,
+    slo: Minutes,
+    following: Following,
 }
 
 /// The totals as they are reported.
@@ -36,6 +78,9 @@ pub struct Summary {
     pub overload_minutes: f64,
     /// The same in percent of the run.
     pub overload_percent: f64,
+    /// Minutes in which more requests than allowed were over the latency objective; `None` without a latency model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slo_violation_minutes: Option<f64>,
     /// Demand that no ready capacity met, in percent of all demand.
     pub unmet_percent: f64,
     /// Replicas times hours, the starting ones included.
@@ -46,12 +91,23 @@ pub struct Summary {
     pub changes: u64,
     /// The same per hour.
     pub changes_per_hour: f64,
+    /// How closely ready replicas followed the required ones.
+    #[serde(flatten)]
+    pub elasticity: Elasticity,
 }
 
 impl Figures {
     /// Empty totals.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Empty totals of a run whose objective allows this share of requests over it, 0 to 1.
+    pub fn with_allowed(allowed: f64) -> Self {
+        Self {
+            slo: Minutes::allowing(allowed),
+            ..Self::default()
+        }
     }
 
     /// Adds a stretch of `dt` from `now` on, in which `demand` (in the metric's unit) met `ready` replicas that carry
@@ -65,28 +121,47 @@ impl Figures {
         ready: u32,
         total: u32,
     ) {
-        let secs = dt.as_secs_f64();
-        let demand = if demand.is_finite() {
-            demand.max(0.0)
+        self.add(&Stretch {
+            at: now,
+            length: dt,
+            demand,
+            capacity_per_replica,
+            ready,
+            wanted: total,
+            paid: total,
+            over_objective: None,
+        });
+    }
+
+    /// Adds a stretch.
+    pub fn add(&mut self, stretch: &Stretch) {
+        let secs = stretch.length.as_secs_f64();
+        let demand = if stretch.demand.is_finite() {
+            stretch.demand.max(0.0)
         } else {
             0.0
         };
-        let capacity = capacity_per_replica * f64::from(ready);
+        let capacity = stretch.capacity_per_replica * f64::from(stretch.ready);
         self.seconds += secs;
         self.demand += demand * secs;
-        if demand > capacity * (1.0 + NOISE) {
+        if overloaded(demand, stretch.capacity_per_replica, stretch.ready) {
             self.overload_seconds += secs;
             self.unmet += (demand - capacity) * secs;
         }
-        self.replica_seconds += f64::from(total) * secs;
-        self.ready_seconds += f64::from(ready) * secs;
-        self.peak_replicas = self.peak_replicas.max(total);
-        if self.last_total.is_some_and(|last| last != total) {
+        self.replica_seconds += f64::from(stretch.paid) * secs;
+        self.ready_seconds += f64::from(stretch.ready) * secs;
+        self.peak_replicas = self.peak_replicas.max(stretch.paid);
+        if self.last_wanted.is_some_and(|last| last != stretch.wanted) {
             self.changes += 1;
         }
-        self.last_total = Some(total);
-        self.began = self.began.or(Some(now));
-        self.ended = Some(now + dt);
+        self.last_wanted = Some(stretch.wanted);
+        self.began = self.began.or(Some(stretch.at));
+        self.ended = Some(stretch.at + stretch.length);
+        if let Some(over) = stretch.over_objective {
+            self.slo.add(stretch.at, demand * secs, over);
+        }
+        let required = required(demand, stretch.capacity_per_replica);
+        self.following.add(secs, required, stretch.ready);
     }
 
     /// Length of the run in hours of simulated time.
@@ -109,6 +184,11 @@ impl Figures {
         100.0 * ratio(self.overload_seconds, self.seconds)
     }
 
+    /// Minutes in which more requests than allowed were over the latency objective; `None` without a latency model.
+    pub fn slo_violation_minutes(&self) -> Option<f64> {
+        self.slo.violated()
+    }
+
     /// Share of the demand, 0 to 1, that no ready capacity met.
     pub fn unmet_share(&self) -> f64 {
         ratio(self.unmet, self.demand)
@@ -117,6 +197,21 @@ impl Figures {
     /// Replicas times hours, the starting ones included.
     pub fn replica_hours(&self) -> f64 {
         self.replica_seconds / SECONDS_PER_HOUR
+    }
+
+    /// What the replica hours cost.
+    pub fn price(&self, per_replica_hour: f64) -> f64 {
+        self.replica_hours() * per_replica_hour
+    }
+
+    /// Its replica hours as a multiple of those of another run, of perfect foresight for example.
+    pub fn cost_ratio(&self, other: &Self) -> f64 {
+        ratio(self.replica_seconds, other.replica_seconds)
+    }
+
+    /// How closely ready replicas followed the required ones.
+    pub fn elasticity(&self) -> Elasticity {
+        self.following.result()
     }
 
     /// Ready replicas times hours.
@@ -145,11 +240,13 @@ impl Figures {
             hours: self.hours(),
             overload_minutes: self.overload_minutes(),
             overload_percent: self.overload_percent(),
+            slo_violation_minutes: self.slo_violation_minutes(),
             unmet_percent: 100.0 * self.unmet_share(),
             replica_hours: self.replica_hours(),
             peak_replicas: self.peak_replicas(),
             changes: self.changes(),
             changes_per_hour: self.changes_per_hour(),
+            elasticity: self.elasticity(),
         }
     }
 }
@@ -163,66 +260,4 @@ impl Serialize for Figures {
 /// A share of nothing is nothing.
 fn ratio(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MINUTE: Duration = Duration::from_mins(1);
-
-    fn minute(figures: &mut Figures, number: i64, demand: f64, ready: u32, total: u32) {
-        let now = Timestamp::from_secs(number * 60);
-        figures.tick(now, MINUTE, demand, 100.0, ready, total);
-    }
-
-    #[test]
-    fn an_hour_with_six_minutes_short_of_one_replica_in_ten_is_counted() {
-        let mut figures = Figures::new();
-        for number in 0..54 {
-            minute(&mut figures, number, 1000.0, 10, 10);
-        }
-        for number in 54..60 {
-            minute(&mut figures, number, 1000.0, 9, 12);
-        }
-        let summary = figures.summary();
-        assert!((summary.overload_minutes - 6.0).abs() < 1e-9);
-        assert!((summary.overload_percent - 10.0).abs() < 1e-9);
-        assert!(
-            (summary.unmet_percent - 1.0).abs() < 1e-9,
-            "{}",
-            summary.unmet_percent
-        );
-        assert!((summary.replica_hours - (54.0 * 10.0 + 6.0 * 12.0) / 60.0).abs() < 1e-9);
-        assert_eq!((summary.changes, summary.peak_replicas), (1, 12));
-        assert_eq!(
-            figures.span(),
-            Some((Timestamp::from_secs(0), Timestamp::from_secs(3600)))
-        );
-    }
-
-    #[test]
-    fn demand_that_fills_capacity_to_the_brim_is_no_overload() {
-        let mut figures = Figures::new();
-        figures.tick(Timestamp::default(), MINUTE, 0.1 + 0.2, 0.1, 3, 3);
-        assert!(figures.overload_minutes() < 1e-9);
-    }
-
-    #[test]
-    fn a_run_of_no_length_and_demand_that_is_no_number_divide_nothing_by_zero() {
-        let mut figures = Figures::new();
-        assert!(figures.overload_percent() < 1e-9 && figures.unmet_share() < 1e-9);
-        minute(&mut figures, 0, f64::NAN, 0, 0);
-        assert!(figures.unmet_share() < 1e-9 && figures.changes_per_hour() < 1e-9);
-    }
-
-    #[test]
-    fn figures_are_reported_with_their_units_in_the_names() {
-        let json = serde_json::to_value(Figures::new()).unwrap();
-        let keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
-        assert!(
-            keys.contains(&"overload_minutes".to_owned())
-                && keys.contains(&"replica_hours".to_owned())
-        );
-    }
 }

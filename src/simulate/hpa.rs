@@ -1,4 +1,4 @@
-//! The HPA controller for external metrics of type `AverageValue`, which is what KEDA's triggers become by default.
+//! The HPA controller: what it makes of external metrics, which KEDA's triggers become, and of CPU.
 //!
 //! Read in Kubernetes' `pkg/controller/podautoscaler/` (`horizontal.go`, called H here, and `replica_calculator.go`,
 //! called R) and `pkg/apis/autoscaling/v2/defaults.go` (D), in a revision with per-direction tolerance:
@@ -6,14 +6,20 @@
 //! | rule | where |
 //! |---|---|
 //! | a target at 0 replicas is left alone (`ScalingDisabled`), one outside min and max is brought inside first | H `reconcileAutoscaler` |
-//! | ratio of the value to target x **status** replicas; starting pods count, so a slow start is not answered twice | R `GetExternalPerPodMetricReplicas` |
+//! | `AverageValue`: ratio of the value to target x **status** replicas; starting pods count, so a slow start is not answered twice | R `GetExternalPerPodMetricReplicas` |
 //! | within the tolerance, bounds included, nothing changes; otherwise `ceil(value / target)` | R `Tolerances.isWithin`, same |
+//! | `Value`: ratio of the value to the target; `ceil(ratio x ready pods)` | R `GetExternalMetricReplicas`, `getUsageRatioReplicaCount` |
+//! | CPU: whole percent of the requests, over the pods whose sample counts; `ceil(ratio x those pods)` | R `GetResourceReplicas`, `metrics/utilization.go` `GetResourceUtilizationRatio` |
+//! | CPU: a pod is not counted while pending, nor in its first 5 minutes while not ready or with a sample from before it was | R `groupPods` |
+//! | CPU: going up, uncounted and missing pods count as idle; going down, missing ones count as busy; what would then turn the direction is dropped | R `GetResourceReplicas` |
+//! | a metric without any pod to count is an error | same |
 //! | the highest proposal wins; no scale-down while any metric is missing, no change while all are | H `computeReplicasForMetrics` |
 //! | with a `behavior`: stabilisation in both directions, then rate policies, then min and max | H `stabilizeRecommendationWithBehaviors`, `convertDesiredReplicasWithBehaviorRate` |
 //! | without one: highest recommendation of 5 minutes, then at most twice the replicas or 4 | H `stabilizeRecommendation`, `convertDesiredReplicasWithRules` |
 //! | unset parts of a `behavior`: up 4 pods or 100 % per 15 s at once, down 100 % per 15 s after 5 minutes | D `defaultHPAScaleUpRules`, `defaultHPAScaleDownRules`, H `maybeInitScaleDownStabilizationWindow` |
 
 mod behavior;
+mod calculator;
 mod past;
 #[cfg(test)]
 mod tests;
@@ -22,6 +28,8 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 pub use behavior::{Behavior, Change, Policy, Rules, Select};
+use calculator::Tolerances;
+pub use calculator::{Resource, Source};
 use past::Past;
 
 use crate::domain::Timestamp;
@@ -32,6 +40,9 @@ pub const SYNC_PERIOD: Duration = Duration::from_secs(15);
 pub const TOLERANCE: f64 = 0.1;
 /// The controller's own scale-down window (`--horizontal-pod-autoscaler-downscale-stabilization`).
 pub const DOWNSCALE_STABILIZATION: Duration = Duration::from_mins(5);
+
+/// `--horizontal-pod-autoscaler-cpu-initialization-period`.
+pub const CPU_INITIALIZATION: Duration = Duration::from_mins(5);
 
 /// Without a `behavior`: at most this many times the replicas in one sync …
 const SCALE_UP_LIMIT_FACTOR: u32 = 2;
@@ -45,6 +56,17 @@ pub struct Metric {
     pub value_milli: i64,
     /// The target per replica, in thousandths.
     pub target_milli: i64,
+}
+
+/// The replicas of the target as the controller sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fleet {
+    /// Wanted: `spec.replicas`.
+    pub spec: u32,
+    /// There, ready or not: `status.replicas`.
+    pub status: u32,
+    /// Ready.
+    pub ready: u32,
 }
 
 /// One `HorizontalPodAutoscaler`.
@@ -107,7 +129,29 @@ impl Hpa {
         status_replicas: u32,
         metrics: &[Option<Metric>],
     ) -> u32 {
-        let current = spec_replicas;
+        let tolerances = self.tolerances();
+        let proposals = metrics.iter().map(|metric| {
+            metric.map(|metric| calculator::average_value(metric, status_replicas, tolerances))
+        });
+        self.scale(now, spec_replicas, proposals)
+    }
+
+    /// The same with metrics of any kind.
+    pub fn sync_on(&mut self, now: Timestamp, fleet: Fleet, sources: &[Option<Source>]) -> u32 {
+        let tolerances = self.tolerances();
+        let proposals = sources
+            .iter()
+            .map(|source| source.and_then(|source| source.replicas(fleet, tolerances)));
+        self.scale(now, fleet.spec, proposals)
+    }
+
+    /// `proposals` are looked at only where they matter; `None` is a metric that is missing.
+    fn scale(
+        &mut self,
+        now: Timestamp,
+        current: u32,
+        proposals: impl Iterator<Item = Option<u32>>,
+    ) -> u32 {
         self.past.begin(now, current);
         let desired = if current == 0 {
             0
@@ -116,7 +160,7 @@ impl Hpa {
         } else if current < self.min {
             self.min
         } else {
-            match self.propose(current, status_replicas, metrics) {
+            match propose(current, proposals) {
                 Proposal::Unknown => return current,
                 Proposal::Replicas(wanted) => self.normalize(now, current, wanted),
             }
@@ -127,40 +171,13 @@ impl Hpa {
         desired
     }
 
-    fn propose(&self, current: u32, status: u32, metrics: &[Option<Metric>]) -> Proposal {
-        let known = metrics.iter().flatten();
-        let highest = known.map(|metric| self.replicas_for(*metric, status)).max();
-        let missing = metrics.iter().any(Option::is_none);
-        match highest {
-            None => Proposal::Unknown,
-            Some(wanted) if missing && wanted < current => Proposal::Unknown,
-            Some(wanted) => Proposal::Replicas(wanted),
-        }
-    }
-
-    fn replicas_for(&self, metric: Metric, status: u32) -> u32 {
-        // A negative sum is taken for an overflow there, and capped.
-        let usage = if metric.value_milli < 0 {
-            i64::MAX
-        } else {
-            metric.value_milli
-        } as f64;
-        let target = metric.target_milli as f64;
-        let ratio = usage / (target * f64::from(status));
-        let (down, up) = self.tolerances();
-        if (1.0 - down..=1.0 + up).contains(&ratio) {
-            return status;
-        }
-        (usage / target).ceil().min(f64::from(i32::MAX)) as u32
-    }
-
-    fn tolerances(&self) -> (f64, f64) {
+    fn tolerances(&self) -> Tolerances {
         let of = |rules: &Rules| rules.tolerance.unwrap_or(TOLERANCE);
-        self.behavior
-            .as_ref()
-            .map_or((TOLERANCE, TOLERANCE), |behavior| {
-                (of(&behavior.scale_down), of(&behavior.scale_up))
-            })
+        let behavior = self.behavior.as_ref();
+        Tolerances {
+            down: behavior.map_or(TOLERANCE, |behavior| of(&behavior.scale_down)),
+            up: behavior.map_or(TOLERANCE, |behavior| of(&behavior.scale_up)),
+        }
     }
 
     fn normalize(&mut self, now: Timestamp, current: u32, wanted: u32) -> u32 {
@@ -192,5 +209,19 @@ impl Hpa {
         } else {
             stable.min(limit.min(self.max))
         }
+    }
+}
+
+/// The highest proposal, unless one is missing that might have been higher.
+fn propose(current: u32, proposals: impl Iterator<Item = Option<u32>>) -> Proposal {
+    let (mut highest, mut missing) = (None, false);
+    for proposal in proposals {
+        missing |= proposal.is_none();
+        highest = highest.max(proposal);
+    }
+    match highest {
+        None => Proposal::Unknown,
+        Some(wanted) if missing && wanted < current => Proposal::Unknown,
+        Some(wanted) => Proposal::Replicas(wanted),
     }
 }

@@ -3,29 +3,26 @@
 //! Rules and where they were read: a pod counts for the HPA from its creation and serves only when Ready; which pod goes
 //! first is `ReplicaSet`'s order (`pkg/controller/controller_utils.go`, `ActivePodsWithRanks`): not ready before ready,
 //! ready for a short time before ready for long, younger before older. A deleted pod leaves the replica count and the
-//! endpoints at once, and its node when its grace period ends.
+//! ready endpoints at once (it finishes what it has, `pkg/proxy` sends it nothing new), and its node when its grace
+//! period ends. A pod without room waits for its node first ([`NodePool`]).
+//!
+//! Ready pods are kept as runs of equal age, so that a large fleet costs no more than a small one.
 
+mod nodes;
+mod start_up;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
 use std::time::Duration;
 
+pub use nodes::NodePool;
+use nodes::Nodes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use rand_distr::{Distribution, LogNormal};
+pub use start_up::StartUp;
 
 use crate::domain::Timestamp;
-
-/// No pod takes longer than this to start, however long the tail of its distribution.
-const LONGEST_START: Duration = Duration::from_hours(1);
-
-/// How long a pod takes from creation to Ready: a fixed part plus a lognormal one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StartUp {
-    /// What every pod takes.
-    pub fixed: Duration,
-    /// Median of what comes on top: image pull, warm-up.
-    pub spread_median: Duration,
-    /// Sigma of the logarithm of what comes on top; 0 for no spread.
-    pub spread_sigma: f64,
-}
 
 /// The pods of one Deployment.
 #[derive(Clone, Debug)]
@@ -33,52 +30,23 @@ pub struct Pods {
     start_up: StartUp,
     chance: ChaCha8Rng,
     grace: Duration,
-    /// In order of creation.
-    alive: Vec<Pod>,
-    /// When each deleted pod is gone.
-    leaving: Vec<Timestamp>,
+    nodes: Option<Nodes>,
+    /// Ready pods, those that have been ready for longest first.
+    ready: Vec<Run>,
+    /// How many they are.
+    ready_count: u32,
+    /// When each starting pod will be ready, in order of creation.
+    starting: Vec<Timestamp>,
+    /// When deleted pods are gone, and how many, in order.
+    leaving: VecDeque<(Timestamp, u32)>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Pod {
+/// Pods that became ready at the same moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Run {
     ready_at: Timestamp,
+    count: u32,
 }
-
-// === impl StartUp ===
-
-impl StartUp {
-    /// Every pod takes exactly this long.
-    pub const fn exactly(time: Duration) -> Self {
-        Self {
-            fixed: time,
-            spread_median: Duration::ZERO,
-            spread_sigma: 0.0,
-        }
-    }
-
-    /// Two thirds of the median are fixed, the rest is spread with a tail: one pod in ten takes about 1.3 times the
-    /// median.
-    pub fn around(median: Duration) -> Self {
-        Self {
-            fixed: median * 2 / 3,
-            spread_median: median / 3,
-            spread_sigma: 0.5,
-        }
-    }
-
-    fn draw(&self, chance: &mut ChaCha8Rng) -> Duration {
-        let sigma = if self.spread_sigma.is_finite() {
-            self.spread_sigma.abs()
-        } else {
-            0.0
-        };
-        let factor = LogNormal::new(0.0, sigma).map_or(1.0, |tail| tail.sample(chance));
-        let spread = (self.spread_median.as_secs_f64() * factor).min(LONGEST_START.as_secs_f64());
-        (self.fixed + Duration::from_secs_f64(spread)).min(LONGEST_START)
-    }
-}
-
-// === impl Pods ===
 
 impl Pods {
     /// No pods yet.
@@ -87,8 +55,11 @@ impl Pods {
             start_up,
             chance: ChaCha8Rng::seed_from_u64(seed),
             grace: Duration::ZERO,
-            alive: Vec::new(),
-            leaving: Vec::new(),
+            nodes: None,
+            ready: Vec::new(),
+            ready_count: 0,
+            starting: Vec::new(),
+            leaving: VecDeque::new(),
         }
     }
 
@@ -99,166 +70,126 @@ impl Pods {
         self
     }
 
+    /// Pods that wait for a node where there is no room. To be set before the fleet.
+    #[must_use]
+    pub fn with_nodes(mut self, pool: NodePool) -> Self {
+        self.nodes = Some(Nodes::new(pool));
+        self
+    }
+
     /// `count` more pods that have been ready since `now`: a fleet that was there before.
     #[must_use]
     pub fn with_ready(mut self, count: u32, now: Timestamp) -> Self {
-        let warm = std::iter::repeat_n(Pod { ready_at: now }, count as usize);
-        self.alive.extend(warm);
+        self.become_ready(count, now);
+        if let Some(nodes) = &mut self.nodes {
+            nodes.warm(self.ready_count, now);
+        }
         self
     }
 
     /// Creates or deletes pods until there are `count`.
     pub fn scale_to(&mut self, count: u32, now: Timestamp) {
-        let count = count as usize;
-        self.leaving.retain(|gone| *gone > now);
-        while self.alive.len() < count {
-            let ready_at = now + self.start_up.draw(&mut self.chance);
-            self.alive.push(Pod { ready_at });
+        self.advance(now);
+        for slot in self.total()..count {
+            let occupied = slot + self.terminating(now);
+            let placed = self.nodes.as_mut().map(|nodes| nodes.place(occupied, now));
+            let ready_at = placed.unwrap_or(now) + self.start_up.draw(&mut self.chance);
+            self.starting.push(ready_at);
         }
-        while self.alive.len() > count {
-            // Not ready before ready, then the latest to become ready, then the youngest: a pod that is not ready has
-            // a later moment of readiness than every ready one, so one comparison says it all but the age of the
-            // starting ones.
-            let victim = self.victim(now);
-            self.alive.remove(victim);
-            if !self.grace.is_zero() {
-                self.leaving.push(now + self.grace);
-            }
+        let surplus = self.total().saturating_sub(count);
+        if surplus > 0 {
+            self.delete(surplus, now);
+            self.settle(now);
         }
+    }
+
+    /// Lets time pass up to `now`: pods become ready, deleted ones go, nodes that nobody needs are given back.
+    pub fn advance(&mut self, now: Timestamp) {
+        while self.leaving.front().is_some_and(|(gone, _)| *gone <= now) {
+            self.leaving.pop_front();
+        }
+        if self.starting.iter().any(|ready_at| *ready_at <= now) {
+            self.start(now);
+        }
+        self.settle(now);
     }
 
     /// Pods that serve.
     pub fn ready(&self, now: Timestamp) -> u32 {
-        self.alive.iter().filter(|pod| pod.ready_at <= now).count() as u32
+        let started = self.starting.iter().filter(|ready_at| **ready_at <= now);
+        self.ready_count + started.count() as u32
+    }
+
+    /// Pods that have been ready for less than `age`, of those that were ready when time was last let pass.
+    pub fn ready_for_less_than(&self, age: Duration, now: Timestamp) -> u32 {
+        let young = |run: &&Run| run.ready_at > now - age;
+        self.ready
+            .iter()
+            .rev()
+            .take_while(young)
+            .map(|run| run.count)
+            .sum()
     }
 
     /// Pods that exist and are not being deleted: `status.replicas`.
     pub fn total(&self) -> u32 {
-        self.alive.len() as u32
+        self.ready_count + self.starting.len() as u32
     }
 
     /// Pods that have been deleted and still occupy their node.
     pub fn terminating(&self, now: Timestamp) -> u32 {
-        self.leaving.iter().filter(|gone| **gone > now).count() as u32
+        let there = self.leaving.iter().filter(|(gone, _)| *gone > now);
+        there.map(|(_, count)| *count).sum()
     }
 
-    fn victim(&self, now: Timestamp) -> usize {
-        let starting = self.alive.iter().rposition(|pod| pod.ready_at > now);
-        // `max_by_key` takes the last of equals, which is the youngest.
-        let latest = || {
-            self.alive
-                .iter()
-                .enumerate()
-                .max_by_key(|(_, pod)| pod.ready_at)
-        };
-        starting
-            .or_else(|| latest().map(|(index, _)| index))
-            .unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(secs: i64) -> Timestamp {
-        Timestamp::from_secs(secs)
+    fn settle(&mut self, now: Timestamp) {
+        if self.nodes.is_none() {
+            return;
+        }
+        let occupied = self.total() + self.terminating(now);
+        if let Some(nodes) = &mut self.nodes {
+            nodes.settle(occupied, now);
+        }
     }
 
-    fn slow() -> StartUp {
-        StartUp::exactly(Duration::from_mins(1))
+    /// Moves those that have become ready from the starting ones, in the order in which they did.
+    fn start(&mut self, now: Timestamp) {
+        while let Some(next) = self.starting.iter().copied().min() {
+            if next > now {
+                break;
+            }
+            let before = self.starting.len();
+            self.starting.retain(|ready_at| *ready_at != next);
+            self.become_ready((before - self.starting.len()) as u32, next);
+        }
     }
 
-    #[test]
-    fn a_pod_counts_at_once_and_serves_when_it_is_ready() {
-        let mut pods = Pods::new(slow(), 1);
-        pods.scale_to(3, at(0));
-        assert_eq!(
-            (pods.total(), pods.ready(at(59)), pods.ready(at(60))),
-            (3, 0, 3)
-        );
+    fn become_ready(&mut self, count: u32, ready_at: Timestamp) {
+        self.ready_count += count;
+        match self.ready.last_mut() {
+            Some(run) if run.ready_at == ready_at => run.count += count,
+            _ => self.ready.push(Run { ready_at, count }),
+        }
     }
 
-    #[test]
-    fn scaling_down_takes_starting_pods_first_then_the_youngest_ready_ones() {
-        let mut pods = Pods::new(slow(), 1).with_ready(4, at(0));
-        pods.scale_to(6, at(100));
-        pods.scale_to(4, at(110));
-        assert_eq!(
-            pods.ready(at(110)),
-            4,
-            "the two that were starting are gone"
-        );
-        pods.scale_to(5, at(120));
-        pods.scale_to(4, at(200));
-        assert!(
-            pods.alive.iter().all(|pod| pod.ready_at == at(0)),
-            "the youngest is gone"
-        );
-    }
-
-    #[test]
-    fn of_two_starting_pods_the_younger_goes_though_it_would_be_ready_sooner() {
-        let mut pods = Pods::new(slow(), 1);
-        pods.alive = [0, 100, 50].map(|secs| Pod { ready_at: at(secs) }).to_vec();
-        pods.scale_to(2, at(10));
-        assert_eq!((pods.ready(at(60)), pods.ready(at(100))), (1, 2));
-    }
-
-    #[test]
-    fn start_up_times_have_their_median_and_a_tail() {
-        let mut pods = Pods::new(StartUp::around(Duration::from_secs(90)), 7);
-        pods.scale_to(2000, at(0));
-        let share = |secs| f64::from(pods.ready(at(secs))) / 2000.0;
-        assert!(
-            (share(90) - 0.5).abs() < 0.05,
-            "half are ready at the median: {}",
-            share(90)
-        );
-        assert!(
-            share(60) < 0.01,
-            "the fixed part holds for all: {}",
-            share(60)
-        );
-        assert!(
-            share(120) > 0.85 && share(120) < 0.97,
-            "one in ten is late: {}",
-            share(120)
-        );
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_fleet() {
-        let fleet = |seed| {
-            let mut pods = Pods::new(StartUp::around(Duration::from_secs(90)), seed);
-            pods.scale_to(50, at(0));
-            (60..200)
-                .map(|secs| pods.ready(at(secs)))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(fleet(3), fleet(3));
-        assert_ne!(fleet(3), fleet(4));
-    }
-
-    #[test]
-    fn deleted_pods_cost_until_their_grace_period_ends() {
-        let mut pods = Pods::new(slow(), 1)
-            .with_grace(Duration::from_secs(30))
-            .with_ready(5, at(0));
-        pods.scale_to(2, at(10));
-        assert_eq!((pods.total(), pods.ready(at(10))), (2, 2));
-        assert_eq!((pods.terminating(at(39)), pods.terminating(at(40))), (3, 0));
-    }
-
-    #[test]
-    fn a_spread_that_makes_no_sense_does_no_harm() {
-        let odd = StartUp {
-            spread_sigma: f64::NAN,
-            spread_median: Duration::from_secs(10),
-            ..slow()
-        };
-        let mut pods = Pods::new(odd, 1);
-        pods.scale_to(1, at(0));
-        assert_eq!((pods.ready(at(69)), pods.ready(at(71))), (0, 1));
+    /// Not ready before ready and the younger of these first, then those that became ready last.
+    fn delete(&mut self, count: u32, now: Timestamp) {
+        let unready = (count as usize).min(self.starting.len());
+        self.starting.truncate(self.starting.len() - unready);
+        let mut left = count - unready as u32;
+        self.ready_count -= left;
+        while left > 0
+            && let Some(run) = self.ready.last_mut()
+        {
+            let gone = run.count.min(left);
+            run.count -= gone;
+            left -= gone;
+            if run.count == 0 {
+                self.ready.pop();
+            }
+        }
+        if !self.grace.is_zero() {
+            self.leaving.push_back((now + self.grace, count));
+        }
     }
 }

@@ -7,13 +7,55 @@ use super::DOWNSCALE_STABILIZATION;
 use super::behavior::{Behavior, Rules};
 use crate::domain::Timestamp;
 
-/// Recommendations and changes, oldest first.
-#[derive(Clone, Debug, Default)]
+/// Recommendations and changes.
+#[derive(Clone, Debug)]
 pub(super) struct Past {
-    recommendations: VecDeque<(Timestamp, u32)>,
+    lowest: Extreme,
+    highest: Extreme,
     /// Replicas added, and removed as negative numbers.
     changes: VecDeque<(Timestamp, i64)>,
     begun: bool,
+}
+
+/// The lowest or highest recent recommendation. One that a later one outdoes will never be looked at again and is not
+/// kept, so that the answer is always the oldest that is: a long window costs no more than a short one.
+#[derive(Clone, Debug)]
+struct Extreme {
+    /// Whether the left one makes the right one pointless.
+    outdoes: fn(u32, u32) -> bool,
+    kept: VecDeque<(Timestamp, u32)>,
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        Self {
+            lowest: Extreme::new(|new, old| new <= old),
+            highest: Extreme::new(|new, old| new >= old),
+            changes: VecDeque::new(),
+            begun: false,
+        }
+    }
+}
+
+impl Extreme {
+    fn new(outdoes: fn(u32, u32) -> bool) -> Self {
+        Self {
+            outdoes,
+            kept: VecDeque::new(),
+        }
+    }
+
+    fn record(&mut self, at: Timestamp, recommendation: u32) {
+        let pointless = |old: &mut (Timestamp, u32)| (self.outdoes)(recommendation, old.1);
+        while self.kept.pop_back_if(pointless).is_some() {}
+        self.kept.push_back((at, recommendation));
+    }
+
+    /// The most extreme one after `cutoff`; what lies before is forgotten.
+    fn after(&mut self, cutoff: Timestamp) -> Option<u32> {
+        while self.kept.pop_front_if(|(at, _)| *at <= cutoff).is_some() {}
+        self.kept.front().map(|(_, recommendation)| *recommendation)
+    }
 }
 
 impl Past {
@@ -22,7 +64,7 @@ impl Past {
     pub(super) fn begin(&mut self, now: Timestamp, current: u32) {
         if !self.begun {
             self.begun = true;
-            self.recommendations.push_back((now, current));
+            self.record(now, current);
         }
     }
 
@@ -35,29 +77,19 @@ impl Past {
         wanted: u32,
         behavior: &Behavior,
     ) -> u32 {
-        let (up, down) = (
-            behavior.scale_up.stabilization,
-            behavior.scale_down.stabilization,
-        );
-        let (mut lowest, mut highest) = (wanted, wanted);
-        for (at, recommendation) in &self.recommendations {
-            if *at > now - up {
-                lowest = lowest.min(*recommendation);
-            }
-            if *at > now - down {
-                highest = highest.max(*recommendation);
-            }
-        }
-        self.recommend(now, wanted, up.max(down));
-        current.max(lowest).min(highest)
+        let lowest = self.lowest.after(now - behavior.scale_up.stabilization);
+        let highest = self.highest.after(now - behavior.scale_down.stabilization);
+        self.record(now, wanted);
+        current
+            .max(lowest.map_or(wanted, |lowest| lowest.min(wanted)))
+            .min(highest.map_or(wanted, |highest| highest.max(wanted)))
     }
 
     /// `stabilizeRecommendation`: the highest of the last five minutes, that bound included.
     pub(super) fn stabilize_by_highest(&mut self, now: Timestamp, wanted: u32) -> u32 {
-        let since = now - DOWNSCALE_STABILIZATION;
-        let recent = self.recommendations.iter().filter(|(at, _)| *at >= since);
-        let highest = recent.map(|(_, recommendation)| *recommendation).max();
-        self.recommend(now, wanted, DOWNSCALE_STABILIZATION);
+        let before = now - DOWNSCALE_STABILIZATION - Duration::from_millis(1);
+        let highest = self.highest.after(before);
+        self.record(now, wanted);
         highest.map_or(wanted, |highest| highest.max(wanted))
     }
 
@@ -89,15 +121,9 @@ impl Past {
             .push_back((now, i64::from(to) - i64::from(from)));
     }
 
-    fn recommend(&mut self, now: Timestamp, wanted: u32, window: Duration) {
-        while self
-            .recommendations
-            .front()
-            .is_some_and(|(at, _)| *at < now - window)
-        {
-            self.recommendations.pop_front();
-        }
-        self.recommendations.push_back((now, wanted));
+    fn record(&mut self, now: Timestamp, recommendation: u32) {
+        self.lowest.record(now, recommendation);
+        self.highest.record(now, recommendation);
     }
 }
 

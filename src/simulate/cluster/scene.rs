@@ -1,0 +1,122 @@
+//! What all policies on one record have in common.
+
+use std::time::Duration;
+
+use super::{Cluster, History, TICK};
+use crate::domain::Timestamp;
+use crate::simulate::figures::required;
+use crate::simulate::metric::Meter;
+use crate::simulate::trace::Trace;
+
+/// How long before the judged part a run begins, so that nobody is judged on where it was put down.
+const SETTLING: Duration = Duration::from_hours(1);
+/// Utilisation at which the fleet is put down.
+const FIRST_UTILISATION: f64 = 0.8;
+
+/// A cluster, a record of demand, and the part of it that is judged. What was measured before is worked out once.
+#[derive(Clone, Debug)]
+pub struct Scene<'a> {
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// Demand.
+    pub trace: &'a Trace,
+    begin: Timestamp,
+    from: Timestamp,
+    until: Timestamp,
+    /// What the query returned on the record's grid before `begin`.
+    past: Vec<f64>,
+}
+
+impl<'a> Scene<'a> {
+    /// Judged from `from` to `until`, both rounded down to ticks and brought inside the record.
+    pub fn new(cluster: &'a Cluster, trace: &'a Trace, from: Timestamp, until: Timestamp) -> Self {
+        let first = (trace.start() + TICK - Duration::from_millis(1)).floor_to(TICK);
+        let until = until.min(trace.end()).floor_to(TICK).max(first);
+        let from = from.floor_to(TICK).clamp(first, until);
+        let begin = (from - SETTLING).max(first);
+        Self {
+            cluster,
+            trace,
+            begin,
+            from,
+            until,
+            past: measured(cluster, trace, begin),
+        }
+    }
+
+    /// The same record judged on another part.
+    #[must_use]
+    pub fn judged(&self, from: Timestamp, until: Timestamp) -> Self {
+        Self::new(self.cluster, self.trace, from, until)
+    }
+
+    /// When the run begins.
+    pub fn begin(&self) -> Timestamp {
+        self.begin
+    }
+
+    /// When judging begins.
+    pub fn from(&self) -> Timestamp {
+        self.from
+    }
+
+    /// When the run ends.
+    pub fn until(&self) -> Timestamp {
+        self.until
+    }
+
+    /// What was measured before the run begins: all that a policy may be fitted on.
+    pub fn past(&self) -> History<'_> {
+        History {
+            start: self.trace.start(),
+            step: self.trace.step(),
+            values: &self.past,
+        }
+    }
+
+    /// Replicas that the fleet is put down with.
+    pub(super) fn first_fleet(&self) -> u32 {
+        let demand = self.trace.rate(self.begin).unwrap_or(0.0);
+        let object = &self.cluster.object;
+        required(demand, self.cluster.capacity * FIRST_UTILISATION).clamp(
+            object.min_replicas,
+            object.max_replicas.max(object.min_replicas),
+        )
+    }
+
+    /// A meter that has been at work since before the run begins.
+    pub(super) fn meter(&self) -> Meter {
+        let path = self.cluster.metric;
+        let warm = path.rate_window + path.delay + 2 * path.scrape_interval;
+        let mut now = (self.begin - warm).max(self.trace.start()).floor_to(TICK);
+        let mut meter = Meter::new(path, now);
+        while now < self.begin {
+            meter.count(now, TICK, self.trace.mean(now, now + TICK));
+            now = now + TICK;
+        }
+        meter
+    }
+}
+
+fn measured(cluster: &Cluster, trace: &Trace, begin: Timestamp) -> Vec<f64> {
+    let mut now = trace.start().floor_to(TICK);
+    let mut meter = Meter::new(cluster.metric, now);
+    let mut past = Vec::new();
+    while now < begin {
+        note(&mut past, trace, &meter, now);
+        meter.count(now, TICK, trace.mean(now, now + TICK));
+        now = now + TICK;
+    }
+    past
+}
+
+/// Writes down what the query returned on the grid points up to `now` that are not written yet.
+pub(super) fn note(history: &mut Vec<f64>, trace: &Trace, meter: &Meter, now: Timestamp) {
+    loop {
+        let at = trace.time_of(history.len());
+        if at > now {
+            return;
+        }
+        history.push(meter.read(at).map_or(f64::NAN, |sample| sample.value));
+    }
+}

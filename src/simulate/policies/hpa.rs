@@ -1,0 +1,56 @@
+//! The HPA on the metric through KEDA's prometheus trigger, which is what people move from.
+//!
+//! Rules: [`crate::simulate::hpa`], [`crate::simulate::keda`]. Constants: none but the target, which is the safety setting
+//! as a share of what a replica can carry. An empty result changes nothing here, whereas the prometheus trigger's own
+//! default takes it for 0.
+
+use crate::simulate::cluster::{Manifest, Observed, Policy, Reading};
+use crate::simulate::hpa::Behavior;
+
+/// A threshold of `target` times the capacity of a replica.
+#[derive(Clone, Debug)]
+pub struct HpaOnMetric {
+    name: &'static str,
+    per_replica: f64,
+    behavior: Option<Behavior>,
+}
+
+impl HpaOnMetric {
+    /// With the cluster's behavior, which is the default unless it was changed.
+    pub fn new(capacity: f64, target: f64) -> Self {
+        Self {
+            name: "hpa",
+            per_replica: capacity * target,
+            behavior: None,
+        }
+    }
+
+    /// With a behavior of its own, and a name that says so.
+    pub fn with_behavior(capacity: f64, target: f64, behavior: Behavior) -> Self {
+        Self {
+            name: "hpa-tuned",
+            behavior: Some(behavior),
+            ..Self::new(capacity, target)
+        }
+    }
+}
+
+impl Policy for HpaOnMetric {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn manifest(&self) -> Manifest {
+        Manifest {
+            behavior: self.behavior.clone(),
+            ..Manifest::default()
+        }
+    }
+
+    fn answer(&mut self, seen: &Observed<'_>) -> Reading {
+        match seen.load {
+            Some(load) => Reading::load(load.value, self.per_replica),
+            None => Reading::Scaler(None),
+        }
+    }
+}

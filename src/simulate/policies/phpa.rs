@@ -1,0 +1,122 @@
+//! Predictive Horizontal Pod Autoscaler (jthomperoo/predictive-horizontal-pod-autoscaler) with its Holt-Winters model.
+//!
+//! Read there: `internal/controllers/predictivehorizontalpodautoscaler_controller.go` (every 15 s the HPA's own number is
+//! worked out with tolerance 0.1 and stored; each model predicts from these numbers; `decisionType: maximum` takes the
+//! highest; then minimum, maximum, and the highest decision of `downscaleStabilization`, 300 s; the scale is set without
+//! an HPA), `internal/prediction/holtwinters/holtwinters.go` and `algorithms/holt_winters/holt_winters.py` (one period
+//! ahead, rounded up; four stored seasons; nothing before `10 + 2 * (seasonalPeriods / 2)` numbers). Constants from
+//! `examples/simple-holt-winters`: additive, alpha, beta and gamma 0.9, with a season of a day instead of 6 periods. It
+//! refits on what is stored each time; a fit that starts at the same number comes to the same state as one that is carried
+//! on, so here it is begun anew only when the oldest season is dropped. Where the fit starts is the first season's mean
+//! and shape, where statsmodels searches for it. The safety setting is the target of the inner HPA.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::holt_winters::HoltWinters;
+use crate::domain::Timestamp;
+use crate::simulate::cluster::{History, Observed, Policy, Reading, Scene, TICK};
+
+const SMOOTHING: f64 = 0.9;
+const SEASON: Duration = Duration::from_hours(24);
+/// Sync periods in a season.
+const PERIODS: usize = (SEASON.as_secs() / TICK.as_secs()) as usize;
+const STORED_SEASONS: u32 = 4;
+const TOLERANCE: f64 = 0.1;
+const DOWNSCALE_STABILIZATION: Duration = Duration::from_mins(5);
+
+/// The HPA's number, and Holt-Winters on it.
+#[derive(Clone, Debug)]
+pub struct Phpa {
+    per_replica: f64,
+    model: HoltWinters,
+    /// The numbers that are stored: four seasons, and the one that is being filled.
+    stored: VecDeque<f64>,
+    decisions: VecDeque<(Timestamp, u32)>,
+}
+
+impl Phpa {
+    /// Given the numbers that an HPA would have come to on the past.
+    pub fn new(scene: &Scene<'_>, setting: f64) -> Self {
+        let per_replica = scene.cluster.capacity * setting;
+        let mut phpa = Self {
+            per_replica,
+            model: fresh(),
+            stored: VecDeque::new(),
+            decisions: VecDeque::new(),
+        };
+        phpa.learn(&scene.past().last(SEASON * STORED_SEASONS));
+        phpa
+    }
+
+    /// Feeds the past at the sync period: a coarser grid is held, of a finer one every so many values are taken.
+    fn learn(&mut self, past: &History<'_>) {
+        let Some(last) = past.values.len().checked_sub(1) else {
+            return;
+        };
+        let (mut now, end) = (past.start, past.time_of(last));
+        let mut replicas = 1;
+        while now <= end {
+            let index = now.since(past.start).as_millis() / past.step.as_millis().max(1);
+            let load = past.values[(index as usize).min(last)];
+            replicas = self.calculated(load, replicas);
+            self.store(replicas);
+            now = now + TICK;
+        }
+    }
+
+    /// Stores a number, and drops the oldest season when there is one too many.
+    fn store(&mut self, replicas: u32) {
+        self.stored.push_back(f64::from(replicas));
+        self.model.update(f64::from(replicas));
+        if self.stored.len() >= PERIODS * (STORED_SEASONS as usize + 1) {
+            self.stored.drain(..PERIODS);
+            self.model = fresh();
+            for replicas in &self.stored {
+                self.model.update(*replicas);
+            }
+        }
+    }
+
+    /// The HPA's number; what is there when the load is not known.
+    fn calculated(&self, load: f64, current: u32) -> u32 {
+        let wanted = load / self.per_replica;
+        let ratio = wanted / f64::from(current);
+        if load.is_nan() || (1.0 - TOLERANCE..=1.0 + TOLERANCE).contains(&ratio) {
+            current
+        } else {
+            wanted.ceil() as u32
+        }
+    }
+
+    fn stabilized(&mut self, now: Timestamp, decision: u32) -> u32 {
+        let cutoff = now - DOWNSCALE_STABILIZATION;
+        while self
+            .decisions
+            .pop_front_if(|(at, _)| *at < cutoff)
+            .is_some()
+        {}
+        self.decisions.push_back((now, decision));
+        let decisions = self.decisions.iter().map(|(_, decision)| *decision);
+        decisions.max().unwrap_or(decision)
+    }
+}
+
+impl Policy for Phpa {
+    fn name(&self) -> &'static str {
+        "phpa"
+    }
+
+    fn answer(&mut self, seen: &Observed<'_>) -> Reading {
+        let load = seen.load.map_or(f64::NAN, |sample| sample.value);
+        let calculated = self.calculated(load, seen.fleet.status);
+        self.store(calculated);
+        let predicted = self.model.one_ahead().map_or(0.0, f64::ceil).max(0.0) as u32;
+        let decision = calculated.max(predicted);
+        Reading::Replicas(self.stabilized(seen.now, decision))
+    }
+}
+
+fn fresh() -> HoltWinters {
+    HoltWinters::new(SMOOTHING, SMOOTHING, SMOOTHING, PERIODS)
+}
