@@ -78,7 +78,7 @@ pub enum MetricType {
 
 impl Cluster {
     /// A workload whose replicas carry `capacity` each and are Ready `start_up` after they were wanted, between 1 and
-    /// 1000 of them, with everything else as it is by default.
+    /// 5000 of them, with everything else as it is by default.
     pub fn new(capacity: f64, start_up: Duration) -> Self {
         Self {
             capacity,
@@ -87,7 +87,7 @@ impl Cluster {
             nodes: None,
             object: ScaledObject {
                 min_replicas: 1,
-                max_replicas: 1000,
+                max_replicas: 5000,
                 ..ScaledObject::default()
             },
             metric_type: MetricType::default(),
