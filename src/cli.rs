@@ -1,5 +1,6 @@
 //! The desk: one file a command. Only here is anything written to stdout.
 
+mod backtest;
 pub mod check;
 mod collect;
 mod demo;
@@ -39,6 +40,8 @@ enum Command {
     Check(check::Args),
     /// Measure forecast accuracy on recorded history: rolling origin, models by horizons
     Evaluate(evaluate::Args),
+    /// What Forescale would have cost and missed on recorded history, beside the HPA and other policies
+    Backtest(backtest::Args),
     /// Read a metric's history from Prometheus into a CSV or Parquet file, resumably
     Collect(collect::Args),
     /// Turn recorded history into training windows, split by time, with a report on gaps, anomalies and seasonality
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Check(args) => check(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Backtest(args) => backtest::run(&args),
         Command::Collect(args) => collect::run(&args),
         Command::Preprocess(args) => preprocess::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -13,6 +13,7 @@ mod fetch;
 mod metrics;
 mod persist;
 mod publish;
+pub mod replay;
 mod run;
 mod schedule;
 pub mod service;

@@ -6,6 +6,7 @@
 
 pub mod admin;
 pub mod analyze;
+pub mod backtest;
 pub mod cli;
 pub mod control;
 pub mod dataset;

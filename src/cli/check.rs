@@ -10,7 +10,7 @@
 mod report;
 mod scaled_object;
 mod settings;
-mod yaml;
+pub(super) mod yaml;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

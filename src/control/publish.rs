@@ -8,7 +8,8 @@ use super::engine::Engine;
 use super::fetch::Reading;
 use super::metrics::{BasisLabel, Bit, Kind, Outcome, Rests};
 use crate::domain::{
-    Anomaly, Basis, Forecast, HumanDuration, Limit, Plan, Reason, Standing, Timestamp, Trust,
+    Anomaly, Basis, Forecast, HumanDuration, Limit, Plan, PlanMemory, Reason, Sample, Standing,
+    Timestamp, TriggerSpec, Trust,
 };
 use crate::knowledge::{Health, Published, Workload};
 use crate::plan;
@@ -19,6 +20,39 @@ struct News {
     forecast: Option<Arc<Forecast>>,
     standing: Option<Arc<Standing>>,
     anomalies: Option<Arc<[Anomaly]>>,
+}
+
+/// What is known of a workload when it is planned.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) observed: Option<Sample>,
+    pub(super) health: &'a Health,
+    pub(super) forecast: Option<&'a Forecast>,
+    pub(super) standing: Option<&'a Standing>,
+}
+
+impl<'a> Known<'a> {
+    /// The question to the planner.
+    pub(super) fn inputs(
+        self,
+        now: Timestamp,
+        spec: &'a TriggerSpec,
+        memory: &'a PlanMemory,
+    ) -> plan::Inputs<'a> {
+        let trust = self.standing.map(|standing| &standing.trust);
+        plan::Inputs {
+            now,
+            spec,
+            observed: self.observed,
+            fault: self.health.fault.as_ref().map(|fault| fault.text.as_str()),
+            forecast: self.forecast,
+            distrust: trust.and_then(|trust| match trust {
+                Trust::Lost { why, .. } => Some(why.as_str()),
+                Trust::Unproven | Trust::Earned => None,
+            }),
+            memory,
+        }
+    }
 }
 
 impl Engine {
@@ -95,24 +129,16 @@ impl Engine {
             }
             None => known.map(|b| Arc::clone(&b.anomalies)).unwrap_or_default(),
         };
-        let distrust = standing
-            .as_ref()
-            .and_then(|standing| match &standing.trust {
-                Trust::Lost { why, .. } => Some(why.as_str()),
-                Trust::Unproven | Trust::Earned => None,
-            });
         let mut learned = workload.learned();
         let health = health(before.as_deref(), reading, learned.backfilled, now);
         self.count(reading);
-        let inputs = plan::Inputs {
-            now,
-            spec: &workload.spec,
+        let known_now = Known {
             observed: learned.live,
-            fault: health.fault.as_ref().map(|fault| fault.text.as_str()),
+            health: &health,
             forecast: forecast.as_deref(),
-            distrust,
-            memory: &learned.memory,
+            standing: standing.as_deref(),
         };
+        let inputs = known_now.inputs(now, &workload.spec, &learned.memory);
         let Some((plan, memory)) = plan::decide(&self.parts.plan, &inputs) else {
             drop(learned);
             if let Some(fault) = health.fault {

@@ -5,7 +5,7 @@ use crate::source::Source;
 /// Rooms of the crate, and which others each may refer to beside itself.
 ///
 /// The five steps stand in the middle and never meet; `control` carries values between them.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("telemetry", &["domain"]),
     ("knowledge", &["domain", "telemetry"]),
@@ -67,6 +67,20 @@ const ROOMS: [(&str, &[&str]); 16] = [
             "plot",
         ],
     ),
+    (
+        "backtest",
+        &[
+            "domain",
+            "telemetry",
+            "knowledge",
+            "analyze",
+            "plan",
+            "control",
+            "simulate",
+            "dataset",
+            "plot",
+        ],
+    ),
     ("train", &["domain", "telemetry", "analyze", "dataset"]),
     (
         "cli",
@@ -85,6 +99,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
             "dataset",
             "plot",
             "evaluate",
+            "backtest",
             "train",
         ],
     ),

@@ -12,25 +12,25 @@ const MAX_NODES: usize = 500_000;
 
 /// Where something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(in crate::cli) struct Place {
     /// From 1.
-    pub(super) line: usize,
+    pub(in crate::cli) line: usize,
     /// In characters, from 1.
-    pub(super) column: usize,
+    pub(in crate::cli) column: usize,
     /// In characters, on that line.
-    pub(super) width: usize,
+    pub(in crate::cli) width: usize,
 }
 
 /// A value.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) place: Place,
-    pub(super) value: Value,
+pub(in crate::cli) struct Node {
+    pub(in crate::cli) place: Place,
+    pub(in crate::cli) value: Value,
 }
 
 /// What a value is.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(in crate::cli) enum Value {
     /// A scalar; a plain one (without quotes or a string tag) may be a number, a boolean or null.
     Scalar { text: String, plain: bool },
     /// A list.
@@ -41,21 +41,21 @@ pub(super) enum Value {
 
 /// A key and its value.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) place: Place,
-    pub(super) value: Node,
+pub(in crate::cli) struct Entry {
+    pub(in crate::cli) key: String,
+    pub(in crate::cli) place: Place,
+    pub(in crate::cli) value: Node,
 }
 
 /// Where and why a text is no YAML.
 #[derive(Debug)]
-pub(super) struct Broken {
-    pub(super) place: Place,
-    pub(super) text: String,
+pub(in crate::cli) struct Broken {
+    pub(in crate::cli) place: Place,
+    pub(in crate::cli) text: String,
 }
 
 /// The documents of `text`, as far as they can be read.
-pub(super) fn parse(text: &str) -> (Vec<Node>, Option<Broken>) {
+pub(in crate::cli) fn parse(text: &str) -> (Vec<Node>, Option<Broken>) {
     let mut builder = Builder {
         events: Parser::new_from_str(text),
         anchors: HashMap::new(),
@@ -243,17 +243,17 @@ fn broken(place: Place, text: &str) -> Broken {
 
 impl Node {
     /// The value under `key`; the last one where it is repeated, as Kubernetes has it.
-    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+    pub(in crate::cli) fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|entry| &entry.value)
     }
 
     /// The key with its place.
-    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
+    pub(in crate::cli) fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries().iter().rev().find(|entry| entry.key == key)
     }
 
     /// The keys and values of a mapping; none of anything else.
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(in crate::cli) fn entries(&self) -> &[Entry] {
         match &self.value {
             Value::Map(entries) => entries,
             _ => &[],
@@ -261,7 +261,7 @@ impl Node {
     }
 
     /// The items of a list; none of anything else.
-    pub(super) fn items(&self) -> &[Node] {
+    pub(in crate::cli) fn items(&self) -> &[Node] {
         match &self.value {
             Value::List(items) => items,
             _ => &[],
@@ -269,7 +269,7 @@ impl Node {
     }
 
     /// The text of a scalar.
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(in crate::cli) fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Scalar { text, .. } => Some(text),
             _ => None,
@@ -277,12 +277,12 @@ impl Node {
     }
 
     /// The text of the scalar under `key`.
-    pub(super) fn text_of(&self, key: &str) -> Option<&str> {
+    pub(in crate::cli) fn text_of(&self, key: &str) -> Option<&str> {
         self.get(key)?.text()
     }
 
     /// What Kubernetes takes the value for, when that is no string.
-    pub(super) fn not_a_string(&self) -> Option<&'static str> {
+    pub(in crate::cli) fn not_a_string(&self) -> Option<&'static str> {
         match &self.value {
             Value::List(_) => Some("a list"),
             Value::Map(_) => Some("a mapping"),

@@ -1,0 +1,205 @@
+//! What Forescale would have done on recorded history, in money and minutes, beside what others would have done.
+//!
+//! The recording is measured as a query would have measured it, and the production loop ([`crate::control::replay`]) lives
+//! through it on a virtual clock: it reads, fits, forecasts, learns and plans as `serve` does. What it told KEDA then moves a
+//! simulated cluster ([`crate::simulate`]), and so does what every other policy says. The load does not depend on the
+//! fleet, so that one life of the loop serves every safety setting.
+
+mod compare;
+mod forescale;
+pub mod html;
+mod report;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use self::report::{Moments, PolicyReport, Report, Scored, TraceReport};
+pub use self::table::table;
+
+use crate::analyze::models::Registry;
+use crate::dataset::Dataset;
+use crate::domain::{HumanDuration, TriggerSpec};
+use crate::simulate::cluster::{Cluster, Scene};
+use crate::simulate::policies::Kind;
+use crate::simulate::queueing::Service;
+use crate::simulate::trace::Trace;
+
+/// The name of our own policy.
+pub const FORESCALE: &str = "forescale";
+
+/// Overload, in percent of the time, at which policies are compared.
+pub const OVERLOADS: [f64; 3] = [0.1, 0.5, 1.0];
+
+/// Less than this before the judged part teaches nothing, and less than [`LEAST_JUDGED`] judged says nothing.
+const LEAST_BEFORE: Duration = Duration::from_hours(24);
+const LEAST_JUDGED: Duration = Duration::from_hours(6);
+
+/// How a backtest is done.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// From a replica that is wanted to one that is Ready.
+    pub start_up: HumanDuration,
+    /// Load that one replica carries; derived from `replicas_at_median` when unset.
+    pub capacity: Option<f64>,
+    /// So many replicas carry the median load, when the capacity is not given.
+    pub replicas_at_median: f64,
+    /// The last share of the record that is judged.
+    pub judged: f64,
+    /// How much history the loop lives through before the judged part.
+    pub history: HumanDuration,
+    /// What a replica costs an hour.
+    pub price: f64,
+    /// Our own trigger but for its query, step, threshold and lead time, which come from the record.
+    pub trigger: TriggerSpec,
+    /// Other policies.
+    pub rivals: Vec<Kind>,
+    /// Whether each policy is swept over its safety setting.
+    pub frontier: bool,
+    /// How requests are served.
+    pub service: Service,
+    /// What chance is drawn from.
+    pub seed: u64,
+}
+
+/// A record that can't be judged on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{trace}`: {text}")]
+pub struct BacktestError {
+    /// Its name.
+    pub trace: String,
+    /// What is wrong and what is needed.
+    pub text: String,
+}
+
+/// The settings as they stand in a report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Protocol {
+    /// Seconds from a replica that is wanted to one that is Ready.
+    pub start_up_seconds: u64,
+    /// The last share of each record that is judged.
+    pub judged_share: f64,
+    /// Seconds that the loop lived through before, at most.
+    pub history_seconds: u64,
+    /// What a replica costs an hour.
+    pub price_per_replica_hour: f64,
+    /// Overload at which policies are compared, in percent of the time.
+    pub compared_at_overload_percent: [f64; 3],
+    /// Seed of the simulated cluster.
+    pub seed: u64,
+}
+
+impl Settings {
+    /// As it stands in a report.
+    pub fn protocol(&self) -> Protocol {
+        Protocol {
+            start_up_seconds: self.start_up.get().as_secs(),
+            judged_share: self.judged,
+            history_seconds: self.history.get().as_secs(),
+            price_per_replica_hour: self.price,
+            compared_at_overload_percent: OVERLOADS,
+            seed: self.seed,
+        }
+    }
+}
+
+/// One record with its cluster, ready to be run on.
+#[derive(Debug)]
+pub struct Case {
+    name: String,
+    step: Duration,
+    trace: Trace,
+    cluster: Cluster,
+}
+
+impl Case {
+    /// Looks at a record.
+    ///
+    /// # Errors
+    /// When it is too short, or holds no load, to say anything.
+    pub fn new(dataset: &Dataset, settings: &Settings) -> Result<Self, BacktestError> {
+        let refuse = |text: String| BacktestError {
+            trace: dataset.name.clone(),
+            text,
+        };
+        let trace = Trace::new(&dataset.series);
+        let span = trace.end().since(trace.start());
+        let judged = span.mul_f64(settings.judged);
+        if judged < LEAST_JUDGED || span - judged < LEAST_BEFORE {
+            return Err(refuse(format!(
+                "{} of history is too short to say anything: the last {:.0} % are judged, which must be {} or more, and {} or \
+                 more must lie before; at least {} are needed",
+                HumanDuration::from_secs(span.as_secs()),
+                100.0 * settings.judged,
+                HumanDuration(LEAST_JUDGED),
+                HumanDuration(LEAST_BEFORE),
+                HumanDuration::from_secs(least_span(settings.judged).as_secs()),
+            )));
+        }
+        let median = trace.median(trace.start(), trace.end()).unwrap_or(0.0);
+        let capacity = settings
+            .capacity
+            .unwrap_or(median / settings.replicas_at_median);
+        if !(capacity > 0.0 && capacity.is_finite()) {
+            return Err(refuse(format!(
+                "the median load is {median}, from which no capacity per replica can be derived: give `--capacity`"
+            )));
+        }
+        let mut cluster = Cluster::new(capacity, settings.start_up.get());
+        cluster.object.max_replicas = 5000;
+        cluster.service = Some(settings.service);
+        cluster.seed = settings.seed;
+        Ok(Self {
+            name: dataset.name.clone(),
+            step: dataset.series.step(),
+            trace,
+            cluster,
+        })
+    }
+
+    /// The cluster and the part that is judged.
+    pub fn scene(&self, settings: &Settings) -> Scene<'_> {
+        let span = self.trace.end().since(self.trace.start());
+        let from = self.trace.start() + span.mul_f64(1.0 - settings.judged);
+        Scene::new(&self.cluster, &self.trace, from, self.trace.end())
+    }
+
+    /// Control ticks that our loop lives through.
+    pub fn ticks(&self, settings: &Settings) -> u64 {
+        let scene = self.scene(settings);
+        let begin = forescale::begin(&scene, settings);
+        let ticks = scene.until().since(begin).as_secs() / crate::simulate::cluster::TICK.as_secs();
+        ticks + 1
+    }
+
+    /// Runs every policy. `progress` is told how many ticks of our loop have passed since it was last told.
+    ///
+    /// # Errors
+    /// When the loop can't be set up.
+    pub async fn run(
+        &self,
+        settings: &Settings,
+        models: &Arc<Registry>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<TraceReport, BacktestError> {
+        let scene = self.scene(settings);
+        let lives = forescale::live(&scene, settings, self.step, models, progress)
+            .await
+            .map_err(|error| BacktestError {
+                trace: self.name.clone(),
+                text: error.to_string(),
+            })?;
+        Ok(compare::compare(&self.name, &scene, settings, &lives))
+    }
+}
+
+/// The shortest record of which `judged` can be judged.
+fn least_span(judged: f64) -> Duration {
+    let by_judged = LEAST_JUDGED.as_secs_f64() / judged.max(1e-3);
+    let by_before = LEAST_BEFORE.as_secs_f64() / (1.0 - judged).max(1e-3);
+    Duration::from_secs_f64(by_judged.max(by_before).ceil())
+}

@@ -1,0 +1,177 @@
+//! Our own policy: what the production loop says, tick by tick.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{FORESCALE, Settings};
+use crate::analyze::models::Registry;
+use crate::control::replay::Replay;
+use crate::domain::{HumanDuration, LeadTime, Plan, Series, Timestamp, TriggerSpec};
+use crate::knowledge::BoardFull;
+use crate::plan;
+use crate::simulate::cluster::{Manifest, Observed, Policy, Reading, Scene, TICK};
+use crate::simulate::hpa::Behavior;
+use crate::simulate::keda::Answer;
+use crate::simulate::metric::Meter;
+
+/// `maxOverload` in percent, over which our frontier is swept.
+const SETTINGS: [f64; 14] = [
+    0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0,
+];
+
+/// A finer grid than this would show a straight line between two points of the record.
+const FINEST_STEP: Duration = Duration::from_mins(1);
+
+/// From the decision to the HPA's having read it, on top of the start-up.
+const CONTROL_DELAY: Duration = Duration::from_secs(30);
+
+/// What the loop told KEDA at one safety setting.
+#[derive(Debug)]
+pub(super) struct Life {
+    /// `maxOverload` in percent; `None` for the trigger as it is.
+    pub(super) setting: Option<f64>,
+    /// From the beginning of the scene on, tick by tick.
+    answers: Vec<Answer>,
+    begin: Timestamp,
+    target: f64,
+    /// Plans that differ from the one before.
+    pub(super) plans: Vec<Arc<Plan>>,
+}
+
+/// When the loop meets the workload.
+pub(super) fn begin(scene: &Scene<'_>, settings: &Settings) -> Timestamp {
+    let earliest = (scene.trace.start() + TICK).floor_to(TICK);
+    (scene.begin() - settings.history.get()).max(earliest)
+}
+
+/// Lets the loop live through the record: at the trigger's own setting, and at each of the frontier's.
+pub(super) async fn live(
+    scene: &Scene<'_>,
+    settings: &Settings,
+    step: Duration,
+    models: &Arc<Registry>,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<Life>, BoardFull> {
+    let spec = spec(scene, settings, step);
+    let begin = begin(scene, settings);
+    let measured = measured(scene);
+    let config = plan::Config::default();
+    let mut replay = Replay::new(measured, spec.clone(), Arc::clone(models), config, begin)?;
+    let mut lives = vec![Life::new(None, scene, &spec)];
+    if settings.frontier {
+        for percent in SETTINGS {
+            replay.vary(TriggerSpec {
+                max_overload: Some(percent / 100.0),
+                shortage_cost: None,
+                ..spec.clone()
+            });
+            lives.push(Life::new(Some(percent), scene, &spec));
+        }
+    }
+    let mut now = begin;
+    while now < scene.until() {
+        let own = replay.turn(now).await;
+        let varied = replay.plans().into_iter().map(|plan| plan.map(Arc::new));
+        let all = std::iter::once(own).chain(varied);
+        for (life, plan) in lives.iter_mut().zip(all) {
+            if now >= scene.begin() {
+                life.note(plan);
+            }
+        }
+        progress(1);
+        now = now + TICK;
+    }
+    Ok(lives)
+}
+
+/// The trigger on this record.
+fn spec(scene: &Scene<'_>, settings: &Settings, step: Duration) -> TriggerSpec {
+    let lead = scene.cluster.start_up.usual_longest() + CONTROL_DELAY;
+    let step = step.max(FINEST_STEP);
+    TriggerSpec {
+        query: FORESCALE.to_owned(),
+        threshold: scene.cluster.capacity,
+        step: HumanDuration(step),
+        history: settings.trigger.history,
+        lead_time: match settings.trigger.lead_time {
+            LeadTime::Auto => LeadTime::Fixed(HumanDuration(lead)),
+            fixed @ LeadTime::Fixed(_) => fixed,
+        },
+        ..settings.trigger.clone()
+    }
+}
+
+/// What the query returned on every tick of the record.
+fn measured(scene: &Scene<'_>) -> Series {
+    let start = scene.trace.start().floor_to(TICK);
+    let mut meter = Meter::new(scene.cluster.metric, start);
+    let mut values = Vec::new();
+    let mut now = start;
+    while now <= scene.trace.end() {
+        values.push(meter.read(now).map_or(f64::NAN, |sample| sample.value));
+        meter.count(now, TICK, scene.trace.mean(now, now + TICK));
+        now = now + TICK;
+    }
+    Series::new(start, TICK, values)
+}
+
+// === impl Life ===
+
+impl Life {
+    fn new(setting: Option<f64>, scene: &Scene<'_>, spec: &TriggerSpec) -> Self {
+        Self {
+            setting,
+            answers: Vec::new(),
+            begin: scene.begin(),
+            target: spec.target(),
+            plans: Vec::new(),
+        }
+    }
+
+    fn note(&mut self, plan: Option<Arc<Plan>>) {
+        let answer = plan.as_ref().map(|plan| (plan.served, plan.active));
+        self.answers.push(answer);
+        // Only the trigger's own plans are told about.
+        let Some(plan) = plan.filter(|_| self.setting.is_none()) else {
+            return;
+        };
+        if (self.plans.last()).is_none_or(|last| last.replicas != plan.replicas) {
+            self.plans.push(plan);
+        }
+    }
+
+    /// It as a policy.
+    pub(super) fn policy(&self) -> Played<'_> {
+        Played { life: self }
+    }
+}
+
+/// A life that is played back.
+#[derive(Debug)]
+pub(super) struct Played<'a> {
+    life: &'a Life,
+}
+
+impl Policy for Played<'_> {
+    fn name(&self) -> &str {
+        FORESCALE
+    }
+
+    /// What the manifests of this project say: the plan is landed on exactly, and smoothing is the planner's business.
+    fn manifest(&self) -> Manifest {
+        let mut behavior = Behavior::default().with_tolerance(0.0);
+        behavior.scale_down.stabilization = Duration::ZERO;
+        Manifest {
+            target: self.life.target,
+            behavior: Some(behavior),
+        }
+    }
+
+    fn answer(&mut self, seen: &Observed<'_>) -> Reading {
+        let tick = seen.now.since(self.life.begin).as_millis() / TICK.as_millis();
+        let answer = usize::try_from(tick)
+            .ok()
+            .and_then(|tick| self.life.answers.get(tick).copied());
+        Reading::Scaler(answer.flatten())
+    }
+}

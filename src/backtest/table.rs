@@ -1,0 +1,131 @@
+//! The report for a terminal.
+
+use std::fmt::Write as _;
+
+use super::Report;
+use super::report::{PolicyReport, TraceReport};
+use crate::domain::HumanDuration;
+
+/// The whole report as text.
+pub fn table(report: &Report) -> String {
+    let mut text = String::new();
+    for trace in &report.traces {
+        one(&mut text, report, trace);
+    }
+    if report.traces.len() > 1 {
+        medians(&mut text, report);
+    }
+    text
+}
+
+fn one(text: &mut String, report: &Report, trace: &TraceReport) {
+    // Writing to a string can't fail.
+    let span = HumanDuration::from_secs(trace.judged_until.since(trace.judged_from).as_secs());
+    let start_up = HumanDuration::from_secs(report.protocol.start_up_seconds);
+    let _ = writeln!(
+        text,
+        "{}: the last {span} judged, {start_up} from wanted to Ready, a replica carries {:.4}",
+        trace.name, trace.capacity_per_replica
+    );
+    let _ = writeln!(
+        text,
+        "{:<15} {:>9} {:>9} {:>8} {:>8} {:>10} {:>9} {:>8} {:>9}",
+        "policy",
+        "overload",
+        "minutes",
+        "SLO min",
+        "unmet %",
+        "replica h",
+        "price",
+        "x perf.",
+        "changes/h"
+    );
+    for policy in &trace.policies {
+        let figures = &policy.usual.figures;
+        let slo = figures.slo_violation_minutes.unwrap_or(f64::NAN);
+        let _ = writeln!(
+            text,
+            "{:<15} {:>8.3}% {:>9.1} {:>8.1} {:>8.3} {:>10.1} {:>9.2} {:>8.2} {:>9.2}",
+            policy.policy,
+            figures.overload_percent,
+            figures.overload_minutes,
+            slo,
+            figures.unmet_percent,
+            figures.replica_hours,
+            policy.usual.price,
+            policy.usual.cost_vs_perfect,
+            figures.changes_per_hour,
+        );
+    }
+    if !trace.against_hpa.is_empty() {
+        frontiers(text, report, trace);
+    }
+    text.push('\n');
+}
+
+fn frontiers(text: &mut String, report: &Report, trace: &TraceReport) {
+    let overloads = report.protocol.compared_at_overload_percent;
+    let [one, two, three] = overloads.map(|overload| format!("{overload} %"));
+    let _ = writeln!(
+        text,
+        "replica hours at equal overload: {one:>13} {two:>10} {three:>10}"
+    );
+    for policy in &trace.policies {
+        let _ = writeln!(text, "  {:<30} {}", policy.policy, hours(policy));
+    }
+    let hours_of = |of: fn(&super::report::AgainstHpa) -> Option<f64>| {
+        let cells = trace.against_hpa.iter().map(|at| shown(of(at), 1));
+        cells.collect::<Vec<_>>().join(" ")
+    };
+    let _ = writeln!(
+        text,
+        "  {:<30} {}",
+        "hpa, swept with hindsight",
+        hours_of(|at| at.hpa_hours)
+    );
+    let _ = writeln!(
+        text,
+        "  {:<30} {}",
+        "share of its gap captured",
+        hours_of(|at| at.captured.map(|share| 100.0 * share))
+    );
+}
+
+fn hours(policy: &PolicyReport) -> String {
+    let cells = policy.replica_hours_at.iter().map(|hours| shown(*hours, 1));
+    cells.collect::<Vec<_>>().join(" ")
+}
+
+fn shown(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(
+        || format!("{:>10}", "-"),
+        |value| format!("{value:>10.digits$}"),
+    )
+}
+
+/// Medians over the records.
+fn medians(text: &mut String, report: &Report) {
+    let with = |place: usize| {
+        let mut shares: Vec<f64> = (report.traces.iter())
+            .filter_map(|trace| trace.against_hpa.get(place)?.captured)
+            .collect();
+        shares.sort_by(f64::total_cmp);
+        shares.get(shares.len() / 2).copied()
+    };
+    for (place, overload) in report
+        .protocol
+        .compared_at_overload_percent
+        .iter()
+        .enumerate()
+    {
+        if let Some(median) = with(place) {
+            let _ = writeln!(
+                text,
+                "at {overload} % overload, Forescale captures {:.0} % of the gap between the HPA and perfect foresight in the \
+                 median over {} records",
+                100.0 * median,
+                report.traces.len()
+            );
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! `forescale backtest`: what Forescale would have cost and missed on recorded history, beside others.
+
+mod history;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::ValueEnum;
+
+use super::Failure;
+use super::progress::Progress;
+use crate::analyze::Config;
+use crate::analyze::models::Registry;
+use crate::backtest::{self, Case, Report, Settings};
+use crate::dataset::Atomic;
+use crate::domain::HumanDuration;
+use crate::simulate::policies::Kind;
+use crate::simulate::queueing::Service;
+
+const AFTER_HELP: &str = "\
+How it is done:
+  The record is measured as `sum(rate(…[1m]))` would have measured it. Forescale's own loop lives through it on a virtual clock, with up
+  to `--history` before the judged part to learn from, and tells a simulated KEDA and HPA what to do; pods take `--startup` to be
+  Ready. Every other policy runs in the same cluster. The load does not depend on the fleet.
+  `--frontier` sweeps each policy over its safety setting, so that they compare at equal overload and at equal cost.
+
+Columns:
+  overload   share of the time with more load than the Ready replicas carry
+  SLO min    minutes in which more than 5 % of requests would have taken over 250 ms
+  x perf.    replica hours over those of perfect foresight
+
+Exit codes: 0 done, 1 a record can't be read or judged on, 2 wrong usage.
+
+Examples:
+  forescale backtest --input web.csv.gz --startup 2m --capacity 50
+  forescale backtest --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[1m]))' --since 14d
+  forescale backtest --scaled-object web.yaml --prometheus http://localhost:9090 --frontier --format html --output web.html";
+
+/// What Forescale would have cost and missed on recorded history, beside the HPA and other policies
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// Files of `timestamp_unix,value`: CSV, plain or gzip, or Parquet
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    input: Vec<PathBuf>,
+    /// Prometheus to read the history from, with `--query` or `--scaled-object`
+    #[arg(long, value_name = "URL")]
+    prometheus: Option<String>,
+    /// The load; one series
+    #[arg(long, value_name = "PROMQL")]
+    query: Option<String>,
+    /// A manifest with a ScaledObject whose trigger is Forescale's, or KEDA's prometheus trigger
+    #[arg(long, value_name = "FILE", conflicts_with = "query")]
+    scaled_object: Option<PathBuf>,
+    /// How much history is read, up to now
+    #[arg(long, value_name = "DURATION", default_value = "14d")]
+    since: HumanDuration,
+    /// Further keys of the trigger, as in its metadata
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// From a replica that is wanted to one that is Ready
+    #[arg(long, value_name = "DURATION", default_value = "90s")]
+    startup: HumanDuration,
+    /// Load that one replica carries [default: the trigger's threshold, or that of `--replicas`]
+    #[arg(long, value_name = "LOAD")]
+    capacity: Option<f64>,
+    /// So many replicas carry the median load, when no capacity is known
+    #[arg(long, value_name = "N", default_value_t = 20.0)]
+    replicas: f64,
+    /// What a replica costs an hour
+    #[arg(long, value_name = "PRICE", default_value_t = 0.05)]
+    price: f64,
+    /// The last share of the record that is judged
+    #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
+    judged: f64,
+    /// How much history before the judged part the loop lives through, at most
+    #[arg(long, value_name = "DURATION", default_value = "14d")]
+    history: HumanDuration,
+    /// Policies to compare with, comma-separated; `none` for none [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    policies: Vec<String>,
+    /// Sweep each policy over its safety setting
+    #[arg(long)]
+    frontier: bool,
+    /// Seed of the simulated cluster
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Where to write it [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// How the result is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For machines.
+    Json,
+    /// One page with charts.
+    Html,
+}
+
+/// Runs and reports.
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Runtime::new().context("failed to start")?;
+    let (trigger, capacity) = history::trigger(args)?;
+    let settings = Settings {
+        start_up: args.startup,
+        capacity,
+        replicas_at_median: args.replicas,
+        judged: args.judged,
+        history: args.history,
+        price: args.price,
+        trigger,
+        rivals: rivals(&args.policies)?,
+        frontier: args.frontier,
+        service: Service::default(),
+        seed: args.seed,
+    };
+    check(args)?;
+    let datasets = runtime.block_on(history::read(args, &settings.trigger))?;
+    let cases = datasets
+        .iter()
+        .map(|dataset| Case::new(dataset, &settings))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(anyhow::Error::from)?;
+    let output = match &args.output {
+        None => None,
+        Some(path) => {
+            let file = Atomic::create(path)
+                .with_context(|| format!("failed to write `{}`", path.display()))?;
+            Some((path, file))
+        }
+    };
+    let models = Arc::new(Registry::new(&Config::default()).map_err(Failure::usage)?);
+    let progress = Progress::new(cases.iter().map(|c| c.ticks(&settings)).sum(), "ticks");
+    let mut traces = Vec::with_capacity(cases.len());
+    for case in &cases {
+        let passed = |ticks| progress.advance(ticks);
+        let report = runtime.block_on(case.run(&settings, &models, &passed));
+        traces.push(report.map_err(anyhow::Error::from)?);
+    }
+    progress.finish();
+    let report = Report {
+        forescale: crate::telemetry::VERSION.to_owned(),
+        protocol: settings.protocol(),
+        traces,
+    };
+    let text = render(&report, args.format)?;
+    match output {
+        None => super::print(&text)?,
+        Some((path, mut file)) => {
+            let failed = || format!("failed to write `{}`", path.display());
+            file.write_all(text.as_bytes()).with_context(failed)?;
+            file.commit().with_context(failed)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(args: &Args) -> Result<(), Failure> {
+    let usage = |text: String| Err(Failure::usage(anyhow::anyhow!(text)));
+    if !(args.judged > 0.0 && args.judged < 1.0) {
+        return usage(format!(
+            "`--judged` {} is out of range: allowed is a share above 0 and below 1, such as 0.3",
+            args.judged
+        ));
+    }
+    if !(args.replicas >= 1.0 && args.replicas <= 100_000.0) {
+        return usage(format!(
+            "`--replicas` {} is out of range: allowed are 1 to 100000",
+            args.replicas
+        ));
+    }
+    if args.startup.get() > std::time::Duration::from_hours(1) {
+        return usage(format!(
+            "`--startup` {} is out of range: allowed are 0s to 1h",
+            args.startup
+        ));
+    }
+    if args
+        .capacity
+        .is_some_and(|capacity| !(capacity > 0.0 && capacity.is_finite()))
+    {
+        return usage(
+            "`--capacity` is the load that one replica carries: it must be above 0".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+fn rivals(names: &[String]) -> Result<Vec<Kind>, Failure> {
+    if names.is_empty() {
+        return Ok(Kind::ALL.to_vec());
+    }
+    let known = names.iter().map(|name| name.trim()).filter(|name| {
+        let ours = *name == backtest::FORESCALE;
+        !ours && *name != "none"
+    });
+    known
+        .map(|name| {
+            Kind::from_name(name).ok_or_else(|| {
+                let all = Kind::ALL.map(|kind| format!("`{}`", kind.name()));
+                Failure::usage(anyhow::anyhow!(
+                    "`--policies`: there is no policy `{name}`; there are {}, and `none`",
+                    all.join(", ")
+                ))
+            })
+        })
+        .collect()
+}
+
+fn render(report: &Report, format: Format) -> anyhow::Result<String> {
+    Ok(match format {
+        Format::Table => backtest::table(report),
+        Format::Html => backtest::html::html(report),
+        Format::Json => {
+            let mut text = serde_json::to_string_pretty(report)?;
+            text.push('\n');
+            text
+        }
+    })
+}

@@ -1,0 +1,148 @@
+//! The loop on recorded history: the engine of `serve`, with a recording in the place of Prometheus and a clock that is
+//! moved by hand. Nothing here decides anything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::publish::Known;
+use super::{Engine, Metrics, Parts};
+use crate::analyze::models::Registry;
+use crate::domain::{
+    Clock, HumanDuration, ManualClock, Metadata, Plan, PlanMemory, Series, Timestamp, TriggerSpec,
+    WorkloadKey,
+};
+use crate::knowledge::{Board, BoardFull, Workload};
+use crate::monitor::Monitor;
+use crate::monitor::replay::ReplaySource;
+use crate::{analyze, knowledge, plan};
+
+/// A model may take as long as it needs: the clock waits for it.
+const MODEL_TIMEOUT: HumanDuration = HumanDuration::from_secs(3600);
+
+/// What a query returned, moment by moment.
+#[derive(Debug)]
+struct Recording {
+    measured: Series,
+    clock: Arc<ManualClock>,
+}
+
+/// The loop of one workload, on a clock that is moved by hand.
+#[derive(Debug)]
+pub struct Replay {
+    engine: Arc<Engine>,
+    workload: Arc<Workload>,
+    clock: Arc<ManualClock>,
+    plan: plan::Config,
+    variants: Vec<Variant>,
+}
+
+/// The same load and forecasts, planned by another trigger.
+#[derive(Debug)]
+struct Variant {
+    spec: TriggerSpec,
+    memory: PlanMemory,
+}
+
+impl ReplaySource for Recording {
+    fn value(&self, _: &str, at: Timestamp) -> Option<f64> {
+        let step = self.measured.step();
+        let since = at.as_millis() - self.measured.start().as_millis();
+        let step = i64::try_from(step.as_millis())
+            .ok()
+            .filter(|step| *step > 0)?;
+        let index = usize::try_from(since.div_euclid(step)).ok()?;
+        let value = self.measured.values().get(index).copied();
+        value.filter(|value| !value.is_nan())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl Replay {
+    /// A loop that meets the workload at `now`, with what `measured` (what the query returned) holds up to then to read
+    /// back.
+    ///
+    /// # Errors
+    /// Never in practice: the board has room for its only workload.
+    pub fn new(
+        measured: Series,
+        spec: TriggerSpec,
+        models: Arc<Registry>,
+        plan: plan::Config,
+        now: Timestamp,
+    ) -> Result<Self, BoardFull> {
+        let clock = Arc::new(ManualClock::at(now));
+        let recording = Recording {
+            measured,
+            clock: Arc::clone(&clock),
+        };
+        let knowledge = knowledge::Config {
+            data_dir: None,
+            forget_after: HumanDuration(Duration::MAX),
+            ..knowledge::Config::default()
+        };
+        let board = Arc::new(Board::new(knowledge.max_workloads));
+        let key = WorkloadKey::new("backtest", "workload", Metadata::default());
+        let workload = board.register(key, spec, Vec::new(), now)?;
+        let engine = Engine::new(Parts {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            board,
+            monitor: Monitor::recorded(Arc::new(recording)),
+            models,
+            store: None,
+            control: super::Config::default(),
+            analyze: analyze::Config {
+                model_timeout: MODEL_TIMEOUT,
+                ..analyze::Config::default()
+            },
+            plan: plan.clone(),
+            knowledge,
+            metrics: Metrics::default(),
+        });
+        Ok(Self {
+            engine,
+            workload,
+            clock,
+            plan,
+            variants: Vec::new(),
+        })
+    }
+
+    /// Plans by another trigger too, which must differ from the first one only in how it plans.
+    pub fn vary(&mut self, spec: TriggerSpec) {
+        let memory = PlanMemory::default();
+        self.variants.push(Variant { spec, memory });
+    }
+
+    /// Lets the loop do all that is due at `now`; the plan that it published.
+    pub async fn turn(&mut self, now: Timestamp) -> Option<Arc<Plan>> {
+        self.clock.set(now);
+        self.engine.turn().await;
+        let published = self.workload.published()?;
+        Some(Arc::clone(&published.plan))
+    }
+
+    /// The plans of the variants on what the loop has just planned on.
+    pub fn plans(&mut self) -> Vec<Option<Plan>> {
+        let Some(published) = self.workload.published() else {
+            return self.variants.iter().map(|_| None).collect();
+        };
+        let live = self.workload.learned().live;
+        let now = self.clock.now();
+        let plan = |variant: &mut Variant| {
+            let known = Known {
+                observed: live,
+                health: &published.health,
+                forecast: published.forecast.as_deref(),
+                standing: published.standing.as_deref(),
+            };
+            let inputs = known.inputs(now, &variant.spec, &variant.memory);
+            let (plan, memory) = plan::decide(&self.plan, &inputs)?;
+            variant.memory = memory;
+            Some(plan)
+        };
+        self.variants.iter_mut().map(plan).collect()
+    }
+}
