@@ -1,1 +1,153 @@
+use std::f64::consts::TAU;
+
 use super::*;
+use crate::analyze::{Config, OnnxEngine};
+use crate::domain::{Series, Timestamp};
+use crate::execute::keda::metadata::keys;
+
+/// Hours of minutes between 20 and 180, with a little noise that is the same in every run.
+fn days(hours: usize) -> Dataset {
+    let value = |minute: usize| {
+        let noise = (minute * 7919 % 101) as f64 / 101.0;
+        100.0 - 80.0 * (TAU * minute as f64 / 1440.0).cos() + 4.0 * noise
+    };
+    Dataset {
+        name: "wave".to_owned(),
+        series: Series::new(
+            Timestamp::from_secs(1_699_833_600),
+            Duration::from_mins(1),
+            (0..hours * 60).map(value).collect(),
+        ),
+        notes: Vec::new(),
+    }
+}
+
+fn settings(frontier: bool) -> Settings {
+    Settings {
+        start_up: HumanDuration::from_secs(90),
+        capacity: None,
+        replicas_at_median: 10.0,
+        judged: 0.2,
+        history: HumanDuration::from_secs(30 * 3600),
+        price: 0.1,
+        trigger: TriggerSpec {
+            interval: HumanDuration::from_secs(60),
+            ..keys::defaults()
+        },
+        rivals: vec![Kind::Hpa, Kind::Perfect],
+        frontier,
+        service: Service::default(),
+        seed: 1,
+    }
+}
+
+fn models() -> Arc<Registry> {
+    let config = Config {
+        model_dirs: Vec::new(),
+        onnx_engine: OnnxEngine::Rten,
+        ..Config::default()
+    };
+    Arc::new(Registry::new(&config).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backtest_says_for_each_policy_what_it_cost_and_missed() {
+    let settings = settings(true);
+    let case = Case::new(&days(36), &settings).unwrap();
+    let report = case.run(&settings, &models(), &|_| {}).await.unwrap();
+    let names: Vec<&str> = report.policies.iter().map(|p| p.policy.as_str()).collect();
+    assert_eq!(names, ["forescale", "hpa", "perfect"]);
+    let perfect = &report.policies[2].usual;
+    assert!((perfect.cost_vs_perfect - 1.0).abs() < 1e-9);
+    assert!(perfect.figures.overload_percent < 1e-9);
+    for policy in &report.policies {
+        assert!(policy.usual.figures.replica_hours >= 0.95 * perfect.figures.replica_hours);
+        assert!(policy.usual.figures.slo_violation_minutes.is_some());
+        let price = 0.1 * policy.usual.figures.replica_hours;
+        assert!((policy.usual.price - price).abs() < 1e-9);
+        assert!(policy.frontier.as_ref().is_some_and(|all| all.len() > 10));
+    }
+    assert_eq!(report.against_hpa.len(), OVERLOADS.len());
+    assert!(!report.moments.path.is_empty() && !report.moments.plans.is_empty());
+    let whole = Report {
+        forescale: "test".to_owned(),
+        protocol: settings.protocol(),
+        traces: vec![report],
+    };
+    let json = serde_json::to_value(&whole).unwrap();
+    let policy = &json["traces"][0]["policies"][0];
+    for field in [
+        "overload_percent",
+        "slo_violation_minutes",
+        "unmet_percent",
+        "replica_hours",
+        "cost_vs_perfect",
+        "changes_per_hour",
+        "theta_u",
+        "theta_o",
+        "tau_u",
+        "tau_o",
+        "instability",
+    ] {
+        assert!(policy[field].is_number(), "{field}: {policy}");
+        assert!(policy["frontier"][0][field].is_number(), "{field}");
+    }
+    let page = html::html(&whole);
+    assert!(page.contains("<svg") && page.contains("perfect"));
+    assert!(table(&whole).contains("share of its gap captured"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variant_with_the_same_trigger_plans_what_the_loop_published() {
+    let settings = settings(false);
+    let case = Case::new(&days(33), &settings).unwrap();
+    let scene = case.scene(&settings);
+    let spec = TriggerSpec {
+        threshold: scene.cluster.capacity,
+        ..settings.trigger.clone()
+    };
+    let measured = days(33).series;
+    let now = scene.until() - Duration::from_hours(3);
+    let config = crate::plan::Config::default();
+    let mut replay =
+        crate::control::replay::Replay::new(measured, spec.clone(), models(), config, now).unwrap();
+    replay.vary(spec);
+    let mut compared = 0;
+    let mut at = now;
+    while at < scene.until() {
+        let own = replay.turn(at).await;
+        let varied = replay.plans().remove(0);
+        let own = own.as_deref().filter(|plan| plan.at == at).cloned();
+        if let Some(own) = own {
+            assert_eq!(Some(own), varied, "at {at}");
+            compared += 1;
+        }
+        at = at + crate::simulate::cluster::TICK * 4;
+    }
+    assert!(compared > 100, "{compared}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_record_gives_the_same_report() {
+    let settings = settings(false);
+    let (models, data) = (models(), days(32));
+    let run = async || {
+        let case = Case::new(&data, &settings).unwrap();
+        let report = case.run(&settings, &models, &|_| {}).await.unwrap();
+        serde_json::to_string(&report).unwrap()
+    };
+    assert_eq!(run().await, run().await);
+}
+
+#[test]
+fn a_history_that_says_nothing_is_refused_with_what_is_needed() {
+    let settings = settings(false);
+    let error = Case::new(&days(10), &settings).unwrap_err().to_string();
+    assert!(error.contains("too short to say anything"), "{error}");
+    assert!(error.contains("at least 1d6h are needed"), "{error}");
+    let mut nothing = days(40);
+    let zeros = vec![0.0; nothing.series.len()];
+    nothing.series = Series::new(nothing.series.start(), nothing.series.step(), zeros);
+    let error = Case::new(&nothing, &settings).unwrap_err().to_string();
+    assert!(error.contains("`--capacity`"), "{error}");
+}

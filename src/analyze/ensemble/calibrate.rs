@@ -16,7 +16,7 @@ use crate::domain::{Calibration, DEFAULT_LEVELS, Issued, Quantile, UnitCalibrati
 pub(super) const UNITS: usize = 5;
 
 /// Step of an offset for forecasts five minutes apart, as a share of the typical score.
-const STEP: f64 = 0.05;
+const STEP: f64 = 0.065;
 
 /// The least step of a wide offset, as a share of the offset times [`STEP`].
 const SHRINK: f64 = 0.6;
