@@ -16,6 +16,7 @@ mod publish;
 mod run;
 mod schedule;
 pub mod service;
+mod side;
 
 pub use engine::{Engine, Parts};
 pub use metrics::Metrics;

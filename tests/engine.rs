@@ -18,7 +18,7 @@ use forescale::control::service::Service;
 use forescale::domain::WorkloadKey;
 use forescale::domain::{Basis, Clock, HumanDuration, ManualClock, Metadata, Timestamp};
 use forescale::execute::keda::parse_metadata;
-use forescale::knowledge::Workload;
+use forescale::knowledge::{SideQuery, Workload};
 use forescale::monitor::SourceConfig;
 use forescale::monitor::replay::{ReplayServer, ReplaySource};
 use forescale::settings::Settings;
@@ -32,8 +32,18 @@ const START: Timestamp = Timestamp::from_secs(1_780_000_020);
 struct Waves(Arc<ManualClock>);
 
 impl ReplaySource for Waves {
-    fn value(&self, _: &str, at: Timestamp) -> Option<f64> {
-        Some(200.0 + 100.0 * (at.as_secs_f64() / 600.0).sin())
+    fn value(&self, query: &str, at: Timestamp) -> Option<f64> {
+        let load = 200.0 + 100.0 * (at.as_secs_f64() / 600.0).sin();
+        match query {
+            "absent" => None,
+            "ready" => Some(20.0),
+            "cores" => Some(load / 50.0),
+            _ => Some(load),
+        }
+    }
+
+    fn knows(&self, query: &str) -> bool {
+        query != "mistake("
     }
 
     fn now(&self) -> Timestamp {
@@ -83,7 +93,11 @@ impl Stage {
 }
 
 fn register(engine: &Engine, name: &str, model: &str) -> Arc<Workload> {
-    let metadata: Metadata = BTreeMap::from(
+    register_with(engine, name, model, &[])
+}
+
+fn register_with(engine: &Engine, name: &str, model: &str, more: &[(&str, &str)]) -> Arc<Workload> {
+    let mut metadata: Metadata = BTreeMap::from(
         [
             ("query", "load"),
             ("threshold", "10"),
@@ -93,6 +107,7 @@ fn register(engine: &Engine, name: &str, model: &str) -> Arc<Workload> {
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned())),
     );
+    metadata.extend((more.iter()).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     let parsed = parse_metadata(&metadata).unwrap();
     let key = WorkloadKey::new("shop", name, metadata);
     engine
@@ -246,4 +261,41 @@ async fn a_workload_that_nobody_asks_about_is_forgotten_on_disk_too() {
         ["shop/asked"],
         "the snapshot has forgotten it as well"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_beside_the_load_are_read_along_and_their_faults_stay_their_own() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let engine = stage.engine().await;
+    let beside = [
+        ("replicasQuery", "ready"),
+        ("latencyQuery", "mistake("),
+        ("latencySlo", "250ms"),
+        ("cpuQuery", "cores"),
+        ("memoryQuery", "absent"),
+    ];
+    let web = register_with(&engine, "web", "naive", &beside);
+    for _ in 0..5 {
+        engine.turn().await;
+        stage.clock.advance(Duration::from_secs(15));
+    }
+
+    let published = web.published().unwrap();
+    assert_eq!(published.health.fault, None, "the load is well");
+    let learned = web.learned();
+    let of = |query| learned.side.of(query).clone();
+    let ready = of(SideQuery::Replicas);
+    assert_eq!(ready.newest.unwrap().value, 20.0);
+    assert_eq!(ready.newest.unwrap().at, learned.live.unwrap().at);
+    let refused = of(SideQuery::Latency);
+    assert!(
+        refused.fault.is_some() && refused.newest.is_none(),
+        "{refused:?}"
+    );
+    assert_eq!(refused.failures, 3, "then once a minute is enough");
+    let (cores, absent) = (of(SideQuery::Cpu), of(SideQuery::Memory));
+    assert!(cores.newest.is_some() && cores.fault.is_none(), "{cores:?}");
+    assert_eq!(absent.fault.as_deref(), Some("it returned no data"));
+    assert_eq!(absent.failures, 2, "at once and after a minute");
 }

@@ -13,6 +13,7 @@ use crate::telemetry::Registry;
 #[derive(Clone, Debug)]
 pub struct Metrics {
     pub(super) refreshes: Family<Outcome, Counter>,
+    pub(super) side_reads: Family<SideOutcome, Counter>,
     pub(super) refresh_seconds: Histogram,
     pub(super) analysis_seconds: Histogram,
     pub(super) plans: Family<Rests, Counter>,
@@ -32,6 +33,13 @@ pub struct Metrics {
 /// How something ended: `ok`, or the kind of fault.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Outcome {
+    pub(super) outcome: &'static str,
+}
+
+/// How a query beside the load ended: `ok`, or the kind of fault.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct SideOutcome {
+    pub(super) query: &'static str,
     pub(super) outcome: &'static str,
 }
 
@@ -86,6 +94,7 @@ impl Default for Metrics {
         let seconds = || Histogram::new(exponential_buckets(0.001, 2.0, 16));
         Self {
             refreshes: Family::default(),
+            side_reads: Family::default(),
             refresh_seconds: seconds(),
             analysis_seconds: seconds(),
             plans: Family::default(),
@@ -112,6 +121,11 @@ impl Metrics {
             "refreshes",
             "Refreshes of workloads by outcome: ok, or the kind of fault",
             self.refreshes.clone(),
+        );
+        registry.register(
+            "side_reads",
+            "Answers to the queries beside the load (`replicasQuery` and the like) by outcome",
+            self.side_reads.clone(),
         );
         registry.register(
             "refresh_seconds",

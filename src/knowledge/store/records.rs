@@ -15,7 +15,7 @@ use crate::domain::{
     Fit, Forecast, Plan, PlanMemory, Sample, Standing, Timestamp, Track, WorkloadKey,
 };
 use crate::knowledge::history::BlockRecord;
-use crate::knowledge::{Health, History, Learned, Published, Workload};
+use crate::knowledge::{Health, History, Learned, Published, Side, Workload};
 
 const VERSION: u8 = 1;
 
@@ -172,6 +172,7 @@ impl Stamped {
             learned: Learned {
                 history,
                 live,
+                side: Side::default(),
                 fit,
                 track,
                 fit_since,
