@@ -10,11 +10,14 @@
 //! 4. Every limit that moved the number is a [`Reason`](crate::domain::Reason).
 //!
 //! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
-//! the smoothing of `smooth`, `hold` stands in without data, `memory` remembers, `number` writes it for KEDA.
+//! the smoothing of `smooth`, `hold` stands in without data, `memory` remembers, `number` writes it for KEDA. What the
+//! replicas teach (`learn`: `lead_time`) is known to the next plan.
 
 mod case;
 mod config;
 mod hold;
+mod lead_time;
+mod learn;
 mod ledger;
 mod load;
 mod memory;
@@ -26,10 +29,13 @@ mod smooth;
 mod tests;
 
 pub use config::{Config, ConfigError};
+pub use learn::{Readings, learn};
 pub(crate) use ledger::{amount, replicas};
 pub use number::serve;
 
-use crate::domain::{Forecast, Mode, Plan, PlanMemory, Sample, Timestamp, TriggerSpec};
+use crate::domain::{
+    Forecast, Limit, Mode, Plan, PlanMemory, Reason, Sample, Timestamp, TriggerSpec,
+};
 use case::{Case, Decision};
 use load::Load;
 
@@ -96,7 +102,23 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
         peak,
         quantile: case.spec.quantile,
         lead_time: case.lead.into(),
+        lead_source: case.lead_source,
         model,
-        reasons,
+        reasons: preface(case, peak.is_some(), reasons),
     }
+}
+
+/// What was learned and the number rests on, before the steps that lead to it.
+fn preface(case: &Case<'_>, looked_ahead: bool, mut steps: Vec<Reason>) -> Vec<Reason> {
+    let start = steps.first().map_or(0, |step| step.from);
+    if let Some(text) = case.lead_text().filter(|_| looked_ahead) {
+        let reason = Reason {
+            limit: Limit::LeadTime,
+            from: start,
+            to: start,
+            text,
+        };
+        steps.insert(0, reason);
+    }
+    steps
 }

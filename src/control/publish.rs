@@ -10,7 +10,7 @@ use super::metrics::{BasisLabel, Bit, Kind, Outcome, Rests};
 use crate::domain::{
     Anomaly, Basis, Forecast, HumanDuration, Limit, Plan, Reason, Standing, Timestamp, Trust,
 };
-use crate::knowledge::{Health, Published, Workload};
+use crate::knowledge::{Health, Published, SideQuery, Workload};
 use crate::plan;
 
 /// What an analysis has brought for a workload, if anything.
@@ -126,7 +126,14 @@ impl Engine {
             }
             return;
         };
-        learned.memory = memory;
+        let newest = |query| learned.side.of(query).newest;
+        let readings = plan::Readings {
+            ready: newest(SideQuery::Replicas),
+            latency: newest(SideQuery::Latency),
+            cpu: newest(SideQuery::Cpu),
+            memory: newest(SideQuery::Memory),
+        };
+        learned.memory = plan::learn(&workload.spec, now, &plan, &readings, memory);
         drop(learned);
         self.tell(workload, before.as_deref(), &plan, &health);
         workload.publish(Published {

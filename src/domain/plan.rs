@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{HumanDuration, Mode, Peak, Quantile, Sample, Timestamp};
+use super::{Experience, HumanDuration, Mode, Peak, Quantile, Sample, Timestamp};
 
 /// One decision, from its inputs to the number that KEDA gets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,10 +36,38 @@ pub struct Plan {
     pub quantile: Quantile,
     /// How far ahead the plan looked.
     pub lead_time: HumanDuration,
+    /// How that is known.
+    #[serde(default)]
+    pub lead_source: LeadSource,
     /// Who forecast.
     pub model: Option<Arc<str>>,
     /// From load to number, one line a step; each limit that bit is named.
     pub reasons: Vec<Reason>,
+}
+
+/// How a lead time is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "from"
+)]
+pub enum LeadSource {
+    /// The trigger gives it.
+    #[default]
+    Given,
+    /// The server's default, raised perhaps by the few scale-ups that were seen.
+    Default {
+        /// How many were.
+        seen: u32,
+    },
+    /// From scale-ups that were seen from the decision to Ready.
+    Learned {
+        /// How many were.
+        scale_ups: u32,
+        /// Replicas at once that it holds for.
+        batch: u32,
+    },
 }
 
 /// What the served number rests on.
@@ -113,6 +141,8 @@ pub enum Limit {
     Hold,
     /// Shadow or reactive mode: KEDA gets the measured load's number.
     Mode,
+    /// How far ahead the plan looks, where that is learned.
+    LeadTime,
 }
 
 /// What the planner remembers between two plans: enough for ramps, the scale-down window and holding.
@@ -123,6 +153,9 @@ pub struct PlanMemory {
     pub recent: VecDeque<PastPlan>,
     /// The last plan that rested on fresh data.
     pub last_good: Option<GoodPlan>,
+    /// What the replicas have taught; `None` where nothing is read beside the load.
+    #[serde(default)]
+    pub experience: Option<Arc<Experience>>,
 }
 
 /// One entry of [`PlanMemory`].
@@ -178,6 +211,7 @@ impl Limit {
             Self::Activation => "activation",
             Self::Hold => "hold",
             Self::Mode => "mode",
+            Self::LeadTime => "lead-time",
         }
     }
 }

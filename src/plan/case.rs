@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ledger::{amount, replicas};
+use super::lead_time;
+use super::ledger::{amount, replicas, span};
 use super::memory::Past;
 use super::{Config, Inputs};
-use crate::domain::{Basis, Forecast, LeadTime, Peak, Reason, Sample, Timestamp, TriggerSpec};
+use crate::domain::{
+    Basis, Experience, Forecast, LeadSource, LeadTime, Peak, Reason, Sample, Timestamp, TriggerSpec,
+};
 
 /// A measured load this little (relatively) above a whole number of replicas is float noise.
 const MEASURED_NOISE: f64 = 1e-9;
@@ -26,6 +29,8 @@ pub(super) struct Case<'a> {
     pub(super) past: Past,
     /// From decision to Ready.
     pub(super) lead: Duration,
+    /// How that is known.
+    pub(super) lead_source: LeadSource,
     min: u32,
     max: u32,
     /// The bound of the server's settings, when it is the tighter one.
@@ -54,19 +59,59 @@ impl<'a> Case<'a> {
         let spec = inputs.spec;
         let bound = config.max_replicas.max(1);
         let max = spec.max_replicas.unwrap_or(bound).min(bound);
-        Self {
+        let mut case = Self {
             now: inputs.now,
             spec,
             forecast: inputs.forecast.filter(|_| inputs.distrust.is_none()),
             distrust: inputs.distrust,
             past: Past::recall(inputs.memory, inputs.now),
-            lead: match spec.lead_time {
-                LeadTime::Auto => config.default_lead_time.get(),
-                LeadTime::Fixed(lead) => lead.get(),
-            },
+            lead: Duration::ZERO,
+            lead_source: LeadSource::Given,
             min: spec.min_replicas.unwrap_or(0),
             max,
             server_max: spec.max_replicas.is_none_or(|asked| asked > bound),
+        };
+        (case.lead, case.lead_source) = case.lead_time(config);
+        case
+    }
+
+    /// How far ahead to look. A larger step up takes longer, so that where the lead time is learned, the step that the
+    /// shortest one asks for decides.
+    fn lead_time(&self, config: &Config) -> (Duration, LeadSource) {
+        let default = config.default_lead_time.get();
+        match (self.spec.lead_time, self.past.experience()) {
+            (LeadTime::Fixed(lead), _) => (lead.get(), LeadSource::Given),
+            (LeadTime::Auto, None) => (default, LeadSource::Default { seen: 0 }),
+            (LeadTime::Auto, Some(Experience { lead, .. })) => {
+                let most = self.spec.horizon.get();
+                let of = |batch| lead_time::lead(lead, default, most, batch);
+                of(self.step_up(of(1).0))
+            }
+        }
+    }
+
+    /// Replicas that the expectation for the time `ahead` is above the plan before.
+    fn step_up(&self, ahead: Duration) -> u32 {
+        let until = self.now + ahead;
+        let peak = self
+            .forecast
+            .and_then(|forecast| forecast.worst(self.spec.quantile, self.now, until));
+        let wanted = peak.map_or(0, |peak| self.bounded(self.expected_need(peak.value)));
+        wanted.saturating_sub(self.past.previous().unwrap_or(wanted))
+    }
+
+    /// Where the lead time comes from, if it is learned or about to be.
+    pub(super) fn lead_text(&self) -> Option<String> {
+        let ahead = span(self.lead);
+        match self.lead_source {
+            LeadSource::Learned { scale_ups, batch } => Some(format!(
+                "looking {ahead} ahead: nine in ten of {scale_ups} scale-ups were ready within that, for {} at once",
+                replicas(batch)
+            )),
+            LeadSource::Default { seen } if self.spec.replicas_query.is_some() => Some(format!(
+                "looking {ahead} ahead: the server's default, for {seen} scale-ups seen so far are too few"
+            )),
+            LeadSource::Default { .. } | LeadSource::Given => None,
         }
     }
 

@@ -2,10 +2,11 @@
 //! those of the rest of the scale-down window in coarser buckets that keep the highest raw plan.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::case::{Case, Decision};
-use crate::domain::{GoodPlan, PastPlan, PlanMemory, Timestamp, TriggerSpec};
+use crate::domain::{Experience, GoodPlan, PastPlan, PlanMemory, Timestamp, TriggerSpec};
 
 /// Never more entries than this: 48 of 16 bytes.
 const MOST_ENTRIES: usize = 48;
@@ -18,6 +19,7 @@ const COARSE: u32 = 24;
 pub(super) struct Past {
     recent: VecDeque<PastPlan>,
     last_good: Option<GoodPlan>,
+    experience: Option<Arc<Experience>>,
 }
 
 impl Past {
@@ -39,6 +41,7 @@ impl Past {
         Self {
             recent,
             last_good: memory.last_good,
+            experience: memory.experience.clone(),
         }
     }
 
@@ -57,6 +60,11 @@ impl Past {
     pub(super) fn highest_raw(&self, since: Timestamp) -> Option<u32> {
         let within = self.recent.iter().filter(|plan| plan.at > since);
         within.map(|plan| plan.raw).max()
+    }
+
+    /// What the replicas have taught.
+    pub(super) fn experience(&self) -> Option<&Experience> {
+        self.experience.as_deref()
     }
 
     /// The last plan that rested on fresh data.
@@ -83,6 +91,7 @@ pub(super) fn remember(case: &Case<'_>, decision: &Decision) -> PlanMemory {
     PlanMemory {
         recent: thin_out(plans, case.spec, case.now),
         last_good: good.or(case.past.last_good),
+        experience: case.past.experience.clone(),
     }
 }
 

@@ -313,7 +313,8 @@ pub const KEYS: &[Key] = &[
         "How often the metric is read and the plan renewed. The HPA asks every 15 s.",
         acted!(interval, |text| duration(text, "1s", "10m"))),
     Key::new(Forescale, "leadTime", "`auto`, or a duration from 0s to 1d, at most the `horizon`", Some("auto"),
-        "From the decision to scale until the new pods are Ready: the time that the plan looks ahead.",
+        "From the decision to scale until the new pods are Ready: the time that the plan looks ahead. `auto` is learned with \
+         `replicasQuery`, and the server's `plan.defaultLeadTime` without it.",
         Role::Acted {
             set: |spec, text| { spec.lead_time = lead_time(text)?; Ok(()) },
             show: |spec| Some(match spec.lead_time {
@@ -369,8 +370,9 @@ pub const KEYS: &[Key] = &[
         "The latency to keep.",
         later!(latency_slo, |text| duration(text, "1ms", "10m"), PLAN_AHEAD)),
     Key::new(Forescale, "replicasQuery", PROMQL, None,
-        "Ready replicas, for a learned lead time.",
-        later!(replicas_query, query, "`leadTime` is not learned, `auto` is the server's `plan.defaultLeadTime`")),
+        "Ready replicas, such as `sum(kube_deployment_status_replicas_ready{deployment=\"web\"})`. With it, `leadTime: auto` \
+         is learned from the scale-ups that are seen.",
+        optional!(replicas_query, query)),
     Key::new(Forescale, "cpuQuery", PROMQL, None,
         "CPU use, for vertical advice.",
         later!(cpu_query, query, "no vertical advice is given")),
