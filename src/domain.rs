@@ -19,7 +19,10 @@ mod workload;
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use duration::{HumanDuration, HumanDurationError};
 pub use events::{EventTimes, Events, Excluded};
-pub use experience::{Experience, LeadLine, LeadRecord, PendingScaleUp, ScaleUp, ServedSince};
+pub use experience::{
+    Capacity, CapacityBound, CapacityDrop, CapacityRecord, Experience, LeadLine, LeadRecord,
+    LoadLatency, PendingScaleUp, ScaleUp, ServedSince,
+};
 pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Profile};
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
 pub use milli::{milli_rounded, milli_truncated, wire_target};

@@ -11,8 +11,9 @@
 //!
 //! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
 //! the smoothing of `smooth`, `hold` stands in without data, `memory` remembers, `number` writes it for KEDA. What the
-//! replicas teach (`learn`: `lead_time`) is known to the next plan.
+//! replicas teach (`learn`: `lead_time`, `capacity`) is known to the next plan.
 
+mod capacity;
 mod case;
 mod config;
 mod hold;
@@ -89,13 +90,19 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
         reasons,
         ..
     } = decision;
+    let measured = load.sample().map(|sample| sample.value);
+    let plain = measured.map(|load| case.plain_need(load));
+    let reactive = match case.spec.mode {
+        Mode::Predictive => measured.map(|load| case.measured_need(load)),
+        Mode::Shadow | Mode::Reactive => plain,
+    };
     Plan {
         at: case.now,
         mode: case.spec.mode,
         basis,
         replicas,
         planned,
-        reactive: load.sample().map(|sample| case.measured_need(sample.value)),
+        reactive,
         active,
         served: serve(replicas, case.spec.threshold),
         observed: load.sample(),
@@ -103,22 +110,29 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
         quantile: case.spec.quantile,
         lead_time: case.lead.into(),
         lead_source: case.lead_source,
+        capacity: case.capacity,
         model,
-        reasons: preface(case, peak.is_some(), reasons),
+        reasons: preface(case, plain, peak.is_some(), reasons),
     }
 }
 
-/// What was learned and the number rests on, before the steps that lead to it.
-fn preface(case: &Case<'_>, looked_ahead: bool, mut steps: Vec<Reason>) -> Vec<Reason> {
+/// What was learned and the number rests on, before the steps that lead to it. `plain` is what the threshold alone asks for.
+fn preface(
+    case: &Case<'_>,
+    plain: Option<u32>,
+    looked_ahead: bool,
+    steps: Vec<Reason>,
+) -> Vec<Reason> {
     let start = steps.first().map_or(0, |step| step.from);
-    if let Some(text) = case.lead_text().filter(|_| looked_ahead) {
-        let reason = Reason {
-            limit: Limit::LeadTime,
-            from: start,
-            to: start,
-            text,
-        };
-        steps.insert(0, reason);
-    }
-    steps
+    let step = |limit, from, text| Reason {
+        limit,
+        from,
+        to: start,
+        text,
+    };
+    let capacity = case.capacity_text();
+    let capacity = capacity.map(|text| step(Limit::Capacity, plain.unwrap_or(start), text));
+    let lead = case.lead_text().filter(|_| looked_ahead);
+    let lead = lead.map(|text| step(Limit::LeadTime, start, text));
+    capacity.into_iter().chain(lead).chain(steps).collect()
 }

@@ -132,6 +132,7 @@ fn plan(round: i64) -> Plan {
         quantile: Quantile::MEDIAN,
         lead_time: HumanDuration::from_secs(180),
         lead_source: LeadSource::Given,
+        capacity: None,
         model: None,
         reasons: vec![],
     }

@@ -184,6 +184,7 @@ fn plan(workload: &Workload, now: Timestamp) -> Plan {
         quantile: Quantile::new(0.95).expect("between 0 and 1"),
         lead_time: HumanDuration::from_secs(120),
         lead_source: LeadSource::Given,
+        capacity: None,
         model: Some("seasonal-naive".into()),
         reasons: vec![
             reason(

@@ -21,6 +21,7 @@ pub struct Metrics {
     pub(super) stand_ins: Family<Wanted, Counter>,
     pub(super) trust_changes: Family<To, Counter>,
     pub(super) anomalies: Family<Kind, Counter>,
+    pub(super) capacity_drops: Counter,
     pub(super) backfill_samples: Counter,
     pub(super) lag_seconds: Gauge<f64, std::sync::atomic::AtomicU64>,
     pub(super) workloads: Gauge,
@@ -102,6 +103,7 @@ impl Default for Metrics {
             stand_ins: Family::default(),
             trust_changes: Family::default(),
             anomalies: Family::default(),
+            capacity_drops: Counter::default(),
             backfill_samples: Counter::default(),
             lag_seconds: Gauge::default(),
             workloads: Gauge::default(),
@@ -161,6 +163,11 @@ impl Metrics {
             "anomalies",
             "Unusual stretches that were found in histories as they came, by kind",
             self.anomalies.clone(),
+        );
+        registry.register(
+            "capacity_drops",
+            "Times that a replica was found to carry much less than before",
+            self.capacity_drops.clone(),
         );
         registry.register(
             "backfill_samples",

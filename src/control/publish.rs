@@ -128,6 +128,7 @@ impl Engine {
         };
         let newest = |query| learned.side.of(query).newest;
         let readings = plan::Readings {
+            load: learned.live,
             ready: newest(SideQuery::Replicas),
             latency: newest(SideQuery::Latency),
             cpu: newest(SideQuery::Cpu),
@@ -189,6 +190,7 @@ impl Engine {
                 })
                 .inc();
         }
+        self.tell_capacity(workload, before, plan);
         let was = before
             .and_then(|b| b.health.fault.as_ref())
             .map(|fault| fault.kind);
@@ -215,6 +217,30 @@ impl Engine {
                 model = plan.model.as_deref(),
                 "plan rests on another basis"
             );
+        }
+    }
+}
+
+impl Engine {
+    /// Says once when a replica carries much less than before, and when it does so again.
+    fn tell_capacity(&self, workload: &Workload, before: Option<&Published>, plan: &Plan) {
+        let drop = |plan: &Plan| plan.capacity.and_then(|capacity| capacity.dropped);
+        let was = before.and_then(|before| drop(&before.plan));
+        let carries = plan.capacity.map(|capacity| capacity.per_replica);
+        match (was, drop(plan)) {
+            (None, Some(drop)) => {
+                self.parts.metrics.capacity_drops.inc();
+                tracing::warn!(
+                    workload = %workload.key,
+                    carries,
+                    before = drop.from,
+                    "a replica carries much less within `latencySlo` than before; has a deploy made it slower?"
+                );
+            }
+            (Some(_), None) => {
+                tracing::info!(workload = %workload.key, carries, "the capacity per replica counts as usual again");
+            }
+            _ => {}
         }
     }
 }

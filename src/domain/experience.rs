@@ -1,10 +1,13 @@
-//! What a workload's replicas have taught the planner: how long they take to become ready. It grows out of readings
+//! What a workload's replicas have taught the planner: how long they take to become ready, how much load one carries. It grows out of readings
 //! beside the load, is kept with the planner's memory and survives a restart. `plan` alone reads and writes what is in it.
+
+mod capacity;
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::capacity::{Capacity, CapacityBound, CapacityDrop, CapacityRecord, LoadLatency};
 use super::Timestamp;
 
 /// Everything that has been learned from the replicas.
@@ -13,6 +16,8 @@ use super::Timestamp;
 pub struct Experience {
     /// From decision to Ready.
     pub lead: LeadRecord,
+    /// Load that one replica carries.
+    pub capacity: CapacityRecord,
 }
 
 /// Scale-ups that were watched from the decision until the replicas were ready.
@@ -78,5 +83,6 @@ impl Experience {
     pub fn heap_bytes(&self) -> usize {
         self.lead.pending.capacity() * size_of::<PendingScaleUp>()
             + self.lead.scale_ups.capacity() * size_of::<ScaleUp>()
+            + self.capacity.pairs.capacity() * size_of::<LoadLatency>()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Experience, HumanDuration, Mode, Peak, Quantile, Sample, Timestamp};
+use super::{Capacity, Experience, HumanDuration, Mode, Peak, Quantile, Sample, Timestamp};
 
 /// One decision, from its inputs to the number that KEDA gets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct Plan {
     /// How that is known.
     #[serde(default)]
     pub lead_source: LeadSource,
+    /// Load that one replica carries, where that was learned; the threshold stands otherwise.
+    #[serde(default)]
+    pub capacity: Option<Capacity>,
     /// Who forecast.
     pub model: Option<Arc<str>>,
     /// From load to number, one line a step; each limit that bit is named.
@@ -143,6 +146,8 @@ pub enum Limit {
     Mode,
     /// How far ahead the plan looks, where that is learned.
     LeadTime,
+    /// The load that one replica carries was learned and is not the threshold.
+    Capacity,
 }
 
 /// What the planner remembers between two plans: enough for ramps, the scale-down window and holding.
@@ -212,6 +217,7 @@ impl Limit {
             Self::Hold => "hold",
             Self::Mode => "mode",
             Self::LeadTime => "lead-time",
+            Self::Capacity => "capacity",
         }
     }
 }

@@ -221,6 +221,7 @@ pub(crate) fn plan(at: Timestamp) -> Plan {
         quantile: Quantile::new(0.95).unwrap(),
         lead_time: HumanDuration::from_secs(180),
         lead_source: LeadSource::Given,
+        capacity: None,
         model: Some("seasonal-naive".into()),
         reasons: vec![
             reason(

@@ -1,13 +1,17 @@
 //! What a refresh teaches beside its plan, from the readings beside the load.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::capacity::{self, Asked, Look};
 use super::lead_time;
-use crate::domain::{Experience, Plan, PlanMemory, Sample, Timestamp, TriggerSpec};
+use crate::domain::{Experience, LeadRecord, Plan, PlanMemory, Sample, Timestamp, TriggerSpec};
 
-/// The newest readings beside the load, however old.
+/// The newest readings, however old.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Readings {
+    /// The load.
+    pub load: Option<Sample>,
     /// Ready replicas.
     pub ready: Option<Sample>,
     /// Latency in seconds.
@@ -18,6 +22,9 @@ pub struct Readings {
     pub memory: Option<Sample>,
 }
 
+/// Readings further apart than this, or older, don't belong together.
+const TOGETHER: Duration = Duration::from_mins(1);
+
 /// Learns from a refresh: from `plan`, which was just made, and from the readings. The memory that comes back replaces the
 /// one that went in; a trigger without queries beside the load keeps it as it is.
 pub fn learn(
@@ -27,12 +34,55 @@ pub fn learn(
     readings: &Readings,
     mut memory: PlanMemory,
 ) -> PlanMemory {
-    if spec.replicas_query.is_none() {
+    if spec.replicas_query.is_none() && spec.latency_query.is_none() {
         return memory;
     }
     let known = memory.experience.take().unwrap_or_default();
-    let Experience { lead } = Arc::unwrap_or_clone(known);
+    let Experience { lead, capacity } = Arc::unwrap_or_clone(known);
     let lead = lead_time::observe(lead, now, plan.replicas, readings.ready);
-    memory.experience = Some(Arc::new(Experience { lead }));
+    let fleet = match spec.replicas_query {
+        Some(_) => readings.ready,
+        None => settled(&lead, plan, now),
+    };
+    let capacity = match (asked(spec), look(now, fleet, readings)) {
+        (Some(asked), Some(look)) => capacity::observe(capacity, asked, look),
+        _ => capacity,
+    };
+    memory.experience = Some(Arc::new(Experience { lead, capacity }));
     memory
+}
+
+/// The objective, if there is one.
+fn asked(spec: &TriggerSpec) -> Option<Asked> {
+    Some(Asked {
+        threshold: spec.threshold,
+        objective: spec.latency_slo?.get().as_secs_f64(),
+    })
+}
+
+/// Load, latency and fleet of one moment, as far as they are known of one.
+fn look(now: Timestamp, fleet: Option<Sample>, readings: &Readings) -> Option<Look> {
+    let latency = readings.latency.filter(|it| is_near(*it, now))?;
+    let beside = |sample: &Sample| is_near(*sample, latency.at);
+    Some(Look {
+        now,
+        at: latency.at,
+        load: readings.load.filter(beside)?.value,
+        ready: fleet.filter(beside)?.value,
+        latency: latency.value,
+    })
+}
+
+/// What KEDA was told, once it has been told so for as long as replicas take to become ready.
+fn settled(lead: &LeadRecord, plan: &Plan, now: Timestamp) -> Option<Sample> {
+    let served = lead.served?;
+    let long = now.since(served.since) >= plan.lead_time.get();
+    long.then(|| Sample {
+        at: now,
+        value: f64::from(served.replicas),
+    })
+}
+
+fn is_near(sample: Sample, at: Timestamp) -> bool {
+    sample.at.since(at).max(at.since(sample.at)) <= TOGETHER
 }

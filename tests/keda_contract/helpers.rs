@@ -102,6 +102,7 @@ pub(crate) fn publish(workload: &Workload, replicas: u32, active: bool) {
         quantile: Quantile::MEDIAN,
         lead_time: HumanDuration::from_secs(60),
         lead_source: LeadSource::Given,
+        capacity: None,
         model: None,
         reasons: vec![],
     };

@@ -1,7 +1,9 @@
 //! What the replicas have taught, and what plans make of it.
 
+use std::sync::Arc;
+
 use super::*;
-use crate::domain::LeadSource;
+use crate::domain::{Capacity, CapacityBound, Experience, LeadSource};
 use crate::plan::{Readings, learn};
 
 /// A fleet behind a scenario: replicas are ready a while after KEDA is told, longer for more at once.
@@ -144,4 +146,91 @@ fn a_memory_of_an_older_version_is_one_without_experience() {
     let kept = serde_json::to_string(&fleet.scenario.memory).unwrap();
     let again: PlanMemory = serde_json::from_str(&kept).unwrap();
     assert_eq!(again, fleet.scenario.memory);
+}
+
+/// A scenario in which one replica was found to carry so much.
+fn carrying(per_replica: f64) -> Scenario {
+    let mut scenario = Scenario::new().with(|spec| {
+        spec.latency_query = Some("latency".into());
+        spec.latency_slo = Some(Duration::from_millis(250).into());
+    });
+    let mut experience = Experience::default();
+    experience.capacity.known = Some(Capacity {
+        per_replica,
+        bound: CapacityBound::Within,
+        pairs: 240,
+        dropped: None,
+    });
+    scenario.memory.experience = Some(Arc::new(experience));
+    scenario
+}
+
+#[test]
+fn a_learned_capacity_replaces_the_threshold_in_the_plan_and_not_on_the_wire() {
+    let mut scenario = carrying(50.0);
+    scenario.expect(&[600.0; 30]);
+    let plan = scenario.sees(400.0);
+    assert_eq!(
+        (plan.planned, plan.replicas, plan.reactive),
+        (12, 12, Some(8))
+    );
+    assert_eq!((plan.served.value, plan.served.target), (1200.0, 100.0));
+    let said = &plan.reasons[0];
+    assert_eq!((said.limit, said.from, said.to), (Limit::Capacity, 4, 8));
+    assert_eq!(
+        said.text,
+        "one replica carries 50 within the `latencySlo` of 250ms, as 240 pairs of load and latency show; `threshold` says 100"
+    );
+    assert_eq!((plan.reasons[1].from, plan.reasons[1].to), (8, 12));
+    assert_eq!(
+        plan.capacity.unwrap().per_replica.to_bits(),
+        50.0_f64.to_bits()
+    );
+    let plan = carrying(200.0).sees(400.0);
+    assert_eq!((plan.planned, plan.served.value), (2, 200.0));
+}
+
+#[test]
+fn in_shadow_and_reactive_mode_the_threshold_alone_tells_keda() {
+    for (mode, planned) in [(Mode::Shadow, 8), (Mode::Reactive, 4)] {
+        let mut scenario = carrying(50.0).with(|spec| spec.mode = mode);
+        let plan = scenario.sees(400.0);
+        assert_eq!(
+            (plan.planned, plan.replicas, plan.reactive),
+            (planned, 4, Some(4))
+        );
+        let last = plan.reasons.last().unwrap();
+        assert!(last.text.contains("400 at 100 per replica"), "{last:?}");
+    }
+}
+
+#[test]
+fn latency_teaches_the_capacity_with_ready_replicas_or_with_what_keda_was_told() {
+    for replicas_query in [Some("ready".to_owned()), None] {
+        let mut scenario = Scenario::new().with(|spec| {
+            spec.latency_query = Some("latency".into());
+            spec.latency_slo = Some(Duration::from_millis(250).into());
+            spec.replicas_query = replicas_query;
+            // Ten replicas all the time, whatever the load.
+            spec.min_replicas = Some(10);
+            spec.max_replicas = Some(10);
+        });
+        for minute in 0..200 {
+            let load = 300.0 + f64::from(minute * 7 % 60) * 10.0;
+            let plan = scenario.later(60).sees(load);
+            let at = scenario.now;
+            let value = |value| Some(Sample { at, value });
+            let readings = Readings {
+                load: value(load),
+                ready: value(10.0),
+                latency: value(0.05 / (1.0 - load / 1000.0)),
+                ..Readings::default()
+            };
+            let memory = std::mem::take(&mut scenario.memory);
+            scenario.memory = learn(&scenario.spec, at, &plan, &readings, memory);
+        }
+        let known = scenario.memory.experience.as_ref().unwrap().capacity.known;
+        let known = known.expect("a capacity").per_replica;
+        assert!((68.0..=80.0).contains(&known), "{known}: truly 80");
+    }
 }

@@ -37,6 +37,7 @@ fn plan() -> Plan {
         quantile: Quantile::MEDIAN,
         lead_time: HumanDuration::from_secs(120),
         lead_source: LeadSource::Given,
+        capacity: None,
         model: Some("seasonal-naive".into()),
         reasons: vec![Reason {
             limit: Limit::Forecast,

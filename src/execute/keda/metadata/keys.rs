@@ -241,7 +241,6 @@ const SECRET: &str = "must not stand in trigger metadata, which is stored and sh
                       the server's named sources (`source`)";
 const READ_BY_KEDA: &str =
     "has no effect in the metadata: KEDA reads it from a TriggerAuthentication";
-const PLAN_AHEAD: &str = "the plan is made from the query, the threshold and the lead time alone";
 
 use Group::{Connection, Forescale, Legacy, Prometheus};
 
@@ -364,11 +363,12 @@ pub const KEYS: &[Key] = &[
         "Budget.",
         later!(max_replica_hours_per_day, |text| number(text, 0.1, 2.4e6), "no budget limits the plan")),
     Key::new(Forescale, "latencyQuery", PROMQL, None,
-        "Latency in seconds, for a learned capacity.",
-        later!(latency_query, query, PLAN_AHEAD)),
+        "Latency in seconds, such as a `histogram_quantile`. The load per ready replica at which it keeps `latencySlo` is \
+         learned and takes the place of `threshold` in the plan.",
+        optional!(latency_query, query)),
     Key::new(Forescale, "latencySlo", "a duration from 1ms to 10m, together with `latencyQuery`", None,
         "The latency to keep.",
-        later!(latency_slo, |text| duration(text, "1ms", "10m"), PLAN_AHEAD)),
+        optional!(latency_slo, |text| duration(text, "1ms", "10m"))),
     Key::new(Forescale, "replicasQuery", PROMQL, None,
         "Ready replicas, such as `sum(kube_deployment_status_replicas_ready{deployment=\"web\"})`. With it, `leadTime: auto` \
          is learned from the scale-ups that are seen.",

@@ -85,6 +85,7 @@ fn published(replicas: u32, active: bool) -> Published {
             quantile: Quantile::MEDIAN,
             lead_time: HumanDuration::from_secs(60),
             lead_source: LeadSource::Given,
+            capacity: None,
             model: None,
             reasons: vec![],
         }),
