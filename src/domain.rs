@@ -21,7 +21,8 @@ pub use duration::{HumanDuration, HumanDurationError};
 pub use events::{EventTimes, Events, Excluded};
 pub use experience::{
     Capacity, CapacityBound, CapacityDrop, CapacityRecord, Experience, LeadLine, LeadRecord,
-    LoadLatency, PendingScaleUp, ScaleUp, ServedSince,
+    LoadLatency, PendingScaleUp, PodUsage, ResourceAdvice, ScaleUp, ServedSince, UsageRecord,
+    Vertical,
 };
 pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Profile};
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};

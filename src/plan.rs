@@ -11,7 +11,7 @@
 //!
 //! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
 //! the smoothing of `smooth`, `hold` stands in without data, `memory` remembers, `number` writes it for KEDA. What the
-//! replicas teach (`learn`: `lead_time`, `capacity`) is known to the next plan.
+//! replicas teach (`learn`: `lead_time`, `capacity`, `vertical`) is known to the next plan.
 
 mod capacity;
 mod case;
@@ -28,6 +28,7 @@ mod predict;
 mod smooth;
 #[cfg(test)]
 mod tests;
+mod vertical;
 
 pub use config::{Config, ConfigError};
 pub use learn::{Readings, learn};
@@ -91,6 +92,11 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
         ..
     } = decision;
     let measured = load.sample().map(|sample| sample.value);
+    let peak_each = peak
+        .filter(|_| planned > 0)
+        .map(|peak| peak.value / f64::from(planned));
+    let usage = case.past.experience().map(|experience| &experience.usage);
+    let vertical = usage.and_then(|usage| vertical::advise(usage, peak_each));
     let plain = measured.map(|load| case.plain_need(load));
     let reactive = match case.spec.mode {
         Mode::Predictive => measured.map(|load| case.measured_need(load)),
@@ -111,6 +117,7 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
         lead_time: case.lead.into(),
         lead_source: case.lead_source,
         capacity: case.capacity,
+        vertical,
         model,
         reasons: preface(case, plain, peak.is_some(), reasons),
     }

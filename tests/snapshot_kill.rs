@@ -133,6 +133,7 @@ fn plan(round: i64) -> Plan {
         lead_time: HumanDuration::from_secs(180),
         lead_source: LeadSource::Given,
         capacity: None,
+        vertical: None,
         model: None,
         reasons: vec![],
     }

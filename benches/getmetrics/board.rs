@@ -185,6 +185,7 @@ fn plan(workload: &Workload, now: Timestamp) -> Plan {
         lead_time: HumanDuration::from_secs(120),
         lead_source: LeadSource::Given,
         capacity: None,
+        vertical: None,
         model: Some("seasonal-naive".into()),
         reasons: vec![
             reason(

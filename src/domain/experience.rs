@@ -1,13 +1,16 @@
-//! What a workload's replicas have taught the planner: how long they take to become ready, how much load one carries. It grows out of readings
+//! What a workload's replicas have taught the planner: how long they take to become ready, how much load one carries, what
+//! a pod uses. It grows out of readings
 //! beside the load, is kept with the planner's memory and survives a restart. `plan` alone reads and writes what is in it.
 
 mod capacity;
+mod usage;
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::capacity::{Capacity, CapacityBound, CapacityDrop, CapacityRecord, LoadLatency};
+pub use self::usage::{PodUsage, ResourceAdvice, UsageRecord, Vertical};
 use super::Timestamp;
 
 /// Everything that has been learned from the replicas.
@@ -18,6 +21,8 @@ pub struct Experience {
     pub lead: LeadRecord,
     /// Load that one replica carries.
     pub capacity: CapacityRecord,
+    /// What a pod uses.
+    pub usage: UsageRecord,
 }
 
 /// Scale-ups that were watched from the decision until the replicas were ready.
@@ -84,5 +89,7 @@ impl Experience {
         self.lead.pending.capacity() * size_of::<PendingScaleUp>()
             + self.lead.scale_ups.capacity() * size_of::<ScaleUp>()
             + self.capacity.pairs.capacity() * size_of::<LoadLatency>()
+            + (self.usage.cpu.weights.capacity() + self.usage.memory.weights.capacity())
+                * size_of::<f32>()
     }
 }

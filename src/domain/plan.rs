@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Capacity, Experience, HumanDuration, Mode, Peak, Quantile, Sample, Timestamp};
+use super::{
+    Capacity, Experience, HumanDuration, Mode, Peak, Quantile, Sample, Timestamp, Vertical,
+};
 
 /// One decision, from its inputs to the number that KEDA gets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +44,9 @@ pub struct Plan {
     /// Load that one replica carries, where that was learned; the threshold stands otherwise.
     #[serde(default)]
     pub capacity: Option<Capacity>,
+    /// What a pod should request, where its use is read.
+    #[serde(default)]
+    pub vertical: Option<Vertical>,
     /// Who forecast.
     pub model: Option<Arc<str>>,
     /// From load to number, one line a step; each limit that bit is named.

@@ -222,6 +222,7 @@ pub(crate) fn plan(at: Timestamp) -> Plan {
         lead_time: HumanDuration::from_secs(180),
         lead_source: LeadSource::Given,
         capacity: None,
+        vertical: None,
         model: Some("seasonal-naive".into()),
         reasons: vec![
             reason(

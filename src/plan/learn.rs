@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::capacity::{self, Asked, Look};
 use super::lead_time;
+use super::vertical::{self, Moment};
 use crate::domain::{Experience, LeadRecord, Plan, PlanMemory, Sample, Timestamp, TriggerSpec};
 
 /// The newest readings, however old.
@@ -34,11 +35,21 @@ pub fn learn(
     readings: &Readings,
     mut memory: PlanMemory,
 ) -> PlanMemory {
-    if spec.replicas_query.is_none() && spec.latency_query.is_none() {
+    let beside = [
+        &spec.replicas_query,
+        &spec.latency_query,
+        &spec.cpu_query,
+        &spec.memory_query,
+    ];
+    if beside.into_iter().all(Option::is_none) {
         return memory;
     }
     let known = memory.experience.take().unwrap_or_default();
-    let Experience { lead, capacity } = Arc::unwrap_or_clone(known);
+    let Experience {
+        lead,
+        capacity,
+        usage,
+    } = Arc::unwrap_or_clone(known);
     let lead = lead_time::observe(lead, now, plan.replicas, readings.ready);
     let fleet = match spec.replicas_query {
         Some(_) => readings.ready,
@@ -48,7 +59,13 @@ pub fn learn(
         (Some(asked), Some(look)) => capacity::observe(capacity, asked, look),
         _ => capacity,
     };
-    memory.experience = Some(Arc::new(Experience { lead, capacity }));
+    let pods = |used| moment(now, used, fleet, readings);
+    let usage = vertical::observe(usage, pods(readings.cpu), pods(readings.memory));
+    memory.experience = Some(Arc::new(Experience {
+        lead,
+        capacity,
+        usage,
+    }));
     memory
 }
 
@@ -70,6 +87,23 @@ fn look(now: Timestamp, fleet: Option<Sample>, readings: &Readings) -> Option<Lo
         load: readings.load.filter(beside)?.value,
         ready: fleet.filter(beside)?.value,
         latency: latency.value,
+    })
+}
+
+/// What all pods use together, beside the fleet of the same moment.
+fn moment(
+    now: Timestamp,
+    used: Option<Sample>,
+    fleet: Option<Sample>,
+    readings: &Readings,
+) -> Option<Moment> {
+    let used = used.filter(|it| is_near(*it, now))?;
+    let beside = |sample: &Sample| is_near(*sample, used.at);
+    Some(Moment {
+        at: used.at,
+        used: used.value,
+        ready: fleet.filter(beside)?.value,
+        load: readings.load.filter(beside).map(|load| load.value),
     })
 }
 

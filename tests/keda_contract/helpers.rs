@@ -103,6 +103,7 @@ pub(crate) fn publish(workload: &Workload, replicas: u32, active: bool) {
         lead_time: HumanDuration::from_secs(60),
         lead_source: LeadSource::Given,
         capacity: None,
+        vertical: None,
         model: None,
         reasons: vec![],
     };

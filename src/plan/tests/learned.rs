@@ -234,3 +234,36 @@ fn latency_teaches_the_capacity_with_ready_replicas_or_with_what_keda_was_told()
         assert!((68.0..=80.0).contains(&known), "{known}: truly 80");
     }
 }
+
+#[test]
+fn what_pods_use_becomes_advice_that_is_published_with_the_plan_and_grows_with_the_peak() {
+    let mut scenario = Scenario::new().with(|spec| {
+        spec.cpu_query = Some("cores".into());
+        spec.replicas_query = Some("ready".into());
+        spec.max_replicas = Some(10);
+    });
+    let mut plan = scenario.sees(500.0);
+    assert_eq!(plan.vertical, None);
+    for minute in 0..90 {
+        let load = 500.0 + f64::from(minute % 30) * 10.0;
+        plan = scenario.later(60).sees(load);
+        let at = scenario.now;
+        let value = |value| Some(Sample { at, value });
+        let readings = Readings {
+            load: value(load),
+            ready: value(10.0),
+            cpu: value(load / 100.0),
+            ..Readings::default()
+        };
+        let memory = std::mem::take(&mut scenario.memory);
+        scenario.memory = learn(&scenario.spec, at, &plan, &readings, memory);
+    }
+    let request = |plan: &Plan| plan.vertical.unwrap().cpu.unwrap().request;
+    let calm = request(&plan);
+    assert!((0.87..0.95).contains(&calm), "{calm} for 0.76 cores");
+    // Twice the load that ten replicas have seen so far, and no more than ten allowed.
+    scenario.expect(&[1500.0; 30]);
+    let busy = request(&scenario.later(60).sees(500.0));
+    assert!((1.7..1.75).contains(&busy), "{busy} for 1.5 cores");
+    assert_eq!(plan.vertical.unwrap().memory, None);
+}

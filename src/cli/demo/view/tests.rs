@@ -38,6 +38,7 @@ fn plan() -> Plan {
         lead_time: HumanDuration::from_secs(120),
         lead_source: LeadSource::Given,
         capacity: None,
+        vertical: None,
         model: Some("seasonal-naive".into()),
         reasons: vec![Reason {
             limit: Limit::Forecast,

@@ -374,11 +374,13 @@ pub const KEYS: &[Key] = &[
          is learned from the scale-ups that are seen.",
         optional!(replicas_query, query)),
     Key::new(Forescale, "cpuQuery", PROMQL, None,
-        "CPU use, for vertical advice.",
-        later!(cpu_query, query, "no vertical advice is given")),
+        "CPU use in cores of all pods together, such as `sum(rate(container_cpu_usage_seconds_total{…}[2m]))`. It gives advice on \
+         requests and limits.",
+        optional!(cpu_query, query)),
     Key::new(Forescale, "memoryQuery", PROMQL, None,
-        "Memory use, for vertical advice.",
-        later!(memory_query, query, "no vertical advice is given")),
+        "Memory use in bytes of all pods together, such as `sum(container_memory_working_set_bytes{…})`. It gives advice on \
+         requests and limits.",
+        optional!(memory_query, query)),
     Key::new(Forescale, "events", "entries such as `2026-11-27T08:00/6h sale`, `holidays:DE` or `exclude:2026-11-20T10:00/2h load test`, separated by `;`; at most 4096 bytes", None,
         "Known events, past and coming, in local time; those of one name are one thing that comes again. Prophet \
          learns what each does to the load. After `exclude:` stands a time, such as that of a load test, from which no \

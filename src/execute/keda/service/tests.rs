@@ -86,6 +86,7 @@ fn published(replicas: u32, active: bool) -> Published {
             lead_time: HumanDuration::from_secs(60),
             lead_source: LeadSource::Given,
             capacity: None,
+            vertical: None,
             model: None,
             reasons: vec![],
         }),
