@@ -1,11 +1,12 @@
 //! How much load one replica carries, from the latency that was seen at each load.
 //!
 //! A pair is the load per ready replica and the latency beside it, once a minute, while the fleet is steady. A curve is
-//! put over the pairs in three steps: bins of equally many pairs by load; in each the latency that nine in ten of its
+//! put over the pairs in three steps: bins of a dozen pairs, or of fewer that lie alone, by load; in each the latency that nine in ten of its
 //! pairs stay below (newer pairs weigh more); and over the bins an isotonic regression by pooling adjacent violators
 //! (Ayer, Brunk, Ewing, Reid and Silverman 1955), since more load never makes a replica faster. The capacity is the load
 //! at which that curve reaches the objective. Taking a high quantile, of few pairs a higher one, is the allowance for what
-//! is uncertain; a straight line between two bins lies above a curve that bends upwards and errs on the same side.
+//! is uncertain; between two bins the logarithm of the latency is a straight line, which lies above a queue's and errs on the
+//! same side.
 //!
 //! What was not seen is approached in small steps. Where every load kept the objective, the capacity may be up to a tenth
 //! above the highest one; where every load missed it, a tenth below the lowest, unless latency does not depend on load

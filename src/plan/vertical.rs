@@ -231,29 +231,30 @@ fn trim(usage: &mut PodUsage) {
 
 /// Takes a pair of load and use into weighted means and second moments (West 1979).
 fn correlate(moments: &mut [f64; 6], load: f64, used: f64, weight: f64) {
-    let [total, mean_load, mean_used, loads, both, uses] = moments;
+    let [total, mean_load, mean_used, load_load, load_used, used_used] = moments;
     *total += weight;
     let (off_load, off_used) = (load - *mean_load, used - *mean_used);
     *mean_load += off_load * weight / *total;
     *mean_used += off_used * weight / *total;
-    *loads += weight * off_load * (load - *mean_load);
-    *both += weight * off_load * (used - *mean_used);
-    *uses += weight * off_used * (used - *mean_used);
+    *load_load += weight * off_load * (load - *mean_load);
+    *load_used += weight * off_load * (used - *mean_used);
+    *used_used += weight * off_used * (used - *mean_used);
 }
 
 /// The use of nine in ten pods at this load per replica, where use follows load.
 fn expected(moments: &[f64; 6], load: f64) -> Option<f64> {
-    let [total, mean_load, mean_used, loads, both, uses] = *moments;
-    let varied = (loads / total).sqrt() >= VARIED * mean_load;
-    let explained = both * both / (loads * uses);
+    let [total, mean_load, mean_used, load_load, load_used, used_used] = *moments;
+    let varied = (load_load / total).sqrt() >= VARIED * mean_load;
+    let explained = load_used * load_used / (load_load * used_used);
     // A comparison with what is no number is false.
-    let follows = varied && both > 0.0 && explained >= EXPLAINED;
+    let follows = varied && load_used > 0.0 && explained >= EXPLAINED;
     if !follows || !load.is_finite() {
         return None;
     }
-    let rest = (uses * (1.0 - explained).max(0.0) / total).sqrt();
-    let used = mean_used + both / loads * (load - mean_load) + NINE_IN_TEN * rest;
-    used.is_finite().then_some(used.max(0.0))
+    let rest = (used_used * (1.0 - explained).max(0.0) / total).sqrt();
+    let middle = mean_used + load_used / load_load * (load - mean_load);
+    let high = middle + NINE_IN_TEN * rest;
+    high.is_finite().then_some(high.max(0.0))
 }
 
 #[cfg(test)]

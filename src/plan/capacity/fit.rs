@@ -8,6 +8,8 @@ use crate::domain::LoadLatency;
 
 /// Pairs in a bin, about.
 const BIN: usize = 12;
+/// Loads in a bin differ by no more than this share.
+const WIDTH: f64 = 0.15;
 /// The share of a bin's latencies that lie at or below its knot; of few pairs more.
 const LEVEL: f64 = 0.9;
 /// A pair this much older than the newest one weighs half as much.
@@ -62,15 +64,20 @@ pub(super) fn curve(pairs: &VecDeque<LoadLatency>) -> Vec<Knot> {
         })
         .collect();
     weighted.sort_by(|a, b| a.load.total_cmp(&b.load));
-    let bins = (weighted.len() / BIN).max(1);
-    let knots: Vec<Knot> = (0..bins)
-        .map(|bin| {
-            let from = bin * weighted.len() / bins;
-            let until = (bin + 1) * weighted.len() / bins;
-            knot(&mut weighted[from..until].to_vec())
-        })
-        .collect();
+    let mut knots = Vec::with_capacity(weighted.len() / BIN + 1);
+    while !weighted.is_empty() {
+        let mut bin: Vec<Knot> = weighted.drain(..bin_length(&weighted)).collect();
+        knots.push(knot(&mut bin));
+    }
     pool(&knots)
+}
+
+/// How many of the pairs that are left, in rising order of load, make the next bin: a dozen, all that are left where a
+/// dozen would leave too few for another, but none beyond a gap.
+fn bin_length(left: &[Knot]) -> usize {
+    let near = left.partition_point(|it| it.load <= left[0].load * (1.0 + WIDTH));
+    let together = if near < 2 * BIN { near } else { BIN };
+    together.max(1)
 }
 
 /// However old, a pair never weighs nothing.
@@ -147,9 +154,15 @@ pub(super) fn reach(knots: &[Knot], objective: f64) -> Option<Found> {
     })
 }
 
-/// The load at which the line through two knots, the second of them higher, reaches `latency`.
+/// The load at which the latency between two knots, the second of them higher, or beyond it, reaches `latency`: on a straight
+/// line of its logarithm, above which no queue's latency lies between the two.
 fn crossing(a: Knot, b: Knot, latency: f64) -> f64 {
-    a.load + (b.load - a.load) * (latency - a.latency) / (b.latency - a.latency)
+    let share = if a.latency > 0.0 {
+        (latency / a.latency).ln() / (b.latency / a.latency).ln()
+    } else {
+        (latency - a.latency) / (b.latency - a.latency)
+    };
+    a.load + (b.load - a.load) * share
 }
 
 /// Whether the newest pairs are slower, or faster, than older ones at the same load.
