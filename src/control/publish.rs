@@ -8,7 +8,8 @@ use super::engine::Engine;
 use super::fetch::Reading;
 use super::metrics::{BasisLabel, Bit, Kind, Outcome, Rests};
 use crate::domain::{
-    Anomaly, Basis, Forecast, HumanDuration, Limit, Plan, Reason, Standing, Timestamp, Trust,
+    Anomaly, Basis, Forecast, HumanDuration, Limit, Plan, PlanMemory, Reason, Standing, Timestamp,
+    Trust,
 };
 use crate::knowledge::{Health, Published, SideQuery, Workload};
 use crate::plan;
@@ -134,6 +135,8 @@ impl Engine {
             cpu: newest(SideQuery::Cpu),
             memory: newest(SideQuery::Memory),
         };
+        // The memory before goes first: what both share need not be copied then.
+        learned.memory = PlanMemory::default();
         learned.memory = plan::learn(&workload.spec, now, &plan, &readings, memory);
         drop(learned);
         self.tell(workload, before.as_deref(), &plan, &health);

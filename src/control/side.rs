@@ -198,6 +198,7 @@ mod tests {
     fn an_old_sample_or_none_is_no_reading() {
         let span = span(&samples::spec(), NOW);
         assert_eq!(span.points(), u64::from(POINTS));
+        assert!(span.until <= NOW, "nothing that has not happened yet");
         let read = |ages: &[u64], not_finite| Fetched {
             samples: (ages.iter())
                 .map(|age| Sample {

@@ -246,6 +246,11 @@ fn data(status: &Status, trigger: &Trigger) -> Vec<String> {
     if !health.backfilled {
         texts.push("its history has not been read back to the end yet".to_owned());
     }
+    let beside = trigger.readings.iter();
+    texts.extend(beside.filter_map(|(key, reading)| {
+        let fault = reading.fault.as_ref()?;
+        Some(format!("`{key}` teaches nothing at present: {fault}"))
+    }));
     let warnings = trigger.warnings.iter().chain(&health.warnings);
     texts.extend(warnings.map(|warning| format!("warning: {warning}")));
     if now.since(trigger.last_asked_at) > SILENCE {
