@@ -221,10 +221,11 @@ async fn several_triggers_are_told_one_after_the_other_also_one_without_a_plan()
         kind: FaultKind::Empty,
         text: "the query gives no series".into(),
     });
-    let mut learned = young.learned();
-    let reading = learned.side.of_mut(SideQuery::Replicas);
-    (reading.asked, reading.fault) = (Some(NOW), Some("it returned no data".into()));
-    drop(learned);
+    {
+        let mut learned = young.learned();
+        let reading = learned.side.of_mut(SideQuery::Replicas);
+        (reading.asked, reading.fault) = (Some(NOW), Some("it returned no data".into()));
+    }
     let _waiting = running.readiness.latch("the snapshot");
     let text = running.told("shop/web").await;
     assert_says(
