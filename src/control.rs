@@ -17,6 +17,7 @@ pub mod replay;
 mod run;
 mod schedule;
 pub mod service;
+mod side;
 
 pub use engine::{Engine, Parts};
 pub use metrics::Metrics;

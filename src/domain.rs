@@ -3,6 +3,7 @@
 mod anomaly;
 mod duration;
 mod events;
+mod experience;
 mod fit;
 mod forecast;
 mod milli;
@@ -19,10 +20,17 @@ mod workload;
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use duration::{HumanDuration, HumanDurationError};
 pub use events::{EventTimes, Events, Excluded};
+pub use experience::{
+    Capacity, CapacityBound, CapacityDrop, CapacityRecord, Experience, LeadLine, LeadRecord,
+    LoadLatency, PendingScaleUp, PodUsage, ResourceAdvice, ScaleUp, ServedSince, UsageRecord,
+    Vertical,
+};
 pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Profile};
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
 pub use milli::{milli_rounded, milli_truncated, wire_target};
-pub use plan::{Basis, ChosenPlan, GoodPlan, Limit, PastPlan, Plan, PlanMemory, Reason, Served};
+pub use plan::{
+    Basis, ChosenPlan, GoodPlan, LeadSource, Limit, PastPlan, Plan, PlanMemory, Reason, Served,
+};
 pub use quantile::{DEFAULT_LEVELS, Quantile, QuantileError};
 pub use series::{Sample, Series};
 pub use standing::{ExpertStanding, RollingScore, Standing, Trust};

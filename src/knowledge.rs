@@ -5,11 +5,13 @@ mod board;
 mod history;
 #[cfg(test)]
 pub(crate) mod samples;
+mod side;
 mod store;
 mod workload;
 
 pub use board::{Board, BoardFull};
 pub use history::History;
+pub use side::{Side, SideQuery, SideReading};
 pub use store::{Restored, SaveReport, Store, StoreError};
 pub use workload::{Fault, FaultKind, Health, Learned, Published, Signal, Workload};
 

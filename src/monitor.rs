@@ -124,6 +124,21 @@ impl Monitor {
         source.read(&query, span).await
     }
 
+    /// Reads another `expression` where the query of `spec` is read, with its parameters, headers and time-out.
+    ///
+    /// # Errors
+    /// As [`Monitor::fetch`].
+    pub async fn fetch_beside(
+        &self,
+        spec: &TriggerSpec,
+        expression: &str,
+        span: Span,
+    ) -> Result<Fetched, FetchError> {
+        let source = self.source_of(spec)?;
+        let query = Arc::new(Query::beside(spec, expression, source.rules())?);
+        source.read(&query, span).await
+    }
+
     /// Cuts `span` into windows that each fit one request, newest first, by the source's `maxPoints` and by what its
     /// server has refused so far. One window when the source is unknown: [`Monitor::fetch`] then says why.
     pub fn windows(&self, spec: &TriggerSpec, span: Span) -> Vec<Span> {

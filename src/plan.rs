@@ -10,12 +10,16 @@
 //! 4. Every limit that moved the number is a [`Reason`](crate::domain::Reason).
 //!
 //! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
-//! the smoothing of `smooth`, `trials` learns how much to be safe, `hold` stands in without data, `memory` remembers, `number` writes it for KEDA.
+//! the smoothing of `smooth`, `trials` learns how much to be safe, `hold` stands in without data, `memory` remembers,
+//! `number` writes it for KEDA. What the replicas teach (`learn`: `lead_time`, `capacity`, `vertical`) is known to the next plan.
 
+mod capacity;
 mod case;
 mod chosen;
 mod config;
 mod hold;
+mod lead_time;
+mod learn;
 mod ledger;
 mod load;
 mod memory;
@@ -26,12 +30,16 @@ mod smooth;
 #[cfg(test)]
 mod tests;
 mod trials;
+mod vertical;
 
 pub use config::{Config, ConfigError};
+pub use learn::{Readings, learn};
 pub(crate) use ledger::{amount, replicas};
 pub use number::serve;
 
-use crate::domain::{Forecast, Mode, Plan, PlanMemory, Sample, Timestamp, TriggerSpec};
+use crate::domain::{
+    Forecast, Limit, Mode, Plan, PlanMemory, Reason, Sample, Timestamp, TriggerSpec,
+};
 use case::{Case, Decision};
 use load::Load;
 
@@ -87,21 +95,56 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
         reasons,
         ..
     } = decision;
+    let measured = load.sample().map(|sample| sample.value);
+    let peak_each = peak
+        .filter(|_| planned > 0)
+        .map(|peak| peak.value / f64::from(planned));
+    let usage = case.past.experience().map(|experience| &experience.usage);
+    let vertical = usage.and_then(|usage| vertical::advise(usage, peak_each));
+    let plain = measured.map(|load| case.plain_need(load));
+    let reactive = match case.spec.mode {
+        Mode::Predictive => measured.map(|load| case.measured_need(load)),
+        Mode::Shadow | Mode::Reactive => plain,
+    };
     Plan {
         at: case.now,
         mode: case.spec.mode,
         basis,
         replicas,
         planned,
-        reactive: load.sample().map(|sample| case.measured_need(sample.value)),
+        reactive,
         active,
         served: serve(replicas, case.spec.threshold),
         observed: load.sample(),
         peak,
         quantile,
         lead_time: case.lead.into(),
+        lead_source: case.lead_source,
+        capacity: case.capacity,
+        vertical,
         model,
         chosen,
-        reasons,
+        reasons: preface(case, plain, peak.is_some(), reasons),
     }
+}
+
+/// What was learned and the number rests on, before the steps that lead to it. `plain` is what the threshold alone asks for.
+fn preface(
+    case: &Case<'_>,
+    plain: Option<u32>,
+    looked_ahead: bool,
+    steps: Vec<Reason>,
+) -> Vec<Reason> {
+    let start = steps.first().map_or(0, |step| step.from);
+    let step = |limit, from, text| Reason {
+        limit,
+        from,
+        to: start,
+        text,
+    };
+    let capacity = case.capacity_text();
+    let capacity = capacity.map(|text| step(Limit::Capacity, plain.unwrap_or(start), text));
+    let lead = case.lead_text().filter(|_| looked_ahead);
+    let lead = lead.map(|text| step(Limit::LeadTime, start, text));
+    capacity.into_iter().chain(lead).chain(steps).collect()
 }

@@ -10,15 +10,17 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use forescale::control::Engine;
 use forescale::control::service::Service;
 use forescale::domain::WorkloadKey;
-use forescale::domain::{Basis, Clock, HumanDuration, ManualClock, Metadata, Timestamp};
+use forescale::domain::{
+    Basis, Clock, HumanDuration, LeadSource, Limit, ManualClock, Metadata, Timestamp,
+};
 use forescale::execute::keda::parse_metadata;
-use forescale::knowledge::Workload;
+use forescale::knowledge::{SideQuery, Workload};
 use forescale::monitor::SourceConfig;
 use forescale::monitor::replay::{ReplayServer, ReplaySource};
 use forescale::settings::Settings;
@@ -27,22 +29,61 @@ use tokio_util::sync::CancellationToken;
 
 const START: Timestamp = Timestamp::from_secs(1_780_000_020);
 
-/// A load that rises and falls within the hour, and at present falls.
+/// A load that rises and falls within the hour, and at present falls; a load that jumps up and down, and the fleet that
+/// serves it.
 #[derive(Debug)]
-struct Waves(Arc<ManualClock>);
+struct Waves {
+    clock: Arc<ManualClock>,
+    /// What the fleet was told, and when.
+    told: Mutex<Vec<(Timestamp, u32)>>,
+}
+
+impl Waves {
+    /// Replicas are ready 40 s after they are asked for, and gone at once.
+    fn ready(&self, at: Timestamp) -> f64 {
+        let told = self.told.lock().unwrap();
+        let known = |until: Timestamp| told.iter().rev().find(|(when, _)| *when <= until);
+        let then = known(at - Duration::from_secs(40)).or(told.first());
+        let replicas = [then, known(at)]
+            .into_iter()
+            .flatten()
+            .map(|(_, told)| *told);
+        f64::from(replicas.min().unwrap_or(4))
+    }
+}
+
+/// Four minutes of each of several loads, the same again every half hour.
+fn jumps(at: Timestamp) -> f64 {
+    let place = at.as_secs() / 240 % 8;
+    [40.0, 75.0, 40.0, 95.0, 50.0, 90.0, 40.0, 60.0][place as usize]
+}
 
 impl ReplaySource for Waves {
-    fn value(&self, _: &str, at: Timestamp) -> Option<f64> {
-        Some(200.0 + 100.0 * (at.as_secs_f64() / 600.0).sin())
+    fn value(&self, query: &str, at: Timestamp) -> Option<f64> {
+        let load = 200.0 + 100.0 * (at.as_secs_f64() / 600.0).sin();
+        match query {
+            "absent" => None,
+            "ready" => Some(20.0),
+            "jumps" => Some(jumps(at)),
+            "fleet" => Some(self.ready(at)),
+            "seconds" => Some(0.05 / (1.0 - (jumps(at) / self.ready(at) / 20.0).min(0.99))),
+            "cores" => Some(load / 50.0),
+            _ => Some(load),
+        }
+    }
+
+    fn knows(&self, query: &str) -> bool {
+        query != "mistake("
     }
 
     fn now(&self) -> Timestamp {
-        self.0.now()
+        self.clock.now()
     }
 }
 
 struct Stage {
     clock: Arc<ManualClock>,
+    waves: Arc<Waves>,
     settings: Settings,
     _stop: tokio_util::sync::DropGuard,
 }
@@ -53,7 +94,11 @@ impl Stage {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let source = Arc::new(Waves(Arc::clone(&clock)));
+        let waves = Arc::new(Waves {
+            clock: Arc::clone(&clock),
+            told: Mutex::default(),
+        });
+        let source = Arc::clone(&waves) as Arc<dyn ReplaySource>;
         tokio::spawn(ReplayServer::new(listener).run(source, stop.clone()));
         let mut settings = Settings::default();
         settings
@@ -68,6 +113,7 @@ impl Stage {
         settings.knowledge.data_dir = Some(data.to_owned());
         Self {
             clock,
+            waves,
             settings,
             _stop: stop.drop_guard(),
         }
@@ -83,7 +129,11 @@ impl Stage {
 }
 
 fn register(engine: &Engine, name: &str, model: &str) -> Arc<Workload> {
-    let metadata: Metadata = BTreeMap::from(
+    register_with(engine, name, model, &[])
+}
+
+fn register_with(engine: &Engine, name: &str, model: &str, more: &[(&str, &str)]) -> Arc<Workload> {
+    let mut metadata: Metadata = BTreeMap::from(
         [
             ("query", "load"),
             ("threshold", "10"),
@@ -93,6 +143,8 @@ fn register(engine: &Engine, name: &str, model: &str) -> Arc<Workload> {
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned())),
     );
+    // The later of two wins, so that a test may ask for another load.
+    metadata.extend((more.iter()).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     let parsed = parse_metadata(&metadata).unwrap();
     let key = WorkloadKey::new("shop", name, metadata);
     engine
@@ -246,4 +298,104 @@ async fn a_workload_that_nobody_asks_about_is_forgotten_on_disk_too() {
         ["shop/asked"],
         "the snapshot has forgotten it as well"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_beside_the_load_are_read_along_and_their_faults_stay_their_own() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let engine = stage.engine().await;
+    let beside = [
+        ("replicasQuery", "ready"),
+        ("latencyQuery", "mistake("),
+        ("latencySlo", "250ms"),
+        ("cpuQuery", "cores"),
+        ("memoryQuery", "absent"),
+    ];
+    let web = register_with(&engine, "web", "naive", &beside);
+    for _ in 0..5 {
+        engine.turn().await;
+        stage.clock.advance(Duration::from_secs(15));
+    }
+
+    let published = web.published().unwrap();
+    assert_eq!(published.health.fault, None, "the load is well");
+    let learned = web.learned();
+    let of = |query| learned.side.of(query).clone();
+    let ready = of(SideQuery::Replicas);
+    assert_eq!(ready.newest.map(|sample| sample.value), Some(20.0));
+    assert_eq!(ready.newest.unwrap().at, learned.live.unwrap().at);
+    let refused = of(SideQuery::Latency);
+    assert!(
+        refused.fault.is_some() && refused.newest.is_none(),
+        "{refused:?}"
+    );
+    assert_eq!(refused.failures, 3, "then once a minute is enough");
+    let (cores, absent) = (of(SideQuery::Cpu), of(SideQuery::Memory));
+    assert!(cores.newest.is_some() && cores.fault.is_none(), "{cores:?}");
+    assert_eq!(absent.fault.as_deref(), Some("it returned no data"));
+    assert_eq!(absent.failures, 2, "at once and after a minute");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_loop_learns_how_long_replicas_take_and_what_one_carries_and_keeps_it_over_a_restart() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let engine = stage.engine().await;
+    let beside = [
+        ("query", "jumps"),
+        ("scaleDownWindow", "0s"),
+        ("replicasQuery", "fleet"),
+        ("latencyQuery", "seconds"),
+        ("latencySlo", "83ms"),
+        ("cpuQuery", "jumps"),
+    ];
+    let web = register_with(&engine, "web", "naive", &beside);
+    let mut lines = vec![];
+    for _ in 0..90 * 4 {
+        engine.turn().await;
+        let plan = Arc::clone(&web.published().unwrap().plan);
+        web.touch(stage.clock.now());
+        let told = (stage.clock.now(), plan.replicas);
+        stage.waves.told.lock().unwrap().push(told);
+        lines.push(plan);
+        stage.clock.advance(Duration::from_secs(15));
+    }
+
+    assert_eq!(lines[0].lead_time, HumanDuration::from_secs(180));
+    assert_eq!(lines[0].lead_source, LeadSource::Default { seen: 0 });
+    let plan = lines.last().unwrap();
+    assert!(
+        matches!(plan.lead_source, LeadSource::Learned { .. }),
+        "{plan:#?}"
+    );
+    let lead = plan.lead_time.get().as_secs();
+    assert!(
+        (40..=75).contains(&lead),
+        "{lead} s for 40 s on a grid of 15 s"
+    );
+    // Truly 8 of load within 83 ms; the threshold says 10.
+    let capacity = plan.capacity.expect("a capacity").per_replica;
+    assert!((6.5..=8.2).contains(&capacity), "{capacity}");
+    assert!(
+        plan.reasons
+            .iter()
+            .any(|reason| reason.limit == Limit::Capacity)
+    );
+    assert!((plan.served.value - f64::from(plan.replicas) * 10.0).abs() < 1e-9);
+    let cpu = plan
+        .vertical
+        .and_then(|vertical| vertical.cpu)
+        .expect("advice");
+    assert!(cpu.request > 5.0 && cpu.limit >= cpu.request, "{cpu:?}");
+
+    engine.save().await;
+    let learned = web.learned().memory.experience.clone();
+    assert!(learned.is_some());
+    drop((engine, web));
+    let engine = stage.engine().await;
+    let [web] = &engine.board().of_scaled_object("shop", "web")[..] else {
+        panic!("one workload")
+    };
+    assert_eq!(web.learned().memory.experience, learned);
 }

@@ -18,8 +18,8 @@ use std::thread;
 use std::time::Duration;
 
 use forescale::domain::{
-    Basis, Fit, HumanDuration, LeadTime, Mode, ModelChoice, PastPlan, Plan, Profile, Quantile,
-    Served, SourceRef, Timestamp, TriggerSpec, WorkloadKey,
+    Basis, Fit, HumanDuration, LeadSource, LeadTime, Mode, ModelChoice, PastPlan, Plan, Profile,
+    Quantile, Served, SourceRef, Timestamp, TriggerSpec, WorkloadKey,
 };
 use forescale::knowledge::{Health, Published, Store, Workload};
 
@@ -132,6 +132,9 @@ fn plan(round: i64) -> Plan {
         peak: None,
         quantile: Quantile::MEDIAN,
         lead_time: HumanDuration::from_secs(180),
+        lead_source: LeadSource::Given,
+        capacity: None,
+        vertical: None,
         model: None,
         chosen: None,
         reasons: vec![],

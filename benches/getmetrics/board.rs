@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use forescale::analyze;
 use forescale::domain::{
-    Basis, Clock, DEFAULT_LEVELS, Fit, Forecast, HumanDuration, Limit, Metadata, Mode, PastPlan,
-    Plan, Quantile, Reason, Sample, SystemClock, Timestamp, WorkloadKey,
+    Basis, Clock, DEFAULT_LEVELS, Fit, Forecast, HumanDuration, LeadSource, Limit, Metadata, Mode,
+    PastPlan, Plan, Quantile, Reason, Sample, SystemClock, Timestamp, WorkloadKey,
 };
 use forescale::execute::keda::proto::{GetMetricsRequest, ScaledObjectRef};
 use forescale::execute::keda::{METRIC_NAME, parse_metadata};
@@ -183,6 +183,9 @@ fn plan(workload: &Workload, now: Timestamp) -> Plan {
         peak: None,
         quantile: Quantile::new(0.95).expect("between 0 and 1"),
         lead_time: HumanDuration::from_secs(120),
+        lead_source: LeadSource::Given,
+        capacity: None,
+        vertical: None,
         model: Some("seasonal-naive".into()),
         chosen: None,
         reasons: vec![

@@ -103,7 +103,7 @@ impl Collector for WorkloadMetrics {
 
 type Gauge = (&'static str, &'static str, fn(&Row) -> Option<f64>);
 
-const GAUGES: [Gauge; 10] = [
+const GAUGES: [Gauge; 13] = [
     (
         "forescale_workload_observed_load",
         "Newest measured load",
@@ -123,6 +123,24 @@ const GAUGES: [Gauge; 10] = [
         "forescale_workload_reactive_replicas",
         "Replicas that the measured load asks for",
         |row| row.plan()?.reactive.map(f64::from),
+    ),
+    (
+        "forescale_workload_lead_time_seconds",
+        "How far ahead the plan looks",
+        |row| Some(row.plan()?.lead_time.get().as_secs_f64()),
+    ),
+    (
+        "forescale_workload_capacity",
+        "Load that one replica was found to carry within the latency objective",
+        |row| Some(row.plan()?.capacity?.per_replica),
+    ),
+    (
+        "forescale_workload_capacity_dropped",
+        "Whether that is much less than it was within the last day",
+        |row| {
+            let dropped = row.plan()?.capacity?.dropped;
+            Some(f64::from(u8::from(dropped.is_some())))
+        },
     ),
     (
         "forescale_workload_active",

@@ -6,6 +6,7 @@
 
 mod answer;
 mod ask;
+mod pods;
 mod sheet;
 mod tell;
 #[cfg(test)]

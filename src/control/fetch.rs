@@ -14,7 +14,7 @@ const OVERLAP_STEPS: u32 = 5;
 
 /// How far behind the newest sample may be before the answer counts as a fault: sources that ingest late leave the last
 /// evaluations out.
-const LATENESS: Duration = Duration::from_secs(45);
+pub(super) const LATENESS: Duration = Duration::from_secs(45);
 
 /// A tail read covers at least this long.
 const MIN_TAIL: Duration = Duration::from_mins(2);
@@ -33,7 +33,10 @@ impl Engine {
         let started = tokio::time::Instant::now();
         let now = self.now();
         let span = tail_span(&workload.spec, now);
-        let fetched = self.parts.monitor.fetch(&workload.spec, span).await;
+        let (fetched, ()) = tokio::join!(
+            self.parts.monitor.fetch(&workload.spec, span),
+            self.read_side(&workload, now),
+        );
         let outcome = match fetched {
             Err(error) => Err(fault_of(&error, now)),
             Ok(fetched) => {

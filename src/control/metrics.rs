@@ -13,6 +13,7 @@ use crate::telemetry::Registry;
 #[derive(Clone, Debug)]
 pub struct Metrics {
     pub(super) refreshes: Family<Outcome, Counter>,
+    pub(super) side_reads: Family<SideOutcome, Counter>,
     pub(super) refresh_seconds: Histogram,
     pub(super) analysis_seconds: Histogram,
     pub(super) plans: Family<Rests, Counter>,
@@ -20,6 +21,7 @@ pub struct Metrics {
     pub(super) stand_ins: Family<Wanted, Counter>,
     pub(super) trust_changes: Family<To, Counter>,
     pub(super) anomalies: Family<Kind, Counter>,
+    pub(super) capacity_drops: Counter,
     pub(super) backfill_samples: Counter,
     pub(super) lag_seconds: Gauge<f64, std::sync::atomic::AtomicU64>,
     pub(super) workloads: Gauge,
@@ -32,6 +34,13 @@ pub struct Metrics {
 /// How something ended: `ok`, or the kind of fault.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Outcome {
+    pub(super) outcome: &'static str,
+}
+
+/// How a query beside the load ended: `ok`, or the kind of fault.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct SideOutcome {
+    pub(super) query: &'static str,
     pub(super) outcome: &'static str,
 }
 
@@ -86,6 +95,7 @@ impl Default for Metrics {
         let seconds = || Histogram::new(exponential_buckets(0.001, 2.0, 16));
         Self {
             refreshes: Family::default(),
+            side_reads: Family::default(),
             refresh_seconds: seconds(),
             analysis_seconds: seconds(),
             plans: Family::default(),
@@ -93,6 +103,7 @@ impl Default for Metrics {
             stand_ins: Family::default(),
             trust_changes: Family::default(),
             anomalies: Family::default(),
+            capacity_drops: Counter::default(),
             backfill_samples: Counter::default(),
             lag_seconds: Gauge::default(),
             workloads: Gauge::default(),
@@ -112,6 +123,11 @@ impl Metrics {
             "refreshes",
             "Refreshes of workloads by outcome: ok, or the kind of fault",
             self.refreshes.clone(),
+        );
+        registry.register(
+            "side_reads",
+            "Answers to the queries beside the load (`replicasQuery` and the like) by outcome",
+            self.side_reads.clone(),
         );
         registry.register(
             "refresh_seconds",
@@ -147,6 +163,11 @@ impl Metrics {
             "anomalies",
             "Unusual stretches that were found in histories as they came, by kind",
             self.anomalies.clone(),
+        );
+        registry.register(
+            "capacity_drops",
+            "Times that a replica was found to carry much less than before",
+            self.capacity_drops.clone(),
         );
         registry.register(
             "backfill_samples",

@@ -11,7 +11,7 @@ use crate::domain::{
     Anomaly, Basis, Forecast, HumanDuration, Limit, Plan, PlanMemory, Reason, Sample, Standing,
     Timestamp, TriggerSpec, Trust,
 };
-use crate::knowledge::{Health, Published, Workload};
+use crate::knowledge::{Health, Published, SideQuery, Workload};
 use crate::plan;
 
 /// What an analysis has brought for a workload, if anything.
@@ -152,7 +152,17 @@ impl Engine {
             }
             return;
         };
-        learned.memory = memory;
+        let newest = |query| learned.side.of(query).newest;
+        let readings = plan::Readings {
+            load: learned.live,
+            ready: newest(SideQuery::Replicas),
+            latency: newest(SideQuery::Latency),
+            cpu: newest(SideQuery::Cpu),
+            memory: newest(SideQuery::Memory),
+        };
+        // The memory before goes first: what both share need not be copied then.
+        learned.memory = PlanMemory::default();
+        learned.memory = plan::learn(&workload.spec, now, &plan, &readings, memory);
         drop(learned);
         self.tell(workload, before.as_deref(), &plan, &health);
         workload.publish(Published {
@@ -208,6 +218,7 @@ impl Engine {
                 })
                 .inc();
         }
+        self.tell_capacity(workload, before, plan);
         let was = before
             .and_then(|b| b.health.fault.as_ref())
             .map(|fault| fault.kind);
@@ -234,6 +245,30 @@ impl Engine {
                 model = plan.model.as_deref(),
                 "plan rests on another basis"
             );
+        }
+    }
+}
+
+impl Engine {
+    /// Says once when a replica carries much less than before, and when it does so again.
+    fn tell_capacity(&self, workload: &Workload, before: Option<&Published>, plan: &Plan) {
+        let drop = |plan: &Plan| plan.capacity.and_then(|capacity| capacity.dropped);
+        let was = before.and_then(|before| drop(&before.plan));
+        let carries = plan.capacity.map(|capacity| capacity.per_replica);
+        match (was, drop(plan)) {
+            (None, Some(drop)) => {
+                self.parts.metrics.capacity_drops.inc();
+                tracing::warn!(
+                    workload = %workload.key,
+                    carries,
+                    before = drop.from,
+                    "a replica carries much less within `latencySlo` than before; has a deploy made it slower?"
+                );
+            }
+            (Some(_), None) => {
+                tracing::info!(workload = %workload.key, carries, "the capacity per replica counts as usual again");
+            }
+            _ => {}
         }
     }
 }

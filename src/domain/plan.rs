@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{HumanDuration, Mode, Peak, PlanTrials, Quantile, Sample, Timestamp};
+use super::{
+    Capacity, Experience, HumanDuration, Mode, Peak, PlanTrials, Quantile, Sample, Timestamp,
+    Vertical,
+};
 
 /// One decision, from its inputs to the number that KEDA gets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +39,15 @@ pub struct Plan {
     pub quantile: Quantile,
     /// How far ahead the plan looked.
     pub lead_time: HumanDuration,
+    /// How that is known.
+    #[serde(default)]
+    pub lead_source: LeadSource,
+    /// Load that one replica carries, where that was learned; the threshold stands otherwise.
+    #[serde(default)]
+    pub capacity: Option<Capacity>,
+    /// What a pod should request, where its use is read.
+    #[serde(default)]
+    pub vertical: Option<Vertical>,
     /// Who forecast.
     pub model: Option<Arc<str>>,
     /// The plan of the family on trial that was followed; `None` when the quantile alone decided.
@@ -62,6 +74,31 @@ pub struct ChosenPlan {
     pub short: f64,
     /// How long the plans have been on trial.
     pub evidence: HumanDuration,
+}
+
+/// How a lead time is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "from"
+)]
+pub enum LeadSource {
+    /// The trigger gives it.
+    #[default]
+    Given,
+    /// The server's default, raised perhaps by the few scale-ups that were seen.
+    Default {
+        /// How many were.
+        seen: u32,
+    },
+    /// From scale-ups that were seen from the decision to Ready.
+    Learned {
+        /// How many were.
+        scale_ups: u32,
+        /// Replicas at once that it holds for.
+        batch: u32,
+    },
 }
 
 /// What the served number rests on.
@@ -137,6 +174,10 @@ pub enum Limit {
     Hold,
     /// Shadow or reactive mode: KEDA gets the measured load's number.
     Mode,
+    /// How far ahead the plan looks, where that is learned.
+    LeadTime,
+    /// The load that one replica carries was learned and is not the threshold.
+    Capacity,
 }
 
 /// What the planner remembers between two plans: enough for ramps, the scale-down window and holding.
@@ -150,6 +191,9 @@ pub struct PlanMemory {
     /// The plans on trial.
     #[serde(default)]
     pub trials: PlanTrials,
+    /// What the replicas have taught; `None` where nothing is read beside the load.
+    #[serde(default)]
+    pub experience: Option<Arc<Experience>>,
 }
 
 /// One entry of [`PlanMemory`].
@@ -206,6 +250,8 @@ impl Limit {
             Self::Activation => "activation",
             Self::Hold => "hold",
             Self::Mode => "mode",
+            Self::LeadTime => "lead-time",
+            Self::Capacity => "capacity",
         }
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::{Health, Published, Workload};
 use crate::domain::{
     BandScale, BandSet, Basis, Coefficients, DEFAULT_LEVELS, ExpertStanding, Fit, Forecast,
-    GoodPlan, HumanDuration, LeadTime, Limit, Metadata, MixWeights, Mode, ModelChoice, ModelScore,
-    PastPlan, Peak, Plan, Profile, Quantile, Reason, RollingScore, Sample, Served, SourceRef,
-    Standing, Timestamp, TriggerSpec, Trust, WorkloadKey,
+    GoodPlan, HumanDuration, LeadSource, LeadTime, Limit, Metadata, MixWeights, Mode, ModelChoice,
+    ModelScore, PastPlan, Peak, Plan, Profile, Quantile, Reason, RollingScore, Sample, Served,
+    SourceRef, Standing, Timestamp, TriggerSpec, Trust, WorkloadKey,
 };
 
 /// The moment at which the samples play.
@@ -221,6 +221,9 @@ pub(crate) fn plan(at: Timestamp) -> Plan {
         }),
         quantile: Quantile::new(0.95).unwrap(),
         lead_time: HumanDuration::from_secs(180),
+        lead_source: LeadSource::Given,
+        capacity: None,
+        vertical: None,
         model: Some("seasonal-naive".into()),
         chosen: None,
         reasons: vec![

@@ -9,7 +9,7 @@ use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::{History, Restored};
+use super::{History, Restored, Side};
 use crate::domain::{
     Anomaly, Fit, Forecast, Plan, PlanMemory, Sample, Standing, Timestamp, Track, TriggerSpec,
     WorkloadKey,
@@ -118,6 +118,8 @@ pub struct Learned {
     pub history: History,
     /// The newest sample, which may lie between two grid points.
     pub live: Option<Sample>,
+    /// What the queries beside the load have last answered.
+    pub side: Side,
     /// What fitting has learned.
     pub fit: Option<Arc<Fit>>,
     /// What is remembered of the forecasts that were made.
@@ -138,6 +140,7 @@ impl Workload {
         let learned = Learned {
             history: History::new(spec.step(), spec.history_steps()),
             live: None,
+            side: Side::default(),
             fit: None,
             track: None,
             fit_since: None,
@@ -256,6 +259,7 @@ impl Workload {
             + self.warnings.iter().map(String::capacity).sum::<usize>()
             + published
             + learned.history.heap_bytes()
+            + learned.side.heap_bytes()
             + weight::memory(&learned.memory)
             + fit
             + track

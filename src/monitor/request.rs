@@ -122,10 +122,19 @@ impl Rules {
 impl Query {
     /// The query of `spec`, if a source with these `rules` takes it.
     pub(super) fn of(spec: &TriggerSpec, rules: &Rules) -> Result<Self, FetchError> {
-        if spec.query.len() > MAX_QUERY_BYTES {
+        Self::beside(spec, &spec.query, rules)
+    }
+
+    /// Another `expression`, asked as the query of `spec` is.
+    pub(super) fn beside(
+        spec: &TriggerSpec,
+        expression: &str,
+        rules: &Rules,
+    ) -> Result<Self, FetchError> {
+        if expression.len() > MAX_QUERY_BYTES {
             return Err(FetchError::config(format!(
                 "`query` is {} bytes long: allowed are {MAX_QUERY_BYTES}",
-                spec.query.len()
+                expression.len()
             )));
         }
         if spec.query_parameters.len() > MAX_EXTRAS || spec.custom_headers.len() > MAX_EXTRAS {
@@ -146,7 +155,7 @@ impl Query {
             headers.insert(name, value);
         }
         Ok(Self {
-            expression: spec.query.clone(),
+            expression: expression.to_owned(),
             parameters,
             headers,
             timeout: spec.timeout.map(crate::domain::HumanDuration::get),

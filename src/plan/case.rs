@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ledger::{amount, replicas};
+use super::lead_time;
+use super::ledger::{amount, replicas, span};
 use super::memory::Past;
 use super::{Config, Inputs};
 use crate::domain::{
-    Basis, ChosenPlan, Forecast, LeadTime, Peak, PlanTrials, Quantile, Reason, Sample, Timestamp,
-    TriggerSpec,
+    Basis, Capacity, CapacityBound, ChosenPlan, Experience, Forecast, LeadSource, LeadTime, Mode,
+    Peak, PlanTrials, Quantile, Reason, Sample, Timestamp, TriggerSpec,
 };
 
 /// A measured load this little (relatively) above a whole number of replicas is float noise.
@@ -29,6 +30,10 @@ pub(super) struct Case<'a> {
     pub(super) past: Past,
     /// From decision to Ready.
     pub(super) lead: Duration,
+    /// How that is known.
+    pub(super) lead_source: LeadSource,
+    /// What was learned of the load that one replica carries.
+    pub(super) capacity: Option<Capacity>,
     min: u32,
     max: u32,
     /// The bound of the server's settings, when it is the tighter one.
@@ -63,19 +68,86 @@ impl<'a> Case<'a> {
         let spec = inputs.spec;
         let bound = config.max_replicas.max(1);
         let max = spec.max_replicas.unwrap_or(bound).min(bound);
-        Self {
+        let past = Past::recall(inputs.memory, inputs.now);
+        let capacity = past.experience().and_then(|it| it.capacity.known);
+        let mut case = Self {
             now: inputs.now,
             spec,
             forecast: inputs.forecast.filter(|_| inputs.distrust.is_none()),
             distrust: inputs.distrust,
-            past: Past::recall(inputs.memory, inputs.now),
-            lead: match spec.lead_time {
-                LeadTime::Auto => config.default_lead_time.get(),
-                LeadTime::Fixed(lead) => lead.get(),
-            },
+            past,
+            lead: Duration::ZERO,
+            lead_source: LeadSource::Given,
+            // In reactive mode nothing that was learned has a say.
+            capacity: capacity
+                .filter(|_| spec.mode != Mode::Reactive && spec.latency_slo.is_some()),
             min: spec.min_replicas.unwrap_or(0),
             max,
             server_max: spec.max_replicas.is_none_or(|asked| asked > bound),
+        };
+        (case.lead, case.lead_source) = case.lead_time(config);
+        case
+    }
+
+    /// How far ahead to look. A larger step up takes longer, so that where the lead time is learned, the step that the
+    /// shortest one asks for decides.
+    fn lead_time(&self, config: &Config) -> (Duration, LeadSource) {
+        let default = config.default_lead_time.get();
+        match (self.spec.lead_time, self.past.experience()) {
+            (LeadTime::Fixed(lead), _) => (lead.get(), LeadSource::Given),
+            (LeadTime::Auto, None) => (default, LeadSource::Default { seen: 0 }),
+            (LeadTime::Auto, Some(Experience { lead, .. })) => {
+                let most = self.spec.horizon.get();
+                let of = |batch| lead_time::lead(lead, default, most, batch);
+                of(self.step_up(of(1).0))
+            }
+        }
+    }
+
+    /// Replicas that the expectation for the time `ahead` is above the plan before.
+    fn step_up(&self, ahead: Duration) -> u32 {
+        let until = self.now + ahead;
+        let peak = self
+            .forecast
+            .and_then(|forecast| forecast.worst(self.spec.quantile, self.now, until));
+        let wanted = peak.map_or(0, |peak| self.bounded(self.expected_need(peak.value)));
+        wanted.saturating_sub(self.past.previous().unwrap_or(wanted))
+    }
+
+    /// What one replica was found to carry, if that was learned.
+    pub(super) fn capacity_text(&self) -> Option<String> {
+        let capacity = self.capacity?;
+        let objective = self.spec.latency_slo?;
+        let bound = match capacity.bound {
+            CapacityBound::Within => "",
+            CapacityBound::AtLeast => "at least ",
+            CapacityBound::AtMost => "at most ",
+        };
+        let dropped = capacity.dropped.map_or_else(String::new, |drop| {
+            let was = amount(drop.from);
+            format!(", down from {was} since {}", drop.since)
+        });
+        Some(format!(
+            "one replica carries {bound}{} within the `latencySlo` of {objective}, as {} pairs of load and latency \
+             show{dropped}; `threshold` says {}",
+            amount(capacity.per_replica),
+            capacity.pairs,
+            amount(self.spec.threshold),
+        ))
+    }
+
+    /// Where the lead time comes from, if it is learned or about to be.
+    pub(super) fn lead_text(&self) -> Option<String> {
+        let ahead = span(self.lead);
+        match self.lead_source {
+            LeadSource::Learned { scale_ups, batch } => Some(format!(
+                "looking {ahead} ahead: nine in ten of {scale_ups} scale-ups were ready within that, for {} at once",
+                replicas(batch)
+            )),
+            LeadSource::Default { seen } if self.spec.replicas_query.is_some() => Some(format!(
+                "looking {ahead} ahead: the server's default, for {seen} scale-ups seen so far are too few"
+            )),
+            LeadSource::Default { .. } | LeadSource::Given => None,
         }
     }
 
@@ -89,17 +161,36 @@ impl<'a> Case<'a> {
         self.need(load, FORECAST_NOISE)
     }
 
-    fn need(&self, load: f64, noise: f64) -> u32 {
-        let share = load.max(0.0) / self.spec.threshold.max(0.001);
-        let whole = share.round();
-        // A float too large for the type becomes its largest value, and `maxReplicas` does the rest.
-        if (share - whole).abs() <= noise * share.max(1.0) {
-            whole as u32
-        } else {
-            share.ceil() as u32
-        }
+    /// Replicas for a measured load by the threshold alone: what KEDA is told where the plan has no say.
+    pub(super) fn plain_need(&self, load: f64) -> u32 {
+        need(load, self.spec.threshold, MEASURED_NOISE)
     }
 
+    /// Load that one replica carries.
+    fn per_replica(&self) -> f64 {
+        let known = self.capacity.map(|capacity| capacity.per_replica);
+        known
+            .filter(|known| known.is_finite())
+            .unwrap_or(self.spec.threshold)
+    }
+
+    fn need(&self, load: f64, noise: f64) -> u32 {
+        need(load, self.per_replica(), noise)
+    }
+}
+
+fn need(load: f64, per_replica: f64, noise: f64) -> u32 {
+    let share = load.max(0.0) / per_replica.max(0.001);
+    let whole = share.round();
+    // A float too large for the type becomes its largest value, and `maxReplicas` does the rest.
+    if (share - whole).abs() <= noise * share.max(1.0) {
+        whole as u32
+    } else {
+        share.ceil() as u32
+    }
+}
+
+impl Case<'_> {
     /// Whether the expected load makes the workload active before the measured one does. The band around a load of zero
     /// is above zero: less than [`FORESEEN_SHARE`] of a replica on top of the threshold wakes nobody, or a workload with
     /// quiet nights would never sleep.
@@ -137,10 +228,15 @@ impl<'a> Case<'a> {
 
     /// `load` and what one replica carries, in words.
     pub(super) fn load_text(&self, load: f64) -> String {
-        format!(
-            "{} at {} per replica",
-            amount(load),
-            amount(self.spec.threshold)
-        )
+        load_text(load, self.per_replica())
     }
+
+    /// The same by the threshold alone.
+    pub(super) fn plain_load_text(&self, load: f64) -> String {
+        load_text(load, self.spec.threshold)
+    }
+}
+
+fn load_text(load: f64, per_replica: f64) -> String {
+    format!("{} at {} per replica", amount(load), amount(per_replica))
 }

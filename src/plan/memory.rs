@@ -2,11 +2,14 @@
 //! those of the rest of the scale-down window in coarser buckets that keep the highest raw plan.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::case::{Case, Decision};
 use super::smooth;
-use crate::domain::{GoodPlan, PastPlan, PlanMemory, PlanTrials, Timestamp, TriggerSpec};
+use crate::domain::{
+    Experience, GoodPlan, PastPlan, PlanMemory, PlanTrials, Timestamp, TriggerSpec,
+};
 
 /// Never more entries than this: 48 of 16 bytes.
 const MOST_ENTRIES: usize = 48;
@@ -20,6 +23,7 @@ pub(super) struct Past {
     recent: VecDeque<PastPlan>,
     last_good: Option<GoodPlan>,
     trials: PlanTrials,
+    experience: Option<Arc<Experience>>,
 }
 
 impl Past {
@@ -42,6 +46,7 @@ impl Past {
             recent,
             last_good: memory.last_good,
             trials: memory.trials.clone(),
+            experience: memory.experience.clone(),
         }
     }
 
@@ -65,6 +70,11 @@ impl Past {
     pub(super) fn highest_raw(&self, since: Timestamp) -> Option<u32> {
         let within = self.recent.iter().filter(|plan| plan.at > since);
         within.map(|plan| plan.raw).max()
+    }
+
+    /// What the replicas have taught.
+    pub(super) fn experience(&self) -> Option<&Experience> {
+        self.experience.as_deref()
     }
 
     /// The last plan that rested on fresh data.
@@ -94,6 +104,7 @@ pub(super) fn remember(case: &Case<'_>, decision: &Decision) -> PlanMemory {
         trials: (decision.trials.as_ref())
             .unwrap_or(case.past.trials())
             .clone(),
+        experience: case.past.experience.clone(),
     }
 }
 

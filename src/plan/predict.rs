@@ -65,10 +65,10 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
 /// The plan is only published; KEDA gets the measured load's number and state, as if Forescale forecast nothing.
 pub(super) fn shadow(case: &Case<'_>, sample: Sample) -> Decision {
     let plan = predictive(case, sample);
-    let reactive = case.measured_need(sample.value);
+    let reactive = case.plain_need(sample.value);
     let active = case.activates(sample.value);
     let mut ledger = Ledger::open(Limit::Mode, plan.planned, reactive, {
-        let load = case.load_text(sample.value);
+        let load = case.plain_load_text(sample.value);
         let planned = replicas(plan.planned);
         format!(
             "in shadow mode KEDA is told the measured load, {load}; the plan of {planned} is only published"
@@ -91,10 +91,10 @@ pub(super) fn shadow(case: &Case<'_>, sample: Sample) -> Decision {
 
 /// Nothing is forecast; KEDA gets the measured load's number.
 pub(super) fn reactive(case: &Case<'_>, sample: Sample) -> Decision {
-    let reactive = case.measured_need(sample.value);
+    let reactive = case.plain_need(sample.value);
     let active = case.activates(sample.value);
     let mut ledger = Ledger::open(Limit::Mode, reactive, reactive, {
-        let load = case.load_text(sample.value);
+        let load = case.plain_load_text(sample.value);
         format!("in reactive mode the measured load alone decides: {load}")
     });
     activate(case, active, sample.value, &mut ledger);

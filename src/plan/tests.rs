@@ -2,6 +2,7 @@
 
 mod faults;
 mod freshness;
+mod learned;
 mod limits;
 mod modes;
 mod peak;

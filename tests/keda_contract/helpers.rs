@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forescale::domain::{Basis, HumanDuration, ManualClock, Mode, Plan, Quantile, Timestamp};
+use forescale::domain::{
+    Basis, HumanDuration, LeadSource, ManualClock, Mode, Plan, Quantile, Timestamp,
+};
 use forescale::execute::keda::{Config, Context, Metrics, Readiness, Server};
 use forescale::knowledge::{Board, Health, Published, Workload};
 use tokio::task::JoinHandle;
@@ -99,6 +101,9 @@ pub(crate) fn publish(workload: &Workload, replicas: u32, active: bool) {
         peak: None,
         quantile: Quantile::MEDIAN,
         lead_time: HumanDuration::from_secs(60),
+        lead_source: LeadSource::Given,
+        capacity: None,
+        vertical: None,
         model: None,
         chosen: None,
         reasons: vec![],

@@ -2,6 +2,7 @@
 
 mod anomaly;
 mod forecast;
+mod readings;
 mod standing;
 mod words;
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 use self::anomaly::AnomalyView;
 use self::forecast::ForecastView;
+use self::readings::ReadingsView;
 use self::standing::StandingView;
 use super::query::Window;
 use crate::domain::{Mode, PastPlan, Plan, Series, SourceRef, Timestamp, TriggerSpec};
@@ -68,6 +70,7 @@ pub(super) struct Detail {
     standing: Option<StandingView>,
     anomalies: Vec<AnomalyView>,
     recent_plans: Vec<PastPlanView>,
+    readings: ReadingsView,
     fit: Option<FitView>,
 }
 
@@ -151,6 +154,7 @@ impl Detail {
             .iter()
             .map(PastPlanView::from)
             .collect();
+        let readings = readings::readings(&learned.side);
         let fit = learned.fit.clone();
         drop(learned);
         let published = workload.published();
@@ -166,6 +170,7 @@ impl Detail {
             standing: standing.map(StandingView::from),
             anomalies: anomalies.iter().map(AnomalyView::from).collect(),
             recent_plans,
+            readings,
             fit: fit.map(|fit| FitView {
                 at: fit.at,
                 scores: fit

@@ -52,6 +52,15 @@ pub(super) struct Trigger {
     /// Oldest first.
     #[serde(default)]
     pub(super) anomalies: Vec<Anomaly>,
+    /// Of the queries beside the load, by their key.
+    #[serde(default)]
+    pub(super) readings: BTreeMap<String, Reading>,
+}
+
+/// The newest answer of a query beside the load.
+#[derive(Debug, Deserialize)]
+pub(super) struct Reading {
+    pub(super) fault: Option<String>,
 }
 
 /// Something unusual in the history.

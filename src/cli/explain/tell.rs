@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::answer::{
     Anomaly, Answer, History, Score, Source, SourceRef, Standing, Status, Trigger, Trust,
 };
+use super::pods;
 use super::sheet::Sheet;
 use crate::domain::{Basis, HumanDuration, Mode, Plan, Reason, Sample, Timestamp};
 use crate::plan::{amount, replicas};
@@ -50,6 +51,10 @@ fn one(sheet: &mut Sheet, status: &Status, trigger: &Trigger) {
         sheet.rows("Measured", [measured(plan, &trigger.history, now)]);
         sheet.rows("Expected", expected(plan, trigger, now));
         sheet.rows(&format!("Why {}", plan.replicas), reasons(plan, now));
+        let advice = pods::advice(plan);
+        if !advice.is_empty() {
+            sheet.rows("Pods", advice);
+        }
     } else {
         sheet.paragraph("There is no plan yet, and KEDA is told so instead of a number.");
         sheet.gap();
@@ -241,6 +246,11 @@ fn data(status: &Status, trigger: &Trigger) -> Vec<String> {
     if !health.backfilled {
         texts.push("its history has not been read back to the end yet".to_owned());
     }
+    let beside = trigger.readings.iter();
+    texts.extend(beside.filter_map(|(key, reading)| {
+        let fault = reading.fault.as_ref()?;
+        Some(format!("`{key}` teaches nothing at present: {fault}"))
+    }));
     let warnings = trigger.warnings.iter().chain(&health.warnings);
     texts.extend(warnings.map(|warning| format!("warning: {warning}")));
     if now.since(trigger.last_asked_at) > SILENCE {

@@ -12,7 +12,7 @@ use crate::domain::{
     Anomaly, AnomalyKind, Basis, Limit, ManualClock, Mode, Reason, Standing, Timestamp, Trust,
 };
 use crate::knowledge::samples::{self, NOW};
-use crate::knowledge::{Board, Fault, FaultKind, Published, Workload};
+use crate::knowledge::{Board, Fault, FaultKind, Published, SideQuery, Workload};
 
 struct Running {
     addr: SocketAddr,
@@ -221,6 +221,11 @@ async fn several_triggers_are_told_one_after_the_other_also_one_without_a_plan()
         kind: FaultKind::Empty,
         text: "the query gives no series".into(),
     });
+    {
+        let mut learned = young.learned();
+        let reading = learned.side.of_mut(SideQuery::Replicas);
+        (reading.asked, reading.fault) = (Some(NOW), Some("it returned no data".into()));
+    }
     let _waiting = running.readiness.latch("the snapshot");
     let text = running.told("shop/web").await;
     assert_says(
@@ -234,6 +239,7 @@ async fn several_triggers_are_told_one_after_the_other_also_one_without_a_plan()
             "source `default` (http://prometheus:9090) has never given a usable sample",
             "fault (empty, 12s ago): the query gives no series",
             "its history has not been read back to the end yet",
+            "`replicasQuery` teaches nothing at present: it returned no data",
             "this Forescale is not ready: waiting for the snapshot",
         ],
     );

@@ -15,7 +15,7 @@ use crate::domain::{
     Fit, Forecast, Plan, PlanMemory, Sample, Standing, Timestamp, Track, WorkloadKey,
 };
 use crate::knowledge::history::{BlockRecord, OlderRecord, Part};
-use crate::knowledge::{Health, History, Learned, Published, Workload};
+use crate::knowledge::{Health, History, Learned, Published, Side, Workload};
 
 const VERSION: u8 = 1;
 
@@ -188,6 +188,7 @@ impl Stamped {
             learned: Learned {
                 history,
                 live,
+                side: Side::default(),
                 fit,
                 track,
                 fit_since,

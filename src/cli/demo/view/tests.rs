@@ -9,7 +9,8 @@ use crate::cli::demo::frame::{Doors, TrailPoint, band};
 use crate::cli::demo::setup::START;
 use crate::cli::demo::totals::Totals;
 use crate::domain::{
-    Basis, DEFAULT_LEVELS, Forecast, HumanDuration, Limit, Mode, Plan, Quantile, Reason, Served,
+    Basis, DEFAULT_LEVELS, Forecast, HumanDuration, LeadSource, Limit, Mode, Plan, Quantile,
+    Reason, Served,
 };
 use crate::knowledge::{Fault, FaultKind, Health, Published};
 use crate::simulate::demand::Pattern;
@@ -35,6 +36,9 @@ fn plan() -> Plan {
         peak: None,
         quantile: Quantile::MEDIAN,
         lead_time: HumanDuration::from_secs(120),
+        lead_source: LeadSource::Given,
+        capacity: None,
+        vertical: None,
         model: Some("seasonal-naive".into()),
         chosen: None,
         reasons: vec![Reason {

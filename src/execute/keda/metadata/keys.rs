@@ -243,7 +243,6 @@ const SECRET: &str = "must not stand in trigger metadata, which is stored and sh
                       the server's named sources (`source`)";
 const READ_BY_KEDA: &str =
     "has no effect in the metadata: KEDA reads it from a TriggerAuthentication";
-const PLAN_AHEAD: &str = "the plan is made from the query, the threshold and the lead time alone";
 
 use Group::{Connection, Forescale, Legacy, Prometheus};
 
@@ -315,7 +314,8 @@ pub const KEYS: &[Key] = &[
         "How often the metric is read and the plan renewed. The HPA asks every 15 s.",
         acted!(interval, |text| duration(text, "1s", "10m"))),
     Key::new(Forescale, "leadTime", "`auto`, or a duration from 0s to 1d, at most the `horizon`", Some("auto"),
-        "From the decision to scale until the new pods are Ready: the time that the plan looks ahead.",
+        "From the decision to scale until the new pods are Ready: the time that the plan looks ahead. `auto` is learned with \
+         `replicasQuery`, and the server's `plan.defaultLeadTime` without it.",
         Role::Acted {
             set: |spec, text| { spec.lead_time = lead_time(text)?; Ok(()) },
             show: |spec| Some(match spec.lead_time {
@@ -372,20 +372,24 @@ pub const KEYS: &[Key] = &[
         "Budget.",
         later!(max_replica_hours_per_day, |text| number(text, 0.1, 2.4e6), "no budget limits the plan")),
     Key::new(Forescale, "latencyQuery", PROMQL, None,
-        "Latency in seconds, for a learned capacity.",
-        later!(latency_query, query, PLAN_AHEAD)),
+        "Latency in seconds, such as a `histogram_quantile`. The load per ready replica at which it keeps `latencySlo` is \
+         learned and takes the place of `threshold` in the plan.",
+        optional!(latency_query, query)),
     Key::new(Forescale, "latencySlo", "a duration from 1ms to 10m, together with `latencyQuery`", None,
         "The latency to keep.",
-        later!(latency_slo, |text| duration(text, "1ms", "10m"), PLAN_AHEAD)),
+        optional!(latency_slo, |text| duration(text, "1ms", "10m"))),
     Key::new(Forescale, "replicasQuery", PROMQL, None,
-        "Ready replicas, for a learned lead time.",
-        later!(replicas_query, query, "`leadTime` is not learned, `auto` is the server's `plan.defaultLeadTime`")),
+        "Ready replicas, such as `sum(kube_deployment_status_replicas_ready{deployment=\"web\"})`. With it, `leadTime: auto` \
+         is learned from the scale-ups that are seen.",
+        optional!(replicas_query, query)),
     Key::new(Forescale, "cpuQuery", PROMQL, None,
-        "CPU use, for vertical advice.",
-        later!(cpu_query, query, "no vertical advice is given")),
+        "CPU use in cores of all pods together, such as `sum(rate(container_cpu_usage_seconds_total{…}[2m]))`. It gives advice on \
+         requests and limits.",
+        optional!(cpu_query, query)),
     Key::new(Forescale, "memoryQuery", PROMQL, None,
-        "Memory use, for vertical advice.",
-        later!(memory_query, query, "no vertical advice is given")),
+        "Memory use in bytes of all pods together, such as `sum(container_memory_working_set_bytes{…})`. It gives advice on \
+         requests and limits.",
+        optional!(memory_query, query)),
     Key::new(Forescale, "events", "entries such as `2026-11-27T08:00/6h sale`, `holidays:DE` or `exclude:2026-11-20T10:00/2h load test`, separated by `;`; at most 4096 bytes", None,
         "Known events, past and coming, in local time; those of one name are one thing that comes again. Prophet \
          learns what each does to the load. After `exclude:` stands a time, such as that of a load test, from which no \

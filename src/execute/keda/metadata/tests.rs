@@ -251,7 +251,11 @@ fn what_has_no_effect_is_said() {
         ("authModes", "bearer", "named sources"),
         ("cortexOrgID", "a", "X-Scope-OrgID"),
         ("metricName", "x", "`forescale`"),
-        ("cpuQuery", "sum(cpu)", "not acted on in this version"),
+        (
+            "maxReplicaHoursPerDay",
+            "10",
+            "not acted on in this version",
+        ),
         ("threshold", "0.0015", "three decimals"),
         ("unsafeSsl", "true", "named source"),
     ] {

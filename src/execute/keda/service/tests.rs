@@ -3,7 +3,9 @@ use std::collections::HashMap;
 use futures::FutureExt;
 
 use super::*;
-use crate::domain::{Basis, HumanDuration, ManualClock, Mode, Plan, Quantile, Served, Timestamp};
+use crate::domain::{
+    Basis, HumanDuration, LeadSource, ManualClock, Mode, Plan, Quantile, Served, Timestamp,
+};
 use crate::knowledge::{Board, Fault, FaultKind, Health};
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -82,6 +84,9 @@ fn published(replicas: u32, active: bool) -> Published {
             peak: None,
             quantile: Quantile::MEDIAN,
             lead_time: HumanDuration::from_secs(60),
+            lead_source: LeadSource::Given,
+            capacity: None,
+            vertical: None,
             model: None,
             chosen: None,
             reasons: vec![],

@@ -1,0 +1,122 @@
+//! What a refresh teaches beside its plan, from the readings beside the load.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::capacity::{self, Asked, Look};
+use super::lead_time;
+use super::vertical::{self, Moment};
+use crate::domain::{Experience, LeadRecord, Plan, PlanMemory, Sample, Timestamp, TriggerSpec};
+
+/// The newest readings, however old.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Readings {
+    /// The load.
+    pub load: Option<Sample>,
+    /// Ready replicas.
+    pub ready: Option<Sample>,
+    /// Latency in seconds.
+    pub latency: Option<Sample>,
+    /// CPU use in cores, all pods together.
+    pub cpu: Option<Sample>,
+    /// Memory use in bytes, all pods together.
+    pub memory: Option<Sample>,
+}
+
+/// Readings further apart than this, or older, don't belong together.
+const TOGETHER: Duration = Duration::from_mins(1);
+
+/// Learns from a refresh: from `plan`, which was just made, and from the readings. The memory that comes back replaces the
+/// one that went in; a trigger without queries beside the load keeps it as it is.
+pub fn learn(
+    spec: &TriggerSpec,
+    now: Timestamp,
+    plan: &Plan,
+    readings: &Readings,
+    mut memory: PlanMemory,
+) -> PlanMemory {
+    let beside = [
+        &spec.replicas_query,
+        &spec.latency_query,
+        &spec.cpu_query,
+        &spec.memory_query,
+    ];
+    if beside.into_iter().all(Option::is_none) {
+        return memory;
+    }
+    let known = memory.experience.take().unwrap_or_default();
+    let Experience {
+        lead,
+        capacity,
+        usage,
+    } = Arc::unwrap_or_clone(known);
+    let lead = lead_time::observe(lead, now, plan.replicas, readings.ready);
+    let fleet = match spec.replicas_query {
+        Some(_) => readings.ready,
+        None => settled(&lead, plan, now),
+    };
+    let capacity = match (asked(spec), look(now, fleet, readings)) {
+        (Some(asked), Some(look)) => capacity::observe(capacity, asked, look),
+        _ => capacity,
+    };
+    let pods = |used| moment(now, used, fleet, readings);
+    let usage = vertical::observe(usage, pods(readings.cpu), pods(readings.memory));
+    memory.experience = Some(Arc::new(Experience {
+        lead,
+        capacity,
+        usage,
+    }));
+    memory
+}
+
+/// The objective, if there is one.
+fn asked(spec: &TriggerSpec) -> Option<Asked> {
+    Some(Asked {
+        threshold: spec.threshold,
+        objective: spec.latency_slo?.get().as_secs_f64(),
+    })
+}
+
+/// Load, latency and fleet of one moment, as far as they are known of one.
+fn look(now: Timestamp, fleet: Option<Sample>, readings: &Readings) -> Option<Look> {
+    let latency = readings.latency.filter(|it| is_near(*it, now))?;
+    let beside = |sample: &Sample| is_near(*sample, latency.at);
+    Some(Look {
+        now,
+        at: latency.at,
+        load: readings.load.filter(beside)?.value,
+        ready: fleet.filter(beside)?.value,
+        latency: latency.value,
+    })
+}
+
+/// What all pods use together, beside the fleet of the same moment.
+fn moment(
+    now: Timestamp,
+    used: Option<Sample>,
+    fleet: Option<Sample>,
+    readings: &Readings,
+) -> Option<Moment> {
+    let used = used.filter(|it| is_near(*it, now))?;
+    let beside = |sample: &Sample| is_near(*sample, used.at);
+    Some(Moment {
+        at: used.at,
+        used: used.value,
+        ready: fleet.filter(beside)?.value,
+        load: readings.load.filter(beside).map(|load| load.value),
+    })
+}
+
+/// What KEDA was told, once it has been told so for as long as replicas take to become ready.
+fn settled(lead: &LeadRecord, plan: &Plan, now: Timestamp) -> Option<Sample> {
+    let served = lead.served?;
+    let long = now.since(served.since) >= plan.lead_time.get();
+    long.then(|| Sample {
+        at: now,
+        value: f64::from(served.replicas),
+    })
+}
+
+fn is_near(sample: Sample, at: Timestamp) -> bool {
+    sample.at.since(at).max(at.since(sample.at)) <= TOGETHER
+}
