@@ -5,6 +5,7 @@
 //! `scripts/compare-onnx-engines.py` runs it beside Python's onnxruntime on the same files.
 
 #[path = "../tests/support/onnx.rs"]
+#[expect(dead_code, reason = "tests use the rest of it")]
 mod support;
 
 use std::hint::black_box;

@@ -129,7 +129,7 @@ impl Case {
         let trace = Trace::new(&dataset.series);
         let span = trace.end().since(trace.start());
         let judged = span.mul_f64(settings.judged);
-        if judged < LEAST_JUDGED || span - judged < LEAST_BEFORE {
+        if judged < LEAST_JUDGED || span.saturating_sub(judged) < LEAST_BEFORE {
             return Err(refuse(format!(
                 "{} of history is too short to say anything: the last {:.0} % are judged, which must be {} or more, and {} or \
                  more must lie before; at least {} are needed",

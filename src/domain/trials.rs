@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn slots_hold_the_newest_stretch_of_time_and_say_how_far_it_reaches() {
-        let mut slots = Slots::new(Duration::from_secs(60));
+        let mut slots = Slots::new(Duration::from_mins(1));
         let at = Timestamp::from_secs;
         for (secs, value) in [(0, 5.0), (30, 3.0), (70, 8.0), (200, 1.0)] {
             slots.put(at(secs), value, 3, f32::max);
