@@ -88,7 +88,11 @@ fn where_forecasts_are_noise_the_choice_falls_on_the_measured_load() {
     let noise = |minute: usize| ((minute * 7919) % 1009) as f64 / 1009.0;
     // The load stands at one of two levels for an hour and a half each; the forecast says anything.
     let load = |minute: usize| {
-        if (minute / 90).is_multiple_of(2) { 400.0 } else { 900.0 }
+        if (minute / 90).is_multiple_of(2) {
+            400.0
+        } else {
+            900.0
+        }
     };
     let mut scenario = aims_at(0.05);
     let plans = lived(&mut scenario, 4 * 1440, load, |minute| {

@@ -134,8 +134,8 @@ fn no_model_learns_from_a_load_test_that_was_marked() {
     for ((name, quiet), (marked, unmarked)) in quiet.iter().zip(marked.iter().zip(&unmarked)) {
         let (with, without) = (apart(&marked.1, quiet), apart(&unmarked.1, quiet));
         assert!(with <= NOTHING, "`{name}` moves by {with} of the load");
-        // These two look back no further than five minutes.
-        if !matches!(name.as_str(), "naive" | "recent-mean") {
+        // Two look back no further than five minutes, and the third only at what looked like the present.
+        if !matches!(name.as_str(), "naive" | "recent-mean" | "analog") {
             assert!(without > 1.3 * with, "`{name}`: {without}, marked {with}");
         }
     }

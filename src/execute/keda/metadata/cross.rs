@@ -37,16 +37,12 @@ fn level(reading: &mut Reading) {
         reading.mistake("shortageCost", text.to_owned());
     }
     for other in ["quantile", "shortageCost"] {
-        if !reading.mentions(other) {
-            continue;
-        }
-        if reading.mentions("maxOverload") {
+        if reading.mentions(other) && reading.mentions("maxOverload") {
             let text = format!(
                 "`maxOverload` and `{other}` exclude one another: each says how much to be safe"
             );
             reading.mistake("maxOverload", text);
         }
-        reading.spec.max_overload = None;
     }
 }
 

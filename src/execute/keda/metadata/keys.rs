@@ -329,7 +329,15 @@ pub const KEYS: &[Key] = &[
     Key::new(Forescale, "quantile", "a number above 0 and below 1", Some("0.95"),
         "Level of the forecast that the plan covers: at `0.95` the peak within the lead time is above the plan one time \
          in twenty. One of `quantile`, `shortageCost` and `maxOverload`.",
-        acted!(quantile, |text| text.parse().map_err(|_| "this is no level between 0 and 1".to_owned()))),
+        Role::Acted {
+            set: |spec, text| {
+                spec.quantile = text.parse().map_err(|_| "this is no level between 0 and 1".to_owned())?;
+                // The one who gives the level wants that level, and nothing learned in its place.
+                spec.max_overload = None;
+                Ok(())
+            },
+            show: |spec| Some(spec.quantile.to_string()),
+        }),
     Key::new(Forescale, "shortageCost", "a number from 0.01 to 10000", None,
         "What one replica-minute too few costs against one too many. It sets the quantile to cost / (1 + cost): 19 means \
          0.95. Once plans have been on trial for a day, the one that has cost the least by this measure is followed. One of `quantile`, \
@@ -339,6 +347,7 @@ pub const KEYS: &[Key] = &[
                 let cost = number(text, 0.01, 10_000.0)?;
                 spec.quantile = Quantile::new(cost / (1.0 + cost)).map_err(|error| error.to_string())?;
                 spec.shortage_cost = Some(cost);
+                spec.max_overload = None;
                 Ok(())
             },
             show: |spec| spec.shortage_cost.map(|cost| cost.to_string()),

@@ -277,6 +277,31 @@ fn what_has_no_effect_is_said() {
 }
 
 #[test]
+fn how_much_to_be_safe_is_said_in_one_way() {
+    assert_eq!(parsed(&[]).spec.max_overload, Some(0.005), "the default");
+    assert_eq!(
+        parsed(&[("maxOverload", "0.1%")]).spec.max_overload,
+        Some(0.001)
+    );
+    for other in [("quantile", "0.9"), ("shortageCost", "9")] {
+        assert_eq!(parsed(&[other]).spec.max_overload, None, "{other:?}");
+        let both = with(&[other, ("maxOverload", "1%")]);
+        let mistakes = parse_metadata(&both).unwrap_err();
+        assert!(
+            mistakes[0].text.contains("exclude one another"),
+            "{mistakes:?}"
+        );
+    }
+    for wrong in ["0.005", "30%", "0%", "x%"] {
+        let mistakes = parse_metadata(&with(&[("maxOverload", wrong)])).unwrap_err();
+        assert!(
+            mistakes[0].text.contains("from 0.01% to 20%"),
+            "{mistakes:?}"
+        );
+    }
+}
+
+#[test]
 fn sizes_are_bounded() {
     let many: Metadata = (0..65).map(|n| (format!("k{n}"), String::new())).collect();
     let long = with(&[("query", &"x".repeat(limits::MAX_VALUE + 1))]);
