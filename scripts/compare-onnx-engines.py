@@ -3,7 +3,7 @@
 
     python3 -m venv venv && venv/bin/pip install onnxruntime==1.32.0 numpy
     scripts/fetch-onnxruntime.sh
-    venv/bin/python scripts/compare-onnx-engines.py [--rounds 3]
+    venv/bin/python scripts/compare-onnx-engines.py [--rounds 3] [--cargo="--profile quick"]
 
 Forescale's times are those of its whole seam (window, calendar, inference, levels, checks), Python's of `session.run`
 on arrays that lie ready. Rounds alternate between the two, and the table holds medians over rounds.
@@ -53,9 +53,9 @@ def in_python(seconds=2.0):
     return times
 
 
-def in_forescale():
+def in_forescale(cargo):
     """Milliseconds of a forecast by (network, engine, batch), from the bench's own lines."""
-    command = ["cargo", "bench", "--bench", "onnx", "--", "--noplot"]
+    command = ["cargo", "bench", "--bench", "onnx", *cargo, "--", "--noplot"]
     run = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     line = re.compile(r"(\w+)/([\w-]+)/b(\d+)\s+time:\s+\[\S+ \S+ (\S+) (\S+) ")
     found = {
@@ -70,11 +70,13 @@ def in_forescale():
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rounds", type=int, default=3)
-    rounds = arguments.parse_args().rounds
+    arguments.add_argument("--cargo", default="", help="further arguments of cargo, such as `--profile quick`")
+    given = arguments.parse_args()
+    rounds = given.rounds
     ours, theirs = [], []
     for _ in range(rounds):
         theirs.append(in_python())
-        ours.append(in_forescale())
+        ours.append(in_forescale(given.cargo.split()))
     engines = sorted({engine for _, engine, _ in ours[0]})
     print("| network | batch | " + " | ".join(f"{e}, ms" for e in engines) + " | Python, ms | one of 256 against one alone, best engine |")
     print("|---|---|" + "---|" * (len(engines) + 2))
