@@ -7,7 +7,7 @@
 //! 2. Without fresh data the last good plan is held or raised by what the last forecast still says, never lowered, and
 //!    an active workload stays active.
 //! 3. In shadow and reactive mode KEDA gets the measured load's number and state, nothing else.
-//! 4. Every limit that moved the number is a [`Reason`](crate::domain::Reason).
+//! 4. Every limit that moved the number is a [`Reason`].
 //!
 //! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
 //! the smoothing of `smooth`, `trials` learns how much to be safe, `hold` stands in without data, `memory` remembers,
