@@ -24,7 +24,7 @@ pub use self::table::table;
 use crate::analyze::models::Registry;
 use crate::dataset::Dataset;
 use crate::domain::{HumanDuration, TriggerSpec};
-use crate::simulate::cluster::{Cluster, Scene};
+use crate::simulate::cluster::{Cluster, Scene, TICK};
 use crate::simulate::policies::Kind;
 use crate::simulate::queueing::Service;
 use crate::simulate::trace::Trace;
@@ -172,7 +172,7 @@ impl Case {
     pub fn ticks(&self, settings: &Settings) -> u64 {
         let scene = self.scene(settings);
         let begin = forescale::begin(&scene, settings);
-        let ticks = scene.until().since(begin).as_secs() / crate::simulate::cluster::TICK.as_secs();
+        let ticks = scene.until().since(begin).as_secs() / TICK.as_secs();
         ticks + 1
     }
 

@@ -6,6 +6,7 @@ mod collect;
 mod demo;
 mod evaluate;
 mod explain;
+mod output;
 mod preprocess;
 mod progress;
 mod serve;

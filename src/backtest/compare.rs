@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::forescale::Life;
 use super::report::{AgainstHpa, Moments, PathPoint, PolicyReport, Scored, TraceReport};
 use super::{FORESCALE, OVERLOADS, Settings};
+use crate::domain::Timestamp;
 use crate::simulate::cluster::{Policy, Scene, Tick, run, run_with};
 use crate::simulate::figures::Figures;
 use crate::simulate::frontier::{Frontier, Point};
@@ -169,9 +170,9 @@ fn ticks(scene: &Scene<'_>, policy: &mut dyn Policy) -> Vec<Tick> {
 }
 
 /// The hours in which most load was unmet by ours or by the plain HPA, in order of time.
-fn worst_hours(path: &[PathPoint]) -> Vec<(crate::domain::Timestamp, crate::domain::Timestamp)> {
+fn worst_hours(path: &[PathPoint]) -> Vec<(Timestamp, Timestamp)> {
     let hour = Duration::from_hours(1);
-    let mut hours: Vec<(crate::domain::Timestamp, f64)> = Vec::new();
+    let mut hours: Vec<(Timestamp, f64)> = Vec::new();
     for point in path {
         let unmet = |carried: f64| (point.load - carried).max(0.0);
         let unmet = unmet(point.forescale) + 0.2 * unmet(point.hpa);

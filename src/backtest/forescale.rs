@@ -6,13 +6,12 @@ use std::time::Duration;
 use super::{FORESCALE, Settings};
 use crate::analyze::models::Registry;
 use crate::control::replay::Replay;
-use crate::domain::{HumanDuration, LeadTime, Plan, Series, Timestamp, TriggerSpec};
+use crate::domain::{HumanDuration, LeadTime, Plan, Timestamp, TriggerSpec};
 use crate::knowledge::BoardFull;
 use crate::plan;
 use crate::simulate::cluster::{Manifest, Observed, Policy, Reading, Scene, TICK};
 use crate::simulate::hpa::Behavior;
 use crate::simulate::keda::Answer;
-use crate::simulate::metric::Meter;
 
 /// `maxOverload` in percent, over which our frontier is swept.
 const SETTINGS: [f64; 14] = [
@@ -54,9 +53,14 @@ pub(super) async fn live(
 ) -> Result<Vec<Life>, BoardFull> {
     let spec = spec(scene, settings, step);
     let begin = begin(scene, settings);
-    let measured = measured(scene);
     let config = plan::Config::default();
-    let mut replay = Replay::new(measured, spec.clone(), Arc::clone(models), config, begin)?;
+    let mut replay = Replay::new(
+        scene.measured(),
+        spec.clone(),
+        Arc::clone(models),
+        config,
+        begin,
+    )?;
     let mut lives = vec![Life::new(None, scene, &spec)];
     if settings.frontier {
         for percent in SETTINGS {
@@ -92,27 +96,12 @@ fn spec(scene: &Scene<'_>, settings: &Settings, step: Duration) -> TriggerSpec {
         query: FORESCALE.to_owned(),
         threshold: scene.cluster.capacity,
         step: HumanDuration(step),
-        history: settings.trigger.history,
         lead_time: match settings.trigger.lead_time {
             LeadTime::Auto => LeadTime::Fixed(HumanDuration(lead)),
             fixed @ LeadTime::Fixed(_) => fixed,
         },
         ..settings.trigger.clone()
     }
-}
-
-/// What the query returned on every tick of the record.
-fn measured(scene: &Scene<'_>) -> Series {
-    let start = scene.trace.start().floor_to(TICK);
-    let mut meter = Meter::new(scene.cluster.metric, start);
-    let mut values = Vec::new();
-    let mut now = start;
-    while now <= scene.trace.end() {
-        values.push(meter.read(now).map_or(f64::NAN, |sample| sample.value));
-        meter.count(now, TICK, scene.trace.mean(now, now + TICK));
-        now = now + TICK;
-    }
-    Series::new(start, TICK, values)
 }
 
 // === impl Life ===

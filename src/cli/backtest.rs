@@ -2,20 +2,16 @@
 
 mod history;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
-use clap::ValueEnum;
-
 use super::Failure;
+use super::output::{Format, Output};
 use super::progress::Progress;
 use crate::analyze::Config;
 use crate::analyze::models::Registry;
 use crate::backtest::{self, Case, Report, Settings};
-use crate::dataset::Atomic;
 use crate::domain::HumanDuration;
 use crate::simulate::policies::Kind;
 use crate::simulate::queueing::Service;
@@ -96,21 +92,9 @@ pub(super) struct Args {
     output: Option<PathBuf>,
 }
 
-/// How the result is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    #[default]
-    Table,
-    /// For machines.
-    Json,
-    /// One page with charts.
-    Html,
-}
-
 /// Runs and reports.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Runtime::new().context("failed to start")?;
+    let runtime = super::runtime()?;
     let (trigger, capacity) = history::trigger(args)?;
     let settings = Settings {
         start_up: args.startup,
@@ -132,14 +116,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         .map(|dataset| Case::new(dataset, &settings))
         .collect::<Result<Vec<_>, _>>()
         .map_err(anyhow::Error::from)?;
-    let output = match &args.output {
-        None => None,
-        Some(path) => {
-            let file = Atomic::create(path)
-                .with_context(|| format!("failed to write `{}`", path.display()))?;
-            Some((path, file))
-        }
-    };
+    let output = Output::open(args.output.as_deref())?;
     let models = Arc::new(Registry::new(&Config::default()).map_err(Failure::usage)?);
     let progress = Progress::new(cases.iter().map(|c| c.ticks(&settings)).sum(), "ticks");
     let mut traces = Vec::with_capacity(cases.len());
@@ -154,15 +131,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         protocol: settings.protocol(),
         traces,
     };
-    let text = render(&report, args.format)?;
-    match output {
-        None => super::print(&text)?,
-        Some((path, mut file)) => {
-            let failed = || format!("failed to write `{}`", path.display());
-            file.write_all(text.as_bytes()).with_context(failed)?;
-            file.commit().with_context(failed)?;
-        }
-    }
+    let text = args
+        .format
+        .render(&report, backtest::table, backtest::html::html)?;
+    output.write(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -216,16 +188,4 @@ fn rivals(names: &[String]) -> Result<Vec<Kind>, Failure> {
             })
         })
         .collect()
-}
-
-fn render(report: &Report, format: Format) -> anyhow::Result<String> {
-    Ok(match format {
-        Format::Table => backtest::table(report),
-        Format::Html => backtest::html::html(report),
-        Format::Json => {
-            let mut text = serde_json::to_string_pretty(report)?;
-            text.push('\n');
-            text
-        }
-    })
 }

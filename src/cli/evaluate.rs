@@ -1,21 +1,18 @@
 //! `forescale evaluate`: how good each model is on recorded history.
 
-use std::io::Write;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
-use clap::ValueEnum;
-
 use super::Failure;
+use super::output::{Format, Output};
 use super::progress::Progress;
 use crate::analyze::models::Registry;
 use crate::analyze::{Config, OnnxEngine};
-use crate::dataset::{self, Atomic, Dataset};
+use crate::dataset::{self, Dataset};
 use crate::domain::{Events, HumanDuration};
-use crate::evaluate::{self, Protocol, Report};
+use crate::evaluate::{self, Protocol};
 
 const AFTER_HELP: &str = "\
 How it is done:
@@ -92,18 +89,6 @@ pub(super) struct Args {
     jobs: Option<NonZero<usize>>,
 }
 
-/// How the result is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    #[default]
-    Table,
-    /// For machines.
-    Json,
-    /// One page with charts.
-    Html,
-}
-
 /// Evaluates and reports.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let config = Config {
@@ -117,15 +102,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let registry = Registry::new(&config).map_err(Failure::usage)?;
     let protocol = protocol(args, &registry)?;
     let datasets = read_all(&args.input)?;
-    // Opened before the work, so that a path that can't be written fails at once.
-    let output = match &args.output {
-        None => None,
-        Some(path) => {
-            let file = Atomic::create(path)
-                .with_context(|| format!("failed to write `{}`", path.display()))?;
-            Some((path, file))
-        }
-    };
+    let output = Output::open(args.output.as_deref())?;
     let origins = datasets
         .iter()
         .map(|d| evaluate::origins(&d.series, &protocol));
@@ -142,15 +119,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     )
     .map_err(anyhow::Error::from)?;
     progress.finish();
-    let text = render(&report, args.format)?;
-    match output {
-        None => super::print(&text)?,
-        Some((path, mut file)) => {
-            let failed = || format!("failed to write `{}`", path.display());
-            file.write_all(text.as_bytes()).with_context(failed)?;
-            file.commit().with_context(failed)?;
-        }
-    }
+    let text = args
+        .format
+        .render(&report, evaluate::table, evaluate::html::html)?;
+    output.write(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -201,16 +173,4 @@ pub(super) fn read_all(files: &[PathBuf]) -> Result<Vec<Dataset>, Failure> {
         datasets.push(dataset);
     }
     Ok(datasets)
-}
-
-fn render(report: &Report, format: Format) -> anyhow::Result<String> {
-    Ok(match format {
-        Format::Table => evaluate::table(report),
-        Format::Html => evaluate::html::html(report),
-        Format::Json => {
-            let mut text = serde_json::to_string_pretty(report)?;
-            text.push('\n');
-            text
-        }
-    })
 }

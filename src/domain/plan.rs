@@ -190,7 +190,7 @@ pub struct PlanMemory {
     pub last_good: Option<GoodPlan>,
     /// The plans on trial.
     #[serde(default)]
-    pub trials: PlanTrials,
+    pub trials: Arc<PlanTrials>,
     /// What the replicas have taught; `None` where nothing is read beside the load.
     #[serde(default)]
     pub experience: Option<Arc<Experience>>,

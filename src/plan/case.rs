@@ -57,7 +57,7 @@ pub(super) struct Decision {
     /// The plan on trial that was followed.
     pub(super) chosen: Option<ChosenPlan>,
     /// What the plans on trial have learned; `None` while nothing fresh was seen.
-    pub(super) trials: Option<PlanTrials>,
+    pub(super) trials: Option<Arc<PlanTrials>>,
     pub(super) reasons: Vec<Reason>,
     /// The fresh sample it rests on; `None` while holding.
     pub(super) fresh: Option<Sample>,

@@ -1,17 +1,19 @@
 //! The number of the plan that was chosen on trial, step by step.
 
+use std::sync::Arc;
+
 use super::case::Case;
-use super::ledger::{Ledger, amount, span};
+use super::ledger::{Ledger, amount};
 use super::outlook::Outlook;
-use super::trials::{self, Choice, Objective};
-use crate::domain::{ChosenPlan, HumanDuration, Limit, PlanTrials};
+use super::trials::{self, Objective};
+use crate::domain::{ChosenPlan, Limit, PlanTrials};
 
 /// What the trials say.
 pub(super) struct Advice {
     /// What they have learned; `None` when the trigger gives the quantile itself.
-    pub(super) trials: Option<PlanTrials>,
+    pub(super) trials: Option<Arc<PlanTrials>>,
     /// The plan to follow, once there is evidence.
-    pub(super) choice: Option<(Choice, Objective)>,
+    pub(super) choice: Option<(ChosenPlan, Objective)>,
 }
 
 /// Lets the plans on trial learn from the load, and chooses.
@@ -25,7 +27,7 @@ pub(super) fn advice(case: &Case<'_>, load: f64) -> Advice {
     let mut learned = trials::learn(case, objective, load);
     let choice = trials::choose(&mut learned, objective);
     Advice {
-        trials: Some(learned.trials),
+        trials: Some(Arc::new(learned.trials)),
         choice: choice.map(|choice| (choice, objective)),
     }
 }
@@ -33,7 +35,7 @@ pub(super) fn advice(case: &Case<'_>, load: f64) -> Advice {
 /// From the base of the chosen plan over its window to its factor.
 pub(super) fn open(
     case: &Case<'_>,
-    (choice, objective): (&Choice, Objective),
+    (choice, objective): (&ChosenPlan, Objective),
     outlook: &Outlook<'_>,
     measured: f64,
 ) -> Ledger {
@@ -59,7 +61,7 @@ pub(super) fn open(
         || {
             format!(
                 "within the past {} it was {}, and plans with this window have done best on trial",
-                span(choice.window),
+                choice.window,
                 amount(choice.highest)
             )
         },
@@ -79,8 +81,8 @@ pub(super) fn open(
     ledger
 }
 
-fn verdict(choice: &Choice, objective: Objective) -> String {
-    let evidence = span(choice.evidence);
+fn verdict(choice: &ChosenPlan, objective: Objective) -> String {
+    let evidence = choice.evidence;
     match objective {
         Objective::Overload(share) => format!(
             "over {evidence} on trial the cheapest plan within `maxOverload` of {} %, short {} % of the time",
@@ -92,18 +94,5 @@ fn verdict(choice: &Choice, objective: Objective) -> String {
             amount(price),
             amount(choice.short)
         ),
-    }
-}
-
-impl From<&Choice> for ChosenPlan {
-    fn from(choice: &Choice) -> Self {
-        Self {
-            level: choice.level,
-            window: HumanDuration(choice.window),
-            highest: choice.highest,
-            factor: choice.factor,
-            short: choice.short,
-            evidence: HumanDuration::from_secs(choice.evidence.as_secs()),
-        }
     }
 }

@@ -22,7 +22,7 @@ const COARSE: u32 = 24;
 pub(super) struct Past {
     recent: VecDeque<PastPlan>,
     last_good: Option<GoodPlan>,
-    trials: PlanTrials,
+    trials: Arc<PlanTrials>,
     experience: Option<Arc<Experience>>,
 }
 
@@ -45,7 +45,7 @@ impl Past {
         Self {
             recent,
             last_good: memory.last_good,
-            trials: memory.trials.clone(),
+            trials: Arc::clone(&memory.trials),
             experience: memory.experience.clone(),
         }
     }
@@ -102,8 +102,7 @@ pub(super) fn remember(case: &Case<'_>, decision: &Decision) -> PlanMemory {
         recent: thin_out(plans, case.spec, case.now),
         last_good: good.or(case.past.last_good),
         trials: (decision.trials.as_ref())
-            .unwrap_or(case.past.trials())
-            .clone(),
+            .map_or_else(|| Arc::clone(&case.past.trials), Arc::clone),
         experience: case.past.experience.clone(),
     }
 }

@@ -5,7 +5,7 @@ use super::chosen;
 use super::ledger::{Ledger, amount, replicas, span};
 use super::outlook::{Outlook, over_lead_time_at};
 use super::smooth;
-use crate::domain::{Basis, ChosenPlan, Limit, Sample};
+use crate::domain::{Basis, Limit, Sample};
 
 /// KEDA gets the plan.
 pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
@@ -55,7 +55,7 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
         peak: seen.as_ref().map(|seen| seen.peak),
         model: seen.map(|seen| seen.forecast.model.clone()),
         quantile,
-        chosen: choice.map(|(choice, _)| ChosenPlan::from(choice)),
+        chosen: choice.map(|(choice, _)| *choice),
         trials: advice.trials,
         reasons: ledger.close(),
         fresh: Some(sample),

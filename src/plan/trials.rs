@@ -17,7 +17,7 @@ use std::time::Duration;
 use super::case::Case;
 use super::outlook;
 use crate::domain::{PlanTrials, Quantile, Slots};
-pub(super) use choice::{Choice, choose};
+pub(super) use choice::choose;
 
 /// Quantiles of the peak that plans start from; the measured load is one base more, the last.
 const LEVELS: [f64; 3] = [0.5, 0.9, 0.98];

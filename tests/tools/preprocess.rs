@@ -36,6 +36,12 @@ fn flags(row: &Row, column: usize) -> Vec<bool> {
         .collect()
 }
 
+/// The command without its settings.
+fn command<'a>(file: &'a Path, folder: &'a Path) -> [&'a str; 5] {
+    let [file, folder] = [file, folder].map(|path| path.to_str().unwrap());
+    ["preprocess", "--input", file, "--output", folder]
+}
+
 #[test]
 fn windows_and_report_are_written_and_parts_do_not_overlap() {
     let dir = TempDir::new().unwrap();
@@ -54,13 +60,7 @@ fn windows_and_report_are_written_and_parts_do_not_overlap() {
         "--format",
         "json",
     ];
-    let base = [
-        "preprocess",
-        "--input",
-        file.to_str().unwrap(),
-        "--output",
-        folder.to_str().unwrap(),
-    ];
+    let base = command(&file, &folder);
     let report = json(&forescale(&[&base[..], &args].concat()));
     let trace = &report["traces"][0];
     assert_eq!(trace["gaps"]["count"], 19, "{trace:#}");
@@ -120,19 +120,9 @@ fn contexts_are_split_into_parts_that_add_up_to_them() {
     let dir = TempDir::new().unwrap();
     let file = write_history(dir.path(), "web.csv", 6, 600, |_| false);
     let folder = dir.path().join("windows");
-    let base = [
-        "preprocess",
-        "--input",
-        file.to_str().unwrap(),
-        "--output",
-        folder.to_str().unwrap(),
-        "--context",
-        "36",
-        "--format",
-        "json",
-        "--decompose",
-    ];
-    let run = |extra: &[&str]| forescale(&[&base[..], extra].concat());
+    let base = command(&file, &folder);
+    let args = ["--context", "36", "--format", "json", "--decompose"];
+    let run = |extra: &[&str]| forescale(&[&base[..], &args, extra].concat());
     for (method, least) in [("mstl", 3), ("ceemdan", 2)] {
         let report = json(&run(&[method]));
         assert_eq!(report["decompose"], method);

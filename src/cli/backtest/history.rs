@@ -120,36 +120,22 @@ async fn from_prometheus(
         until,
         step,
     };
-    let mut windows = monitor.windows(trigger, span);
-    windows.sort_by_key(|window| window.from);
-    let mut samples = Vec::new();
-    for window in windows {
-        let fetched = monitor
-            .fetch(trigger, window)
-            .await
-            .map_err(|error| anyhow!(error.text))
-            .with_context(|| format!("failed to read from `{url}`"))?;
-        samples.extend(fetched.samples);
-    }
-    let (Some(first), Some(last)) = (samples.first(), samples.last()) else {
+    let fetched = monitor
+        .fetch(trigger, span)
+        .await
+        .map_err(|error| anyhow!(error.text))
+        .with_context(|| format!("failed to read from `{url}`"))?;
+    if fetched.samples.is_empty() {
         return Err(anyhow!(
             "the query `{}` returned no data within the last {}; no data is not zero",
             trigger.query,
             args.since
         )
         .into());
-    };
-    let steps = last.at.since(first.at).as_millis() / step.as_millis();
-    let mut values = vec![f64::NAN; usize::try_from(steps).unwrap_or(0) + 1];
-    for sample in &samples {
-        let place = sample.at.since(first.at).as_millis() / step.as_millis();
-        if let Some(value) = usize::try_from(place).ok().and_then(|p| values.get_mut(p)) {
-            *value = sample.value;
-        }
     }
     Ok(Dataset {
         name: "prometheus".to_owned(),
-        series: Series::new(first.at, step, values),
+        series: Series::from_samples(step, &fetched.samples),
         notes: Vec::new(),
     })
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{FACTORS, KINDS, LEVELS, Learned, Objective, factor_of};
-use crate::domain::{PlanTrials, Quantile};
+use crate::domain::{ChosenPlan, HumanDuration, PlanTrials, Quantile};
 
 /// Before so many minutes of evidence nothing is chosen.
 const ENOUGH_MINUTES: f64 = 1440.0;
@@ -14,27 +14,8 @@ const GRACE_MINUTES: f64 = 720.0;
 /// Another plan must be better by this much.
 const HYSTERESIS: f64 = 0.01;
 
-/// The plan that is followed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::plan) struct Choice {
-    /// The quantile of the peak that it starts from; `None` for the measured load.
-    pub(in crate::plan) level: Option<Quantile>,
-    /// Which base that is.
-    pub(in crate::plan) base: usize,
-    /// Over which the highest expectation counts.
-    pub(in crate::plan) window: Duration,
-    /// The load that is the highest within the window.
-    pub(in crate::plan) highest: f64,
-    /// What that is multiplied by.
-    pub(in crate::plan) factor: f64,
-    /// Share of the time, or mean replicas, that it would have been short.
-    pub(in crate::plan) short: f64,
-    /// How long all plans have been on trial.
-    pub(in crate::plan) evidence: Duration,
-}
-
 /// Chooses, and notes the choice down; `None` while there is too little evidence.
-pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Option<Choice> {
+pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Option<ChosenPlan> {
     let trials = &mut learned.trials;
     if trials.minutes < ENOUGH_MINUTES {
         return None;
@@ -43,16 +24,15 @@ pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Op
     trials.chosen = u16::try_from(plan).ok();
     let (kind, factor) = (plan / FACTORS, plan % FACTORS);
     let (base, window) = KINDS[kind];
-    Some(Choice {
+    Some(ChosenPlan {
         level: LEVELS
             .get(base)
             .and_then(|level| Quantile::new(*level).ok()),
-        base,
-        window: Duration::from_mins(u64::from(window)),
+        window: Duration::from_mins(u64::from(window)).into(),
         highest: learned.kinds[kind],
         factor: factor_of(factor),
         short: f64::from(trials.short[plan]) / trials.minutes,
-        evidence: Duration::from_secs_f64(trials.minutes * 60.0),
+        evidence: HumanDuration::from_secs((trials.minutes * 60.0) as u64),
     })
 }
 

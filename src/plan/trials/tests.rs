@@ -124,7 +124,7 @@ fn without_a_day_of_evidence_the_quantile_decides() {
     let mut given = Scenario::new();
     let plans = lived(&mut given, 2 * 1440, wave, wave);
     assert!(plans.iter().all(|plan| plan.chosen.is_none()));
-    assert_eq!(given.memory.trials, PlanTrials::default());
+    assert_eq!(*given.memory.trials, PlanTrials::default());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Cluster, History, TICK};
-use crate::domain::Timestamp;
+use crate::domain::{Series, Timestamp};
 use crate::simulate::figures::required;
 use crate::simulate::metric::Meter;
 use crate::simulate::trace::Trace;
@@ -88,26 +88,46 @@ impl<'a> Scene<'a> {
     pub(super) fn meter(&self) -> Meter {
         let path = self.cluster.metric;
         let warm = path.rate_window + path.delay + 2 * path.scrape_interval;
-        let mut now = (self.begin - warm).max(self.trace.start()).floor_to(TICK);
-        let mut meter = Meter::new(path, now);
-        while now < self.begin {
-            meter.count(now, TICK, self.trace.mean(now, now + TICK));
-            now = now + TICK;
-        }
-        meter
+        let from = (self.begin - warm).max(self.trace.start());
+        watched(self.cluster, self.trace, from, self.begin, |_, _| {})
+    }
+
+    /// What the query returned at every tick of the whole record; `NaN` where the result was empty.
+    pub fn measured(&self) -> Series {
+        let start = self.trace.start().floor_to(TICK);
+        let until = self.trace.end() + Duration::from_millis(1);
+        let mut values = Vec::new();
+        watched(self.cluster, self.trace, start, until, |now, meter| {
+            values.push(meter.read(now).map_or(f64::NAN, |sample| sample.value));
+        });
+        Series::new(start, TICK, values)
     }
 }
 
 fn measured(cluster: &Cluster, trace: &Trace, begin: Timestamp) -> Vec<f64> {
-    let mut now = trace.start().floor_to(TICK);
-    let mut meter = Meter::new(cluster.metric, now);
     let mut past = Vec::new();
-    while now < begin {
-        note(&mut past, trace, &meter, now);
+    watched(cluster, trace, trace.start(), begin, |now, meter| {
+        note(&mut past, trace, meter, now);
+    });
+    past
+}
+
+/// A meter that has counted the demand of the ticks from that of `from` until before `until`; `look` sees it at the beginning of each.
+fn watched(
+    cluster: &Cluster,
+    trace: &Trace,
+    from: Timestamp,
+    until: Timestamp,
+    mut look: impl FnMut(Timestamp, &Meter),
+) -> Meter {
+    let mut now = from.floor_to(TICK);
+    let mut meter = Meter::new(cluster.metric, now);
+    while now < until {
+        look(now, &meter);
         meter.count(now, TICK, trace.mean(now, now + TICK));
         now = now + TICK;
     }
-    past
+    meter
 }
 
 /// Writes down what the query returned on the grid points up to `now` that are not written yet.

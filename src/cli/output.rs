@@ -1,0 +1,81 @@
+//! Where a report goes, and in which form, for the commands that end in one.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::dataset::Atomic;
+
+/// How the result is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For machines.
+    Json,
+    /// One page with charts.
+    Html,
+}
+
+/// Standard output, or a file that is whole or not there at all.
+#[derive(Debug)]
+pub(super) struct Output(Option<(PathBuf, Atomic)>);
+
+// === impl Format ===
+
+impl Format {
+    /// `report` in this form.
+    ///
+    /// # Errors
+    /// When it can't be put into JSON.
+    pub(super) fn render<T: Serialize>(
+        self,
+        report: &T,
+        table: fn(&T) -> String,
+        html: fn(&T) -> String,
+    ) -> anyhow::Result<String> {
+        Ok(match self {
+            Self::Table => table(report),
+            Self::Html => html(report),
+            Self::Json => {
+                let mut text = serde_json::to_string_pretty(report)?;
+                text.push('\n');
+                text
+            }
+        })
+    }
+}
+
+// === impl Output ===
+
+impl Output {
+    /// Opened before the work, so that a path that can't be written fails at once.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub(super) fn open(path: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = path else {
+            return Ok(Self(None));
+        };
+        let file = Atomic::create(path)
+            .with_context(|| format!("failed to write `{}`", path.display()))?;
+        Ok(Self(Some((path.to_owned(), file))))
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// When the file or the terminal can't be written.
+    pub(super) fn write(self, text: &str) -> anyhow::Result<()> {
+        let Some((path, mut file)) = self.0 else {
+            return super::print(text);
+        };
+        let failed = || format!("failed to write `{}`", path.display());
+        file.write_all(text.as_bytes()).with_context(failed)?;
+        file.commit().with_context(failed)
+    }
+}
