@@ -101,6 +101,8 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_millis(20);
+    /// For calls that come back: however busy the machine is, in time.
+    const LONG: Duration = Duration::from_mins(1);
 
     #[tokio::test]
     async fn a_late_model_is_left_alone_until_it_comes_back() {
@@ -111,7 +113,7 @@ mod tests {
         let again = calls.call("slow", LIMIT, || true).await;
         assert_eq!(again, Err(CallError::Stuck("slow".to_owned())));
         assert_eq!(
-            calls.call("other", LIMIT, || 1).await,
+            calls.call("other", LONG, || 1).await,
             Ok(1),
             "others are not held up"
         );
@@ -126,19 +128,18 @@ mod tests {
     async fn a_panic_is_an_error_and_the_model_may_be_called_again() {
         let calls = Calls::default();
         let panicked = calls
-            .call("bad", LIMIT, || -> u32 { panic!("on purpose") })
+            .call("bad", LONG, || -> u32 { panic!("on purpose") })
             .await;
         assert_eq!(panicked, Err(CallError::Panicked("bad".to_owned())));
-        assert_eq!(calls.call("bad", LIMIT, || 1).await, Ok(1));
+        assert_eq!(calls.call("bad", LONG, || 1).await, Ok(1));
     }
 
     #[tokio::test]
     async fn calls_of_one_model_run_side_by_side() {
         let calls = Calls::default();
-        let long = Duration::from_mins(1);
         let (one, two) = tokio::join!(
-            calls.call("fast", long, || 1),
-            calls.call("fast", long, || 2)
+            calls.call("fast", LONG, || 1),
+            calls.call("fast", LONG, || 2)
         );
         assert_eq!((one, two), (Ok(1), Ok(2)));
     }
