@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::forescale::Life;
-use super::report::{AgainstHpa, Moments, PathPoint, PolicyReport, Scored, TraceReport};
+use super::report::{AgainstHpa, Gap, Moments, PathPoint, PolicyReport, Scored, TraceReport};
 use super::{FORESCALE, OVERLOADS, Settings};
 use crate::domain::Timestamp;
 use crate::simulate::cluster::{Policy, Scene, Tick, run, run_with};
@@ -108,21 +108,26 @@ fn against_hpa(ours: &PolicyReport, scene: &Scene<'_>, perfect: &Family<'_>) -> 
         return Vec::new();
     };
     let own = frontier_of(swept);
-    let hpa = Search::on(scene).frontier();
+    let search = Search::on(scene);
+    let (best, usual) = (search.frontier(), search.usual_frontier());
     let limit = perfect.sweep(Kind::Perfect.settings());
     let limit = Frontier::new(limit.iter().map(|(s, figures)| Point::of(*s, figures)));
-    let at = |overload: f64| {
+    let gap = |hpa: &Frontier, overload: f64| {
         let hpa_hours = hpa.hours_at(overload);
-        AgainstHpa {
-            overload_percent: overload,
+        Gap {
             hpa_hours,
-            forescale_hours: own.hours_at(overload),
-            perfect_hours: limit.hours_at(overload),
             captured: hpa.captured_by(&own, &limit, overload),
             overload_ratio_at_equal_cost: hpa_hours
                 .and_then(|hours| own.overload_at(hours))
                 .map(|overloaded| overloaded / overload),
         }
+    };
+    let at = |overload: f64| AgainstHpa {
+        overload_percent: overload,
+        forescale_hours: own.hours_at(overload),
+        perfect_hours: limit.hours_at(overload),
+        hpa: gap(&best, overload),
+        default_tolerance: gap(&usual, overload),
     };
     OVERLOADS.map(at).into()
 }

@@ -77,14 +77,24 @@ pub struct Scored {
 /// Forescale beside the plain HPA on the same metric, whose target and behavior are swept with hindsight.
 #[derive(Clone, Debug, Serialize)]
 pub struct AgainstHpa {
-    /// Overload that both keep to, in percent of the time.
+    /// Overload that all keep to, in percent of the time.
     pub overload_percent: f64,
-    /// The HPA's replica hours.
-    pub hpa_hours: Option<f64>,
-    /// Ours.
+    /// Our replica hours.
     pub forescale_hours: Option<f64>,
     /// Those of perfect foresight.
     pub perfect_hours: Option<f64>,
+    /// The HPA with a tolerance of 0 or 0.1, whichever is better.
+    #[serde(flatten)]
+    pub hpa: Gap,
+    /// The HPA with its default tolerance of 0.1.
+    pub default_tolerance: Gap,
+}
+
+/// How far we come from an HPA towards perfect foresight.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Gap {
+    /// The HPA's replica hours.
+    pub hpa_hours: Option<f64>,
     /// Share of the way from the HPA to perfect foresight.
     pub captured: Option<f64>,
     /// Our overload at the HPA's cost, as a share of its overload.

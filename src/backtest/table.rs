@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Report;
-use super::report::{PolicyReport, TraceReport};
+use super::report::{AgainstHpa, PolicyReport, TraceReport};
 use crate::domain::HumanDuration;
 
 /// The whole report as text.
@@ -73,22 +73,27 @@ fn frontiers(text: &mut String, report: &Report, trace: &TraceReport) {
     for policy in &trace.policies {
         let _ = writeln!(text, "  {:<30} {}", policy.policy, hours(policy));
     }
-    let hours_of = |of: fn(&super::report::AgainstHpa) -> Option<f64>| {
+    let hours_of = |of: fn(&AgainstHpa) -> Option<f64>| {
         let cells = trace.against_hpa.iter().map(|at| shown(of(at), 1));
         cells.collect::<Vec<_>>().join(" ")
     };
-    let _ = writeln!(
-        text,
-        "  {:<30} {}",
-        "hpa, swept with hindsight",
-        hours_of(|at| at.hpa_hours)
-    );
-    let _ = writeln!(
-        text,
-        "  {:<30} {}",
-        "share of its gap captured",
-        hours_of(|at| at.captured.map(|share| 100.0 * share))
-    );
+    for (name, cells) in [
+        ("hpa, swept with hindsight", hours_of(|at| at.hpa.hpa_hours)),
+        (
+            "  % of its gap captured",
+            hours_of(|at| at.hpa.captured.map(|share| 100.0 * share)),
+        ),
+        (
+            "the same, tolerance 0.1",
+            hours_of(|at| at.default_tolerance.hpa_hours),
+        ),
+        (
+            "  % of its gap captured",
+            hours_of(|at| at.default_tolerance.captured.map(|share| 100.0 * share)),
+        ),
+    ] {
+        let _ = writeln!(text, "  {name:<30} {cells}");
+    }
 }
 
 fn hours(policy: &PolicyReport) -> String {
@@ -105,27 +110,33 @@ fn shown(value: Option<f64>, digits: usize) -> String {
 
 /// Medians over the records.
 fn medians(text: &mut String, report: &Report) {
-    let with = |place: usize| {
-        let mut shares: Vec<f64> = (report.traces.iter())
-            .filter_map(|trace| trace.against_hpa.get(place)?.captured)
-            .collect();
-        shares.sort_by(f64::total_cmp);
-        shares.get(shares.len() / 2).copied()
-    };
-    for (place, overload) in report
-        .protocol
-        .compared_at_overload_percent
-        .iter()
-        .enumerate()
-    {
-        if let Some(median) = with(place) {
+    let overloads = report.protocol.compared_at_overload_percent;
+    for (place, overload) in overloads.iter().enumerate() {
+        let of = |captured: fn(&AgainstHpa) -> Option<f64>| {
+            let against = report
+                .traces
+                .iter()
+                .filter_map(|trace| trace.against_hpa.get(place));
+            median(against.filter_map(captured).collect())
+        };
+        let (hard, usual) = (
+            of(|at| at.hpa.captured),
+            of(|at| at.default_tolerance.captured),
+        );
+        if let (Some(hard), Some(usual)) = (hard, usual) {
             let _ = writeln!(
                 text,
                 "at {overload} % overload, Forescale captures {:.0} % of the gap between the HPA and perfect foresight in the \
-                 median over {} records",
-                100.0 * median,
-                report.traces.len()
+                 median over {} records, {:.0} % if the HPA keeps its default tolerance",
+                100.0 * hard,
+                report.traces.len(),
+                100.0 * usual,
             );
         }
     }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }

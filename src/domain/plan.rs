@@ -57,23 +57,40 @@ pub struct Plan {
     pub reasons: Vec<Reason>,
 }
 
-/// A plan of the family on trial: capacity for `factor` times the highest load that its base has expected within
-/// its window.
+/// A plan of the family on trial.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChosenPlan {
-    /// The quantile of the peak that it starts from; `None` for the measured load.
-    pub level: Option<Quantile>,
-    /// Over which the highest expectation counts.
+    /// How it comes to its number.
+    pub rule: PlanRule,
+    /// Over which its highest wish counts.
     pub window: HumanDuration,
-    /// The highest load that was expected within the window.
-    pub highest: f64,
-    /// What it is multiplied by.
-    pub factor: f64,
     /// What it would have missed so far: a share of the time with `maxOverload`, mean replicas with `shortageCost`.
     pub short: f64,
     /// How long the plans have been on trial.
     pub evidence: HumanDuration,
+}
+
+/// How a plan on trial comes to its number.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "from"
+)]
+pub enum PlanRule {
+    /// From the forecast: a replica is asked for while it lowers the chance of being short by more than 1 in `price`.
+    Risk {
+        /// Replicas that being short is worth.
+        price: f64,
+        /// How much wider than forecast the band is taken to be.
+        stretch: f64,
+    },
+    /// From the measured load, as an HPA does.
+    Load {
+        /// What it is multiplied by.
+        factor: f64,
+    },
 }
 
 /// How a lead time is known.

@@ -167,7 +167,7 @@ impl<'a> Case<'a> {
     }
 
     /// Load that one replica carries.
-    fn per_replica(&self) -> f64 {
+    pub(super) fn per_replica(&self) -> f64 {
         let known = self.capacity.map(|capacity| capacity.per_replica);
         known
             .filter(|known| known.is_finite())

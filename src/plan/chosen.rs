@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use super::case::Case;
-use super::ledger::{Ledger, amount};
+use super::ledger::{Ledger, amount, replicas, span};
 use super::outlook::Outlook;
-use super::trials::{self, Objective};
-use crate::domain::{ChosenPlan, Limit, PlanTrials};
+use super::trials::{self, Ask, Choice, Objective};
+use crate::domain::{ChosenPlan, Limit, PlanRule, PlanTrials};
 
 /// What the trials say.
 pub(super) struct Advice {
     /// What they have learned; `None` when the trigger gives the quantile itself.
     pub(super) trials: Option<Arc<PlanTrials>>,
     /// The plan to follow, once there is evidence.
-    pub(super) choice: Option<(ChosenPlan, Objective)>,
+    pub(super) choice: Option<Choice>,
 }
 
 /// Lets the plans on trial learn from the load, and chooses.
@@ -28,57 +28,106 @@ pub(super) fn advice(case: &Case<'_>, load: f64) -> Advice {
     let choice = trials::choose(&mut learned, objective);
     Advice {
         trials: Some(Arc::new(learned.trials)),
-        choice: choice.map(|choice| (choice, objective)),
+        choice,
     }
 }
 
-/// From the base of the chosen plan over its window to its factor.
+/// The number of the chosen plan.
 pub(super) fn open(
     case: &Case<'_>,
-    (choice, objective): (&ChosenPlan, Objective),
+    choice: &Choice,
     outlook: &Outlook<'_>,
     measured: f64,
 ) -> Ledger {
-    let reactive = case.measured_need(measured);
-    let mut ledger = match (choice.level, outlook) {
-        (Some(_), Outlook::Seen(seen)) => {
-            let need = case.expected_need(seen.peak.value);
-            Ledger::open(Limit::Forecast, reactive, need, seen.text(case))
-        }
-        (level, _) => {
-            let why = match (level, outlook) {
-                (Some(_), Outlook::Blind(why)) => why,
-                _ => "on trial, plans that start from it have done best",
-            };
-            let load = case.load_text(measured);
-            let text = format!("the measured load decides, {load}: {why}");
-            Ledger::open(Limit::Observed, reactive, reactive, text)
-        }
+    let mut ledger = match choice.ask {
+        Ask::Replicas { now, highest } => by_risk(case, choice, outlook, measured, (now, highest)),
+        Ask::Load { highest } => by_load(case, choice, measured, highest),
     };
-    ledger.raise_to(
-        Limit::ScaleDownWindow,
-        case.expected_need(choice.highest),
-        || {
-            format!(
-                "within the past {} it was {}, and plans with this window have done best on trial",
-                choice.window,
-                amount(choice.highest)
-            )
-        },
-    );
-    let safe = choice.highest * choice.factor;
-    ledger.move_to(Limit::Safety, case.expected_need(safe), || {
-        format!(
-            "times {}: {}",
-            amount(choice.factor),
-            verdict(choice, objective)
-        )
-    });
-    let with_headroom = safe * (1.0 + case.spec.headroom.max(0.0));
-    ledger.raise_to(Limit::Headroom, case.expected_need(with_headroom), || {
+    let headroom = case.spec.headroom.max(0.0);
+    let with_headroom = (f64::from(ledger.count()) * (1.0 + headroom) - 1e-6).ceil();
+    ledger.raise_to(Limit::Headroom, with_headroom as u32, || {
         format!("`headroom` adds {} %", amount(case.spec.headroom * 100.0))
     });
     ledger
+}
+
+/// From the median of the expected peak to as many replicas as the risk is worth.
+fn by_risk(
+    case: &Case<'_>,
+    choice: &Choice,
+    outlook: &Outlook<'_>,
+    measured: f64,
+    (now, highest): (u32, u32),
+) -> Ledger {
+    let reactive = case.measured_need(measured);
+    let mut ledger = match outlook {
+        Outlook::Seen(seen) => {
+            let need = case.expected_need(seen.peak.value);
+            let mut ledger = Ledger::open(Limit::Forecast, reactive, need, seen.text(case));
+            ledger.move_to(Limit::Safety, now, || risk_text(case, choice));
+            ledger
+        }
+        Outlook::Blind(why) => {
+            let load = case.load_text(measured);
+            let text = format!("the measured load decides, {load}: {why}");
+            let mut ledger = Ledger::open(Limit::Observed, reactive, reactive, text);
+            ledger.move_to(Limit::Safety, now, || {
+                let verdict = verdict(&choice.plan, choice.objective);
+                format!("as much as the best plan on the measured load asks for; {verdict}")
+            });
+            ledger
+        }
+    };
+    ledger.raise_to(Limit::ScaleDownWindow, highest, || {
+        format!(
+            "within the past {} it was {}, and plans with this window have done best on trial",
+            choice.plan.window,
+            replicas(highest)
+        )
+    });
+    ledger
+}
+
+/// From the measured load over its window to its factor.
+fn by_load(case: &Case<'_>, choice: &Choice, measured: f64, highest: f64) -> Ledger {
+    let reactive = case.measured_need(measured);
+    let text = format!(
+        "the measured load decides, {}: on trial, plans that start from it have done best",
+        case.load_text(measured)
+    );
+    let mut ledger = Ledger::open(Limit::Observed, reactive, reactive, text);
+    ledger.raise_to(Limit::ScaleDownWindow, case.expected_need(highest), || {
+        format!(
+            "within the past {} it was {}, and plans with this window have done best on trial",
+            choice.plan.window,
+            amount(highest)
+        )
+    });
+    let PlanRule::Load { factor } = choice.plan.rule else {
+        return ledger;
+    };
+    ledger.move_to(Limit::Safety, case.expected_need(highest * factor), || {
+        let verdict = verdict(&choice.plan, choice.objective);
+        format!("times {}: {verdict}", amount(factor))
+    });
+    ledger
+}
+
+fn risk_text(case: &Case<'_>, choice: &Choice) -> String {
+    let verdict = verdict(&choice.plan, choice.objective);
+    let PlanRule::Risk { price, stretch } = choice.plan.rule else {
+        return verdict;
+    };
+    let band = if stretch > 1.0 {
+        format!(", in a band {} times as wide as forecast", amount(stretch))
+    } else {
+        String::new()
+    };
+    format!(
+        "as many as lower the chance of being short within {} by more than 1 in {} each{band}: {verdict}",
+        span(case.lead),
+        amount(price),
+    )
 }
 
 fn verdict(choice: &ChosenPlan, objective: Objective) -> String {

@@ -5,21 +5,18 @@ use super::chosen;
 use super::ledger::{Ledger, amount, replicas, span};
 use super::outlook::{Outlook, over_lead_time_at};
 use super::smooth;
-use crate::domain::{Basis, Limit, Sample};
+use crate::domain::{Basis, Limit, PlanRule, Quantile, Sample};
 
 /// KEDA gets the plan.
 pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
     let advice = chosen::advice(case, sample.value);
     let choice = advice.choice.as_ref();
-    let quantile = choice
-        .and_then(|(choice, _)| choice.level)
-        .unwrap_or(case.spec.quantile);
+    // A plan on trial weighs the whole distribution; its way begins at the middle.
+    let quantile = choice.map_or(case.spec.quantile, |_| Quantile::MEDIAN);
     let outlook = over_lead_time_at(case, quantile);
     let reactive = case.measured_need(sample.value);
     let mut ledger = match choice {
-        Some((choice, objective)) => {
-            chosen::open(case, (choice, *objective), &outlook, sample.value)
-        }
+        Some(choice) => chosen::open(case, choice, &outlook, sample.value),
         None => open(case, &outlook, sample.value, reactive),
     };
     ledger.raise_to(Limit::ObservedFloor, reactive, || {
@@ -30,14 +27,14 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
     if choice.is_none() || case.spec.scale_down_window.is_some() {
         smooth::scale_down_window(case, &mut ledger);
     } else {
-        smooth::small_steps(case, &mut ledger);
+        smooth::settle(case, &mut ledger);
     }
     smooth::ramps(case, reactive, &mut ledger);
     let expected = expected_load(&outlook);
     let active = case.activates(sample.value) || case.foresees_activity(expected);
     activate(case, active, sample.value.max(expected), &mut ledger);
     ledger.bound(case);
-    let by_load = choice.is_some_and(|(choice, _)| choice.level.is_none());
+    let by_load = choice.is_some_and(|choice| matches!(choice.plan.rule, PlanRule::Load { .. }));
     let seen = match outlook {
         Outlook::Seen(seen) if !by_load => Some(seen),
         _ => None,
@@ -55,7 +52,7 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
         peak: seen.as_ref().map(|seen| seen.peak),
         model: seen.map(|seen| seen.forecast.model.clone()),
         quantile,
-        chosen: choice.map(|(choice, _)| *choice),
+        chosen: choice.map(|choice| choice.plan),
         trials: advice.trials,
         reasons: ledger.close(),
         fresh: Some(sample),

@@ -14,36 +14,32 @@ const NOISE: f64 = 1e-9;
 /// `scaleDownWindow` of a plan that was not chosen on trial, when the trigger gives none.
 const USUAL_WINDOW: HumanDuration = HumanDuration::from_secs(300);
 
-/// A plan that was chosen on trial goes down at once by this share or more …
-const STEP_DOWN: f64 = 0.05;
-/// … and by less once that has been wanted for so long.
-const STEP_DOWN_AFTER: Duration = Duration::from_mins(10);
+/// A plan that was chosen on trial goes down once it has wanted to for so long.
+const SETTLED_AFTER: Duration = Duration::from_mins(2);
 
 /// How far back plans are looked at.
 pub(super) fn longest_look_back(spec: &TriggerSpec) -> Duration {
     let window = spec.scale_down_window.unwrap_or(USUAL_WINDOW).get();
     let on_trial = spec.max_overload.is_some() || spec.shortage_cost.is_some();
     if on_trial {
-        window.max(STEP_DOWN_AFTER)
+        window.max(SETTLED_AFTER)
     } else {
         window
     }
 }
 
-/// Small steps down wait: a replica more or less from minute to minute saves nothing.
-pub(super) fn small_steps(case: &Case<'_>, ledger: &mut Ledger) {
+/// A step down waits a little: a replica more or less from one reading to the next saves nothing.
+pub(super) fn settle(case: &Case<'_>, ledger: &mut Ledger) {
     let wanted = ledger.count();
     let Some(before) = case.past.previous().filter(|before| wanted < *before) else {
         return;
     };
-    let small = f64::from(wanted) > f64::from(before) * (1.0 - STEP_DOWN) - NOISE;
-    let lately = case.past.highest_raw(case.now - STEP_DOWN_AFTER);
-    if small && lately.is_some_and(|highest| highest >= before) {
+    let lately = case.past.highest_raw(case.now - SETTLED_AFTER);
+    if lately.is_some_and(|highest| highest >= before) {
         ledger.raise_to(Limit::ScaleDownWindow, before, || {
             format!(
-                "not scaling down yet: a step of less than {} % waits until it has been wanted for {}",
-                amount(100.0 * STEP_DOWN),
-                span(STEP_DOWN_AFTER)
+                "not scaling down yet: fewer have been wanted for less than {}",
+                span(SETTLED_AFTER)
             )
         });
     }

@@ -1,9 +1,11 @@
 //! Which plan of the family is followed.
 
+use std::ops::Range;
 use std::time::Duration;
 
-use super::{FACTORS, KINDS, LEVELS, Learned, Objective, factor_of};
-use crate::domain::{ChosenPlan, HumanDuration, PlanTrials, Quantile};
+use super::family::{LOAD_WINDOWS, Member, PLANS, RISK_PLANS, RISK_WINDOWS, factor_of, risk_of};
+use super::{Learned, Objective};
+use crate::domain::{ChosenPlan, HumanDuration, PlanRule, PlanTrials};
 
 /// Before so many minutes of evidence nothing is chosen.
 const ENOUGH_MINUTES: f64 = 1440.0;
@@ -14,33 +16,70 @@ const GRACE_MINUTES: f64 = 720.0;
 /// Another plan must be better by this much.
 const HYSTERESIS: f64 = 0.01;
 
+/// The plan that is followed, and where its number comes from.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::plan) struct Choice {
+    pub(in crate::plan) plan: ChosenPlan,
+    pub(in crate::plan) objective: Objective,
+    pub(in crate::plan) ask: Ask,
+}
+
+/// What the chosen plan asks for.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::plan) enum Ask {
+    /// Replicas: what the risk is worth now, and the most of the window.
+    Replicas { now: u32, highest: u32 },
+    /// Capacity for this load: the highest of the window.
+    Load { highest: f64 },
+}
+
 /// Chooses, and notes the choice down; `None` while there is too little evidence.
-pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Option<ChosenPlan> {
+pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Option<Choice> {
     let trials = &mut learned.trials;
     if trials.minutes < ENOUGH_MINUTES {
         return None;
     }
-    let plan = best(trials, objective)?;
-    trials.chosen = u16::try_from(plan).ok();
-    let (kind, factor) = (plan / FACTORS, plan % FACTORS);
-    let (base, window) = KINDS[kind];
-    Some(ChosenPlan {
-        level: LEVELS
-            .get(base)
-            .and_then(|level| Quantile::new(*level).ok()),
+    let place = best(trials, objective)?;
+    trials.chosen = u16::try_from(place).ok();
+    let (rule, window, ask) = match Member::at(place) {
+        Member::Risk { rule, window } => {
+            let (price, stretch) = risk_of(rule);
+            let ask = Ask::Replicas {
+                now: learned.wishes[rule] as u32,
+                highest: learned.asks[place] as u32,
+            };
+            (PlanRule::Risk { price, stretch }, RISK_WINDOWS[window], ask)
+        }
+        Member::Load { window, factor } => {
+            let factor = factor_of(factor);
+            let highest = f64::from(learned.asks[RISK_PLANS + window]);
+            let ask = Ask::Load { highest };
+            (PlanRule::Load { factor }, LOAD_WINDOWS[window], ask)
+        }
+    };
+    let plan = ChosenPlan {
+        rule,
         window: Duration::from_mins(u64::from(window)).into(),
-        highest: learned.kinds[kind],
-        factor: factor_of(factor),
-        short: f64::from(trials.short[plan]) / trials.minutes,
+        short: f64::from(trials.short[place]) / trials.minutes,
         evidence: HumanDuration::from_secs((trials.minutes * 60.0) as u64),
+    };
+    Some(Choice {
+        plan,
+        objective,
+        ask,
     })
+}
+
+/// The best of the plans that need no forecast; `None` while there is too little evidence.
+pub(super) fn best_on_load(trials: &PlanTrials, objective: Objective) -> Option<usize> {
+    let enough = trials.minutes >= ENOUGH_MINUTES;
+    leader(trials, objective, RISK_PLANS..PLANS).filter(|_| enough)
 }
 
 /// The cheapest plan within the objective, or the least short one when there is none within it; the one that was chosen
 /// before unless another is clearly better.
 fn best(trials: &PlanTrials, objective: Objective) -> Option<usize> {
-    let plans = 0..KINDS.len() * FACTORS;
-    let leader = plans.min_by(|a, b| order(trials, objective, *a, *b))?;
+    let leader = leader(trials, objective, 0..PLANS)?;
     let before = trials.chosen.map(usize::from);
     let Some(before) = before.filter(|plan| *plan < trials.cost.len()) else {
         return Some(leader);
@@ -53,9 +92,11 @@ fn best(trials: &PlanTrials, objective: Objective) -> Option<usize> {
     Some(if stays { before } else { leader })
 }
 
-fn order(trials: &PlanTrials, objective: Objective, a: usize, b: usize) -> std::cmp::Ordering {
-    let (a, b) = (loss(trials, objective, a), loss(trials, objective, b));
-    a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+fn leader(trials: &PlanTrials, objective: Objective, plans: Range<usize>) -> Option<usize> {
+    plans.min_by(|a, b| {
+        let (a, b) = (loss(trials, objective, *a), loss(trials, objective, *b));
+        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+    })
 }
 
 /// Whether a plan misses the objective, and by what plans are compared among those that do and those that don't.
@@ -70,11 +111,4 @@ fn loss(trials: &PlanTrials, objective: Objective, plan: usize) -> (bool, f64) {
             (missed, cost + price)
         }
     }
-}
-
-/// The place of a plan, for tests.
-#[cfg(test)]
-pub(super) fn plan_of(base: usize, window: u32, factor: usize) -> usize {
-    let kind = KINDS.iter().position(|kind| *kind == (base, window));
-    super::place(kind.unwrap_or(0), factor)
 }

@@ -1,6 +1,6 @@
 use std::f64::consts::TAU;
 
-use super::choice::plan_of;
+use super::family::FACTORS;
 use super::*;
 use crate::domain::{Forecast, HumanDuration, Limit, Plan, PlanMemory, Sample, Timestamp};
 use crate::plan::tests::Scenario;
@@ -84,7 +84,7 @@ fn a_forecast_that_is_far_too_high_costs_nothing_for_long() {
 }
 
 #[test]
-fn where_forecasts_are_noise_the_choice_falls_on_the_measured_load() {
+fn where_forecasts_are_noise_the_plan_costs_no_more_than_one_on_the_measured_load() {
     let noise = |minute: usize| ((minute * 7919) % 1009) as f64 / 1009.0;
     // The load stands at one of two levels for an hour and a half each; the forecast says anything.
     let load = |minute: usize| {
@@ -98,8 +98,9 @@ fn where_forecasts_are_noise_the_choice_falls_on_the_measured_load() {
     let plans = lived(&mut scenario, 4 * 1440, load, |minute| {
         4000.0 * noise(minute)
     });
-    let chosen = plans.last().unwrap().chosen.unwrap();
-    assert_eq!(chosen.level, None, "{chosen:?}");
+    // The measured load alone asks for 4 and 9 in turn, and is short for the lead time after each rise: 1.7 % of the time.
+    assert!(replicas(&plans) < 1.05 * 6.5, "{}", replicas(&plans));
+    assert!(short(&plans, load, 4 * 1440) < 0.05);
 }
 
 #[test]
@@ -137,12 +138,8 @@ fn a_plan_is_short_when_what_was_asked_a_lead_time_ago_is_not_enough() {
     let trials = &scenario.memory.trials;
     let near = |plan: usize| (trials.short[plan] - 3.0).abs() < 1.1;
     let (one, two) = (factor_at(1.0), factor_at(2.2));
-    assert!(
-        near(plan_of(3, 0, one)),
-        "{}",
-        trials.short[plan_of(3, 0, one)]
-    );
-    assert!(trials.short[plan_of(3, 0, two)] < 0.01);
+    assert!(near(RISK_PLANS + one), "{}", trials.short[RISK_PLANS + one]);
+    assert!(trials.short[RISK_PLANS + two] < 0.01);
 }
 
 fn load_before(noon: usize) -> impl Fn(usize) -> f64 {
@@ -161,7 +158,7 @@ fn what_is_remembered_stays_small_and_survives_a_restart() {
     scenario.spec.interval = HumanDuration::from_secs(15);
     lived(&mut scenario, 1500, wave, wave);
     let packed = rmp_serde::to_vec_named(&scenario.memory).unwrap();
-    assert!(packed.len() < 8 * 1024, "{} bytes", packed.len());
+    assert!(packed.len() < 12 * 1024, "{} bytes", packed.len());
     let back: PlanMemory = rmp_serde::from_slice(&packed).unwrap();
     assert_eq!(
         format!("{:?}", back.trials.cost),

@@ -19,7 +19,8 @@ const TARGETS: [f64; 17] = [
 ];
 const DOWN_WINDOWS_MINUTES: [u64; 4] = [1, 5, 15, 30];
 const DOWN_RATES: [Rate; 2] = [Rate::percent(100, 15), Rate::percent(10, 60)];
-const TOLERANCES: [f64; 2] = [0.1, 0.0];
+const DEFAULT_TOLERANCE: f64 = 0.1;
+const TOLERANCES: [f64; 2] = [DEFAULT_TOLERANCE, 0.0];
 
 /// One setting of the HPA.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +83,16 @@ impl Candidate {
     }
 }
 
+impl Tried {
+    fn point(&self) -> Point {
+        Point {
+            setting: self.candidate.target,
+            overload_percent: self.overload_percent,
+            replica_hours: self.replica_hours,
+        }
+    }
+}
+
 impl Search {
     /// Tries the grid on what lies before the judged part of `scene`.
     pub fn before(scene: &Scene<'_>) -> Self {
@@ -106,11 +117,15 @@ impl Search {
 
     /// The HPA's frontier over all that was tried; a point's setting is its target.
     pub fn frontier(&self) -> Frontier {
-        Frontier::new(self.tried.iter().map(|tried| Point {
-            setting: tried.candidate.target,
-            overload_percent: tried.overload_percent,
-            replica_hours: tried.replica_hours,
-        }))
+        Frontier::new(self.tried.iter().map(Tried::point))
+    }
+
+    /// The same over what leaves the HPA its default tolerance, as clusters do that can't set it by workload.
+    pub fn usual_frontier(&self) -> Frontier {
+        let usual =
+            |tried: &&Tried| tried.candidate.behavior.scale_up.tolerance == Some(DEFAULT_TOLERANCE);
+        let kept = self.tried.iter().filter(usual);
+        Frontier::new(kept.map(Tried::point))
     }
 
     /// All that was tried.
