@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use super::axis::Scale;
 use super::{Axis, COLOURS, escape};
 
+/// Entries of a legend beside each other, where the drawing is a file of its own.
+const IN_A_ROW: usize = 6;
+
 /// A point: x and y, in the axes' own units.
 pub type Point = (f64, f64);
 
@@ -201,6 +204,49 @@ impl Chart {
             escape(&self.caption())
         );
         format!("<figure>{svg}{}</figure>", self.legend())
+    }
+
+    /// The drawing and its legend as a file of its own.
+    pub fn standalone(&self) -> String {
+        let html = self.render();
+        let drawing = html
+            .split_once("<svg ")
+            .and_then(|(_, rest)| rest.split_once("</svg>"))
+            .map_or("", |(svg, _)| svg);
+        let (frame, marks) = drawing.split_once('>').unwrap_or((drawing, ""));
+        let (width, height) = self.size;
+        let row = |index: usize| height + 14.0 + 16.0 * (index / IN_A_ROW) as f64;
+        let whole = row(self.legend.len().saturating_sub(1)) + 10.0;
+        let frame = frame.replace(
+            &format!("viewBox=\"0 0 {width:.0} {height:.0}\""),
+            &format!("viewBox=\"0 0 {width:.0} {whole:.0}\" width=\"{width:.0}\""),
+        );
+        let mut legend = String::new();
+        for (index, (paint, label)) in self.legend.iter().enumerate() {
+            let x = 20.0 + (width - 40.0) / IN_A_ROW as f64 * (index % IN_A_ROW) as f64;
+            let y = row(index);
+            let colour = match paint {
+                Paint::Ink => "--ink".to_owned(),
+                Paint::Colour(index) | Paint::Thin(index) => format!("--c{}", index % COLOURS),
+                Paint::Band(_) => "--band".to_owned(),
+                Paint::Shade => "--bad".to_owned(),
+            };
+            // Writing to a string can't fail.
+            let _ = write!(
+                legend,
+                "<line x1=\"{x:.0}\" x2=\"{:.0}\" y1=\"{y:.0}\" y2=\"{y:.0}\" stroke-width=\"3\" \
+                 style=\"stroke:var({colour})\"/><text x=\"{:.0}\" y=\"{:.0}\">{}</text>",
+                x + 16.0,
+                x + 22.0,
+                y + 4.0,
+                escape(label)
+            );
+        }
+        let style = super::page::STYLE;
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" {frame}><style>{style} svg {{ background: var(--card); font-family: \
+             system-ui, sans-serif; }}</style>{marks}{legend}</svg>\n"
+        )
     }
 
     fn caption(&self) -> String {

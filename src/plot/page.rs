@@ -12,7 +12,7 @@ pub struct Page {
     body: String,
 }
 
-const STYLE: &str = include_str!("page.css");
+pub(super) const STYLE: &str = include_str!("page.css");
 
 // === impl Page ===
 
