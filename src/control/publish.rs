@@ -26,6 +26,7 @@ struct News {
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) observed: Option<Sample>,
+    pub(super) ready: Option<Sample>,
     pub(super) health: &'a Health,
     pub(super) forecast: Option<&'a Forecast>,
     pub(super) standing: Option<&'a Standing>,
@@ -44,6 +45,7 @@ impl<'a> Known<'a> {
             now,
             spec,
             observed: self.observed,
+            ready: self.ready,
             fault: self.health.fault.as_ref().map(|fault| fault.text.as_str()),
             forecast: self.forecast,
             distrust: trust.and_then(|trust| match trust {
@@ -134,6 +136,7 @@ impl Engine {
         self.count(reading);
         let known_now = Known {
             observed: learned.live,
+            ready: learned.side.of(SideQuery::Replicas).newest,
             health: &health,
             forecast: forecast.as_deref(),
             standing: standing.as_deref(),

@@ -11,7 +11,7 @@ use crate::domain::{
     Clock, HumanDuration, ManualClock, Metadata, Plan, PlanMemory, Series, Timestamp, TriggerSpec,
     WorkloadKey,
 };
-use crate::knowledge::{Board, BoardFull, Workload};
+use crate::knowledge::{Board, BoardFull, SideQuery, Workload};
 use crate::monitor::Monitor;
 use crate::monitor::replay::ReplaySource;
 use crate::{analyze, knowledge, plan};
@@ -129,11 +129,15 @@ impl Replay {
         let Some(published) = self.workload.published() else {
             return self.variants.iter().map(|_| None).collect();
         };
-        let live = self.workload.learned().live;
+        let (live, ready) = {
+            let learned = self.workload.learned();
+            (learned.live, learned.side.of(SideQuery::Replicas).newest)
+        };
         let now = self.clock.now();
         let plan = |variant: &mut Variant| {
             let known = Known {
                 observed: live,
+                ready,
                 health: &published.health,
                 forecast: published.forecast.as_deref(),
                 standing: published.standing.as_deref(),
