@@ -40,8 +40,7 @@ pub(crate) use ledger::{amount, replicas};
 pub use number::serve;
 
 use crate::domain::{
-    Forecast, Limit, Mode, Plan, PlanMemory, Reason, Sample, Served, Timestamp,
-    TriggerSpec,
+    Forecast, Limit, Mode, Plan, PlanMemory, Reason, Sample, Served, Timestamp, TriggerSpec,
 };
 use case::{Case, Decision};
 use load::Load;

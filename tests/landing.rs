@@ -193,8 +193,7 @@ fn the_whole_planner_lands_too_whoever_is_ready_and_never_above_the_maximum() {
                 })
                 .collect();
             assert_eq!(
-                lands,
-                [expected; 5],
+                lands, [expected; 5],
                 "{before} to {wanted} at {tolerance}, at most {max}"
             );
         }
@@ -287,7 +286,9 @@ fn without_replicas_query_the_numbers_told_are_enough_to_go_by() {
         stage.fleet
     };
     follow(40);
-    for wanted in [40, 41, 42, 43, 44, 45, 46, 47, 48, 47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37] {
+    for wanted in [
+        40, 41, 42, 43, 44, 45, 46, 47, 48, 47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37,
+    ] {
         assert!(follow(wanted) >= wanted, "{wanted}");
     }
 }

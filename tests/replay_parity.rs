@@ -85,10 +85,12 @@ fn events(recording: &Path) -> Vec<Event> {
 }
 
 fn plans(recording: &Path) -> Vec<Plan> {
-    let decided = events(recording).into_iter().filter_map(|event| match event {
-        Event::Decided { plan, .. } => plan,
-        _ => None,
-    });
+    let decided = events(recording)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Decided { plan, .. } => plan,
+            _ => None,
+        });
     decided
         .map(|plan| serde_json::from_value(plan).unwrap())
         .collect()
@@ -162,11 +164,8 @@ async fn the_decisions_of_a_live_run_come_out_the_same_when_its_recording_is_rep
     }
     let folder = TempDir::new().unwrap();
     let recording = folder.path().join("live.jsonl");
-    let exporter = Exporter::start(&[
-        (WEB, Gauge::Fixed(195.0)),
-        (READY, Gauge::Fixed(17.0)),
-    ])
-    .await;
+    let exporter =
+        Exporter::start(&[(WEB, Gauge::Fixed(195.0)), (READY, Gauge::Fixed(17.0))]).await;
     let now = now().as_secs();
     let written = Backfill {
         metric: "requests",
@@ -210,14 +209,25 @@ async fn the_decisions_of_a_live_run_come_out_the_same_when_its_recording_is_rep
     for basis in [Basis::Forecast, Basis::Reactive, Basis::Held] {
         assert!(plans.iter().any(|plan| plan.basis == basis), "{basis}");
     }
-    let bit = |limit| plans.iter().flat_map(|plan| &plan.reasons).any(|it| it.limit == limit);
-    assert!(bit(Limit::Tolerance) && bit(Limit::Hold), "the dead band and holding");
+    let bit = |limit| {
+        plans
+            .iter()
+            .flat_map(|plan| &plan.reasons)
+            .any(|it| it.limit == limit)
+    };
+    assert!(
+        bit(Limit::Tolerance) && bit(Limit::Hold),
+        "the dead band and holding"
+    );
     let recorded: BTreeSet<i64> = plans
         .iter()
         .map(|plan| forescale::domain::milli_truncated(plan.served.value))
         .collect();
     let told = told.lock().unwrap().clone();
-    assert!(told.len() > 5 && told.is_subset(&recorded), "{told:?} {recorded:?}");
+    assert!(
+        told.len() > 5 && told.is_subset(&recorded),
+        "{told:?} {recorded:?}"
+    );
 
     the_command_says_so(&recording);
 }
@@ -225,13 +235,23 @@ async fn the_decisions_of_a_live_run_come_out_the_same_when_its_recording_is_rep
 /// `forescale replay` as a person runs it: on the recording, and on one in which a number was changed.
 fn the_command_says_so(recording: &Path) {
     let run = |file: &Path| {
-        let output = Command::new(PROGRAM).arg("replay").arg(file).output().unwrap();
+        let output = Command::new(PROGRAM)
+            .arg("replay")
+            .arg(file)
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        (output.status.code(), said + &String::from_utf8_lossy(&output.stderr))
+        (
+            output.status.code(),
+            said + &String::from_utf8_lossy(&output.stderr),
+        )
     };
     let (code, said) = run(recording);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("shop/auto") && said.contains("decisions are equal"), "{said}");
+    assert!(
+        said.contains("shop/auto") && said.contains("decisions are equal"),
+        "{said}"
+    );
 
     let text = fs::read_to_string(recording).unwrap();
     let forged = recording.with_extension("forged");
@@ -243,11 +263,18 @@ fn the_command_says_so(recording: &Path) {
     let cut = recording.with_extension("cut");
     fs::write(&cut, &text[..text.len() - 20]).unwrap();
     let (code, said) = run(&cut);
-    assert_eq!(code, Some(0), "a line that a kill has cut off is no difference: {said}");
+    assert_eq!(
+        code,
+        Some(0),
+        "a line that a kill has cut off is no difference: {said}"
+    );
     assert!(said.contains("cut off"), "{said}");
 
     fs::write(&cut, "load,replicas\n1,2\n").unwrap();
     let (code, said) = run(&cut);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("line 1") && said.contains("--record"), "{said}");
+    assert!(
+        said.contains("line 1") && said.contains("--record"),
+        "{said}"
+    );
 }

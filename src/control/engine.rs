@@ -8,8 +8,8 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use super::calls::Calls;
-use super::schedule::{Backfill, Schedule};
 use super::recording::{Event, Recorder};
+use super::schedule::{Backfill, Schedule};
 use super::{Config, Metrics};
 use crate::analyze::models::Registry;
 use crate::domain::{Clock, Timestamp};
@@ -122,7 +122,8 @@ impl Engine {
                 id: workload.key.id(),
                 at: now,
                 key: workload.key.clone(),
-                fresh: workload.published().is_none() && workload.learned().history.last().is_none(),
+                fresh: workload.published().is_none()
+                    && workload.learned().history.last().is_none(),
             });
             schedule.add(workload, now, complete);
         }

@@ -131,7 +131,10 @@ pub async fn rerun(recording: impl BufRead) -> Result<Report, RerunError> {
         if rerun.settings.is_none() {
             return Err(cut);
         }
-        rerun.report.gaps.push(format!("the last line is cut off: {cut}"));
+        rerun
+            .report
+            .gaps
+            .push(format!("the last line is cut off: {cut}"));
     }
     Ok(rerun.report)
 }
@@ -148,7 +151,8 @@ impl Rerun {
         let unusable = |text: String| RerunError::Unusable { line, text };
         match event {
             Event::Began { plan, analyze, .. } => {
-                let models = Registry::new(&analyze).map_err(|error| unusable(error.to_string()))?;
+                let models =
+                    Registry::new(&analyze).map_err(|error| unusable(error.to_string()))?;
                 self.lives.clear();
                 self.settings = Some(Settings {
                     plan,
@@ -177,7 +181,9 @@ impl Rerun {
             Event::Decided { id, at, plan } => self.decided(id, at, plan).await,
             Event::Lost { lines } => {
                 // Whose lines they were is not known: from here on nothing is comparable.
-                let gap = format!("{lines} lines are missing before line {line}; what follows was left out");
+                let gap = format!(
+                    "{lines} lines are missing before line {line}; what follows was left out"
+                );
                 self.report.gaps.push(gap);
                 self.lives.clear();
             }

@@ -215,21 +215,12 @@ fn landed(case: &Case<'_>, ready: Option<Ready>) -> Option<Landed> {
 }
 
 /// Writes down what the band did to the number.
-fn tell(
-    case: &Case<'_>,
-    current: u32,
-    number: Number,
-    band: DeadBand,
-    decision: &mut Decision,
-) {
+fn tell(case: &Case<'_>, current: u32, number: Number, band: DeadBand, decision: &mut Decision) {
     let (wanted, told) = (decision.replicas, number.replicas);
     if number == band.exactly(wanted) {
         return;
     }
-    let (ignores, at) = (
-        amount(100.0 * case.spec.hpa_tolerance),
-        replicas(current),
-    );
+    let (ignores, at) = (amount(100.0 * case.spec.hpa_tolerance), replicas(current));
     let text = if told > wanted && told > current {
         format!(
             "the HPA ignores changes within {ignores} % (`hpaTolerance`): at {at} it would stay, {told} is the least that moves it"

@@ -56,8 +56,8 @@ impl Script for Answers {
 
     fn beside(&self, query: &str, _: Span) -> Result<Fetched, FetchError> {
         let mut pending = self.pending();
-        let place = (pending.beside.iter())
-            .position(|(asked, _)| self.expression(*asked) == Some(query));
+        let place =
+            (pending.beside.iter()).position(|(asked, _)| self.expression(*asked) == Some(query));
         match place {
             Some(place) => pending.beside.remove(place).1.to_read(),
             None => Err(unknown(query)),
@@ -87,7 +87,11 @@ fn unknown(query: &str) -> FetchError {
 }
 
 impl Life {
-    pub(super) fn new(key: &WorkloadKey, at: Timestamp, settings: &Settings) -> Result<Self, String> {
+    pub(super) fn new(
+        key: &WorkloadKey,
+        at: Timestamp,
+        settings: &Settings,
+    ) -> Result<Self, String> {
         let parsed = parse_metadata(&key.metadata).map_err(|errors| {
             let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
             format!("the trigger of `{key}` is not valid: {}", errors.join("; "))

@@ -43,7 +43,10 @@ fn tolerance(spec: &Entry, trigger: &Trigger, findings: &mut Vec<Finding>) {
         };
         given = true;
         let text = entry.value.text().unwrap_or_default();
-        if text.parse::<f64>().is_ok_and(|there| (there - own).abs() > 1e-9) {
+        if text
+            .parse::<f64>()
+            .is_ok_and(|there| (there - own).abs() > 1e-9)
+        {
             let text = format!(
                 "`{direction}.tolerance` is {text} and the trigger's `hpaTolerance` is {own}: the plan reckons with the \
                  latter, so that replicas are too many, or plans go unheard; write `hpaTolerance: \"{text}\"`"
