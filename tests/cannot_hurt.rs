@@ -109,7 +109,7 @@ impl Dice {
 
     fn jump(&mut self) -> i64 {
         let furthest = [90, 7200, 300_000][self.below(3) as usize];
-        let by = self.below(furthest) as i64;
+        let by = self.below(furthest).cast_signed();
         [by, -by, 0][self.below(3) as usize]
     }
 }

@@ -7,10 +7,9 @@
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
@@ -259,21 +258,18 @@ fn write(mut file: BufWriter<impl Write>, waiting: &Receiver<String>) {
         let mut next = Some(first);
         while let Some(line) = next.take() {
             if !broken {
-                broken = complained(writeln!(file, "{line}"));
+                broken = complained(&writeln!(file, "{line}"));
             }
-            next = match waiting.try_recv() {
-                Ok(line) => Some(line),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-            };
+            next = waiting.try_recv().ok();
         }
         if !broken {
-            broken = complained(file.flush());
+            broken = complained(&file.flush());
         }
     }
 }
 
-fn complained(outcome: io::Result<()>) -> bool {
-    if let Err(error) = &outcome {
+fn complained(outcome: &io::Result<()>) -> bool {
+    if let Err(error) = outcome {
         tracing::error!(%error, "the recording can't be written and ends here; nothing else does");
     }
     outcome.is_err()
