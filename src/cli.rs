@@ -9,6 +9,7 @@ mod explain;
 mod output;
 mod preprocess;
 mod progress;
+mod replay;
 mod serve;
 #[cfg(feature = "train")]
 mod train;
@@ -43,6 +44,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// What Forescale would have cost and missed on recorded history, beside the HPA and other policies
     Backtest(backtest::Args),
+    /// Make the decisions of a recorded live run again and compare: `serve --record FILE`, then `replay FILE`
+    Replay(replay::Args),
     /// Read a metric's history from Prometheus into a CSV or Parquet file, resumably
     Collect(collect::Args),
     /// Turn recorded history into training windows, split by time, with a report on gaps, anomalies and seasonality
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Backtest(args) => backtest::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Collect(args) => collect::run(&args),
         Command::Preprocess(args) => preprocess::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -2,7 +2,8 @@
 //!
 //! `serve`, `demo` and `backtest` run this one [`Engine`]; they differ in the clock and in who waits for whom. With the
 //! machine's clock [`Engine::run`] starts refreshes when they are due and never waits for a slow one; on a virtual clock
-//! the driver moves time and awaits [`Engine::turn`], which returns when everything due has been published.
+//! the driver moves time and awaits [`Engine::turn`], which returns when everything due has been published. What the live
+//! loop has read and decided can be recorded ([`recording`]) and decided again ([`rerun`]).
 
 mod analysis;
 mod anomalies;
@@ -13,7 +14,9 @@ mod fetch;
 mod metrics;
 mod persist;
 mod publish;
+pub mod recording;
 pub mod replay;
+pub mod rerun;
 mod run;
 mod schedule;
 pub mod service;
@@ -22,6 +25,8 @@ mod side;
 pub use engine::{Engine, Parts};
 pub use metrics::Metrics;
 pub use persist::RestoreReport;
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +46,8 @@ pub struct Config {
     pub snapshot_every: HumanDuration,
     /// How long a shutdown waits for work in progress.
     pub grace: HumanDuration,
+    /// File to which every reading and decision is appended, so that they can be replayed; nothing is recorded when unset.
+    pub record: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -51,6 +58,7 @@ impl Default for Config {
             batch: 256,
             snapshot_every: HumanDuration::from_secs(15),
             grace: HumanDuration::from_secs(10),
+            record: None,
         }
     }
 }

@@ -29,7 +29,8 @@ pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Pro
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
 pub use milli::{milli_rounded, milli_truncated, wire_target};
 pub use plan::{
-    Basis, ChosenPlan, GoodPlan, LeadSource, Limit, PastPlan, Plan, PlanMemory, PlanRule, Reason,
+    Basis, ChosenPlan, GoodPlan, Landed, LeadSource, Limit, PastPlan, Plan, PlanMemory, PlanRule,
+    Reason,
     Served,
 };
 pub use quantile::{DEFAULT_LEVELS, Quantile, QuantileError};

@@ -39,6 +39,7 @@ pub use config::{
 };
 pub use error::{ConfigError, FetchError, FetchErrorKind};
 pub use metrics::Metrics;
+pub use recorded::Script;
 pub use span::{Fetched, Span};
 
 use crate::domain::{SourceRef, TriggerSpec};
@@ -57,7 +58,7 @@ pub struct Monitor {
     allowed: Vec<AllowPattern>,
     addresses: Addresses,
     /// Answers every query instead of the sources.
-    recorded: Option<recorded::Recorded>,
+    script: Option<recorded::Scripted>,
 }
 
 // === impl Monitor ===
@@ -82,17 +83,22 @@ impl Monitor {
             named,
             allowed,
             addresses: Addresses::new(metrics),
-            recorded: None,
+            script: None,
         })
     }
 
     /// A monitor that asks no server: `recording` answers every query, up to its own present.
     pub fn recorded(recording: Arc<dyn replay::ReplaySource>) -> Self {
+        Self::scripted(Arc::new(recorded::Recorded(recording)))
+    }
+
+    /// A monitor that asks no server: `script` answers every query.
+    pub fn scripted(script: Arc<dyn Script>) -> Self {
         Self {
             named: BTreeMap::new(),
             allowed: Vec::new(),
             addresses: Addresses::new(Metrics::default()),
-            recorded: Some(recorded::Recorded(recording)),
+            script: Some(recorded::Scripted(script)),
         }
     }
 
@@ -101,7 +107,7 @@ impl Monitor {
     /// # Errors
     /// Kind [`FetchErrorKind::Config`], naming the key, the value and what is allowed.
     pub fn check(&self, spec: &TriggerSpec) -> Result<(), FetchError> {
-        if self.recorded.is_some() {
+        if self.script.is_some() {
             return Ok(());
         }
         let source = self.source_of(spec)?;
@@ -116,8 +122,8 @@ impl Monitor {
     /// The first failure that retries could not mend; what had been read before it is lost, so that a caller who wants
     /// to keep progress asks for one window at a time ([`Monitor::windows`]).
     pub async fn fetch(&self, spec: &TriggerSpec, span: Span) -> Result<Fetched, FetchError> {
-        if let Some(recorded) = &self.recorded {
-            return Ok(recorded.read(&spec.query, span));
+        if let Some(script) = &self.script {
+            return script.0.load(&spec.query, span);
         }
         let source = self.source_of(spec)?;
         let query = Arc::new(Query::of(spec, source.rules())?);
@@ -134,6 +140,9 @@ impl Monitor {
         expression: &str,
         span: Span,
     ) -> Result<Fetched, FetchError> {
+        if let Some(script) = &self.script {
+            return script.0.beside(expression, span);
+        }
         let source = self.source_of(spec)?;
         let query = Arc::new(Query::beside(spec, expression, source.rules())?);
         source.read(&query, span).await

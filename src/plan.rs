@@ -11,13 +11,14 @@
 //!
 //! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
 //! the smoothing of `smooth`, `trials` learns how much to be safe, `hold` stands in without data, `memory` remembers,
-//! `number` writes it for KEDA. What the replicas teach (`learn`: `lead_time`, `capacity`, `vertical`) is known to the next plan.
+//! `landing` makes it one that the HPA follows, `number` writes it for KEDA. What the replicas teach (`learn`: `lead_time`, `capacity`, `vertical`) is known to the next plan.
 
 mod capacity;
 mod case;
 mod chosen;
 mod config;
 mod hold;
+mod landing;
 mod lead_time;
 mod learn;
 mod ledger;
@@ -33,12 +34,13 @@ mod trials;
 mod vertical;
 
 pub use config::{Config, ConfigError};
+pub use landing::{DeadBand, Number};
 pub use learn::{Readings, learn};
 pub(crate) use ledger::{amount, replicas};
 pub use number::serve;
 
 use crate::domain::{
-    Forecast, Limit, Mode, Plan, PlanMemory, Reason, Sample, Timestamp, TriggerSpec,
+    Forecast, Limit, Mode, Plan, PlanMemory, Reason, Sample, Served, Timestamp, TriggerSpec,
 };
 use case::{Case, Decision};
 use load::Load;
@@ -59,6 +61,8 @@ pub struct Inputs<'a> {
     pub forecast: Option<&'a Forecast>,
     /// Why the forecast is not to be relied on, if it isn't: the plan is then made as if there were none.
     pub distrust: Option<&'a str>,
+    /// The newest reading of ready replicas, however old.
+    pub ready: Option<Sample>,
     /// What the planner remembers.
     pub memory: &'a PlanMemory,
 }
@@ -71,18 +75,29 @@ pub struct Inputs<'a> {
 pub fn decide(config: &Config, inputs: &Inputs<'_>) -> Option<(Plan, PlanMemory)> {
     let case = Case::new(config, inputs);
     let load = load::judge(config, inputs);
-    let decision = match (&load, inputs.spec.mode) {
+    let mut decision = match (&load, inputs.spec.mode) {
         (Load::Fresh(sample), Mode::Reactive) => predict::reactive(&case, *sample),
         (Load::Fresh(sample), Mode::Shadow) => predict::shadow(&case, *sample),
         (Load::Fresh(sample), Mode::Predictive) => predict::predictive(&case, *sample),
         (Load::Absent(absent), _) => hold::hold(&case, absent)?,
     };
-    let memory = memory::remember(&case, &decision);
-    Some((publish(&case, &load, decision), memory))
+    // Only a plan is landed: in the other modes KEDA gets the measured load's number and nothing else.
+    let landing = (inputs.spec.mode == Mode::Predictive)
+        .then(|| landing::land(&case, inputs.ready, &mut decision));
+    let landed = landing.as_ref().map(|landing| landing.landed);
+    let memory = PlanMemory {
+        landed,
+        ..memory::remember(&case, &decision)
+    };
+    let served = landing.map_or_else(
+        || serve(decision.replicas, case.spec.threshold),
+        |landing| landing.served,
+    );
+    Some((publish(&case, &load, decision, served), memory))
 }
 
 /// The decision as a plan, with the numbers on the wire.
-fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
+fn publish(case: &Case<'_>, load: &Load, decision: Decision, served: Served) -> Plan {
     let Decision {
         basis,
         replicas,
@@ -114,7 +129,7 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
         planned,
         reactive,
         active,
-        served: serve(replicas, case.spec.threshold),
+        served,
         observed: load.sample(),
         peak,
         quantile,

@@ -64,6 +64,8 @@ pub struct Overrides {
     pub http_addr: Option<std::net::SocketAddr>,
     /// Folder for snapshots.
     pub data_dir: Option<PathBuf>,
+    /// File for a recording.
+    pub record: Option<PathBuf>,
     /// Folder searched first for models.
     pub models_dir: Option<PathBuf>,
     /// Engine of ONNX models.
@@ -180,6 +182,9 @@ impl Settings {
         set(&mut self.log.format, overrides.log_format);
         if overrides.data_dir.is_some() {
             self.knowledge.data_dir = overrides.data_dir;
+        }
+        if overrides.record.is_some() {
+            self.control.record = overrides.record;
         }
         if overrides.onnx_library.is_some() {
             self.analyze.onnx_library = overrides.onnx_library;

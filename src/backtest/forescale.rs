@@ -33,6 +33,7 @@ pub(super) struct Life {
     answers: Vec<Answer>,
     begin: Timestamp,
     target: f64,
+    tolerance: f64,
     /// Plans that differ from the one before.
     pub(super) plans: Vec<Arc<Plan>>,
 }
@@ -113,6 +114,7 @@ impl Life {
             answers: Vec::new(),
             begin: scene.begin(),
             target: spec.target(),
+            tolerance: spec.hpa_tolerance,
             plans: Vec::new(),
         }
     }
@@ -146,9 +148,10 @@ impl Policy for Played<'_> {
         FORESCALE
     }
 
-    /// What the manifests of this project say: the plan is landed on exactly, and smoothing is the planner's business.
+    /// What the manifests of this project say, with the tolerance that the trigger reckons with: smoothing is the planner's
+    /// business.
     fn manifest(&self) -> Manifest {
-        let mut behavior = Behavior::default().with_tolerance(0.0);
+        let mut behavior = Behavior::default().with_tolerance(self.life.tolerance);
         behavior.scale_down.stabilization = Duration::ZERO;
         Manifest {
             target: self.life.target,

@@ -31,6 +31,9 @@ pub(super) struct Args {
     /// Folder for snapshots, so that a restart answers at once [default: none, nothing is written]
     #[arg(long, value_name = "DIR", env = "FORESCALE_DATA_DIR")]
     data_dir: Option<PathBuf>,
+    /// Append every reading and decision to this file, for `forescale replay` [default: none, nothing is recorded]
+    #[arg(long, value_name = "FILE", env = "FORESCALE_RECORD")]
+    record: Option<PathBuf>,
     /// Folder searched first for NAME.onnx of `model: onnx:NAME` [default: models]
     #[arg(long, value_name = "DIR", env = "FORESCALE_MODELS_DIR")]
     models_dir: Option<PathBuf>,
@@ -69,6 +72,7 @@ fn overrides(args: Args) -> Overrides {
         grpc_addr: args.grpc_addr,
         http_addr: args.http_addr,
         data_dir: args.data_dir,
+        record: args.record,
         models_dir: args.models_dir,
         onnx_engine: args.onnx_engine,
         onnx_library: args.onnx_library,

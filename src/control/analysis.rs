@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::anomalies;
 use super::engine::Engine;
 use super::metrics::{To, Wanted as Asked};
+use super::recording::Event;
 use crate::analyze::ensemble::{self, Other, Turn, Wanted};
 use crate::analyze::{self, ForecastInput, Forecaster, ModelError, models};
 use crate::domain::{
@@ -56,9 +57,8 @@ type Answers = Vec<Answer>;
 
 impl Engine {
     /// Forecasts for those of `workloads` whose history has moved on since their last forecast.
-    pub(super) async fn forecast(&self, workloads: Vec<Arc<Workload>>) -> Answers {
+    pub(super) async fn forecast(&self, workloads: Vec<Arc<Workload>>, now: Timestamp) -> Answers {
         let started = tokio::time::Instant::now();
-        let now = self.now();
         let raws: Vec<Raw> = workloads
             .into_iter()
             .filter_map(|workload| self.raw(workload, now))
@@ -86,6 +86,10 @@ impl Engine {
             return None;
         }
         let learned = workload.learned();
+        self.record(|| Event::Looked {
+            id: workload.key.id(),
+            at: now,
+        });
         let newest = learned.history.last()?;
         let known = workload.published().and_then(|p| p.forecast.clone());
         let refit = self.refit_due(&workload.spec, &learned, now);

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::engine::Engine;
 use super::fetch::record;
+use super::recording::Asked;
 use super::schedule::{Backfill, Missing};
 use crate::domain::TriggerSpec;
 use crate::knowledge::Workload;
@@ -40,7 +41,9 @@ impl Engine {
                         .metrics
                         .backfill_samples
                         .inc_by(fetched.samples.len() as u64);
-                    record(&mut workload.learned(), &workload.spec, &fetched.samples);
+                    let mut learned = workload.learned();
+                    record(&mut learned, &workload.spec, &fetched.samples);
+                    self.note_read(workload, Asked::History, self.now(), Ok(&fetched));
                 }
                 Err(error) => {
                     tracing::warn!(

@@ -8,6 +8,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use super::calls::Calls;
+use super::recording::{Event, Recorder};
 use super::schedule::{Backfill, Schedule};
 use super::{Config, Metrics};
 use crate::analyze::models::Registry;
@@ -39,6 +40,8 @@ pub struct Parts {
     pub knowledge: knowledge::Config,
     /// What the loop counts.
     pub metrics: Metrics,
+    /// Where readings and decisions are recorded, if they are.
+    pub recorder: Option<Recorder>,
 }
 
 /// The refresh loop of all workloads.
@@ -115,6 +118,13 @@ impl Engine {
             if !complete {
                 tracing::info!(workload = %workload.key, id = %workload.key.id(), "new workload");
             }
+            self.record(|| Event::Workload {
+                id: workload.key.id(),
+                at: now,
+                key: workload.key.clone(),
+                fresh: workload.published().is_none()
+                    && workload.learned().history.last().is_none(),
+            });
             schedule.add(workload, now, complete);
         }
         self.count_workloads();
@@ -155,6 +165,13 @@ impl Engine {
         if !unasked.is_empty() {
             self.count_workloads();
             self.erase(unasked).await;
+        }
+    }
+
+    /// Records what happened, where it is recorded.
+    pub(super) fn record(&self, event: impl FnOnce() -> Event) {
+        if let Some(recorder) = &self.parts.recorder {
+            recorder.note(&event());
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::engine::Engine;
+use super::recording::{Answer, Asked, Event};
 use super::schedule::Missing;
 use crate::domain::{Sample, Timestamp, TriggerSpec};
 use crate::knowledge::{Fault, FaultKind, Learned, Workload};
@@ -38,7 +39,10 @@ impl Engine {
             self.read_side(&workload, now),
         );
         let outcome = match fetched {
-            Err(error) => Err(fault_of(&error, now)),
+            Err(error) => {
+                self.note_read(&workload, Asked::Load, now, Err(&error));
+                Err(fault_of(&error, now))
+            }
             Ok(fetched) => {
                 self.store_tail(&workload, &fetched, span, now);
                 match unusable(&workload.spec, &fetched, span, now) {
@@ -52,6 +56,22 @@ impl Engine {
             started,
             outcome,
         }
+    }
+
+    /// Records an answer.
+    pub(super) fn note_read(
+        &self,
+        workload: &Workload,
+        query: Asked,
+        at: Timestamp,
+        read: Result<&Fetched, &FetchError>,
+    ) {
+        self.record(|| Event::Read {
+            id: workload.key.id(),
+            at,
+            query,
+            answer: Answer::of(read),
+        });
     }
 
     fn store_tail(&self, workload: &Arc<Workload>, fetched: &Fetched, span: Span, now: Timestamp) {
@@ -68,6 +88,8 @@ impl Engine {
         }
         let before = learned.history.last();
         record(&mut learned, &workload.spec, &fetched.samples);
+        // Under the lock, so that the recording has it in the order in which it was stored.
+        self.note_read(workload, Asked::Load, now, Ok(fetched));
         drop(learned);
         if let Some(before) = before
             && before.at < span.from

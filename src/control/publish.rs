@@ -7,6 +7,7 @@ use super::anomalies;
 use super::engine::Engine;
 use super::fetch::Reading;
 use super::metrics::{BasisLabel, Bit, Kind, Outcome, Rests};
+use super::recording::Event;
 use crate::domain::{
     Anomaly, Basis, Forecast, HumanDuration, Limit, Plan, PlanMemory, Reason, Sample, Standing,
     Timestamp, TriggerSpec, Trust,
@@ -26,6 +27,7 @@ struct News {
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) observed: Option<Sample>,
+    pub(super) ready: Option<Sample>,
     pub(super) health: &'a Health,
     pub(super) forecast: Option<&'a Forecast>,
     pub(super) standing: Option<&'a Standing>,
@@ -44,6 +46,7 @@ impl<'a> Known<'a> {
             now,
             spec,
             observed: self.observed,
+            ready: self.ready,
             fault: self.health.fault.as_ref().map(|fault| fault.text.as_str()),
             forecast: self.forecast,
             distrust: trust.and_then(|trust| match trust {
@@ -87,8 +90,10 @@ impl Engine {
 
     async fn answer(&self, batch: Vec<Reading>) {
         let fresh = batch.iter().filter(|reading| reading.outcome.is_ok());
+        // One moment for all that is decided on these readings, however long the models take.
+        let now = self.now();
         let answers = self
-            .forecast(fresh.map(|r| Arc::clone(&r.workload)).collect())
+            .forecast(fresh.map(|r| Arc::clone(&r.workload)).collect(), now)
             .await;
         let mut news: HashMap<usize, News> = answers
             .into_iter()
@@ -103,7 +108,7 @@ impl Engine {
             .collect();
         for reading in batch {
             let news = news.remove(&Arc::as_ptr(&reading.workload).addr());
-            self.conclude(&reading, news.unwrap_or_default());
+            self.conclude(&reading, news.unwrap_or_default(), now);
             self.done(&reading.workload);
             let seconds = reading.started.elapsed().as_secs_f64();
             self.parts.metrics.refresh_seconds.observe(seconds);
@@ -111,9 +116,8 @@ impl Engine {
     }
 
     /// Plans and publishes. A new forecast replaces the old one; without one the old one still counts.
-    fn conclude(&self, reading: &Reading, news: News) {
+    fn conclude(&self, reading: &Reading, news: News, now: Timestamp) {
         let workload = &reading.workload;
-        let now = self.now();
         let before = workload.published();
         let known = before.as_deref();
         let forecast = news
@@ -134,6 +138,7 @@ impl Engine {
         self.count(reading);
         let known_now = Known {
             observed: learned.live,
+            ready: learned.side.of(SideQuery::Replicas).newest,
             health: &health,
             forecast: forecast.as_deref(),
             standing: standing.as_deref(),
@@ -141,6 +146,7 @@ impl Engine {
         let inputs = known_now.inputs(now, &workload.spec, &learned.memory);
         let Some((plan, memory)) = plan::decide(&self.parts.plan, &inputs) else {
             drop(learned);
+            self.record(|| decided(workload, now, None));
             if let Some(fault) = health.fault {
                 if workload
                     .first_fault()
@@ -164,6 +170,7 @@ impl Engine {
         learned.memory = PlanMemory::default();
         learned.memory = plan::learn(&workload.spec, now, &plan, &readings, memory);
         drop(learned);
+        self.record(|| decided(workload, now, Some(&plan)));
         self.tell(workload, before.as_deref(), &plan, &health);
         workload.publish(Published {
             plan: Arc::new(plan),
@@ -309,6 +316,15 @@ fn health(
             backfilled,
             ..before
         },
+    }
+}
+
+fn decided(workload: &Workload, at: Timestamp, plan: Option<&Plan>) -> Event {
+    Event::Decided {
+        id: workload.key.id(),
+        at,
+        // A plan is plain data, which is always JSON.
+        plan: plan.and_then(|plan| serde_json::to_value(plan).ok()),
     }
 }
 

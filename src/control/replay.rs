@@ -11,13 +11,13 @@ use crate::domain::{
     Clock, HumanDuration, ManualClock, Metadata, Plan, PlanMemory, Series, Timestamp, TriggerSpec,
     WorkloadKey,
 };
-use crate::knowledge::{Board, BoardFull, Workload};
+use crate::knowledge::{Board, BoardFull, SideQuery, Workload};
 use crate::monitor::Monitor;
 use crate::monitor::replay::ReplaySource;
 use crate::{analyze, knowledge, plan};
 
 /// A model may take as long as it needs: the clock waits for it.
-const MODEL_TIMEOUT: HumanDuration = HumanDuration::from_secs(3600);
+pub(super) const MODEL_TIMEOUT: HumanDuration = HumanDuration::from_secs(3600);
 
 /// What a query returned, moment by moment.
 #[derive(Debug)]
@@ -41,6 +41,40 @@ pub struct Replay {
 struct Variant {
     spec: TriggerSpec,
     memory: PlanMemory,
+}
+
+/// Settings and models of a loop.
+#[derive(Debug)]
+pub(super) struct Rooms {
+    pub(super) models: Arc<Registry>,
+    pub(super) plan: plan::Config,
+    pub(super) analyze: analyze::Config,
+    pub(super) knowledge: knowledge::Config,
+}
+
+/// The engine with one workload on its board, and nothing kept on disk.
+pub(super) fn alone(
+    clock: Arc<dyn Clock>,
+    monitor: Monitor,
+    (key, spec): (WorkloadKey, TriggerSpec),
+    rooms: Rooms,
+) -> Result<(Arc<Engine>, Arc<Workload>), BoardFull> {
+    let board = Arc::new(Board::new(rooms.knowledge.max_workloads));
+    let workload = board.register(key, spec, Vec::new(), clock.now())?;
+    let engine = Engine::new(Parts {
+        clock,
+        board,
+        monitor,
+        models: rooms.models,
+        store: None,
+        control: super::Config::default(),
+        analyze: rooms.analyze,
+        plan: rooms.plan,
+        knowledge: rooms.knowledge,
+        metrics: Metrics::default(),
+        recorder: None,
+    });
+    Ok((engine, workload))
 }
 
 impl ReplaySource for Recording {
@@ -83,24 +117,22 @@ impl Replay {
             forget_after: HumanDuration(Duration::MAX),
             ..knowledge::Config::default()
         };
-        let board = Arc::new(Board::new(knowledge.max_workloads));
         let key = WorkloadKey::new("backtest", "workload", Metadata::default());
-        let workload = board.register(key, spec, Vec::new(), now)?;
-        let engine = Engine::new(Parts {
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            board,
-            monitor: Monitor::recorded(Arc::new(recording)),
+        let rooms = Rooms {
             models,
-            store: None,
-            control: super::Config::default(),
+            plan: plan.clone(),
             analyze: analyze::Config {
                 model_timeout: MODEL_TIMEOUT,
                 ..analyze::Config::default()
             },
-            plan: plan.clone(),
             knowledge,
-            metrics: Metrics::default(),
-        });
+        };
+        let (engine, workload) = alone(
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            Monitor::recorded(Arc::new(recording)),
+            (key, spec),
+            rooms,
+        )?;
         Ok(Self {
             engine,
             workload,
@@ -129,11 +161,15 @@ impl Replay {
         let Some(published) = self.workload.published() else {
             return self.variants.iter().map(|_| None).collect();
         };
-        let live = self.workload.learned().live;
+        let (live, ready) = {
+            let learned = self.workload.learned();
+            (learned.live, learned.side.of(SideQuery::Replicas).newest)
+        };
         let now = self.clock.now();
         let plan = |variant: &mut Variant| {
             let known = Known {
                 observed: live,
+                ready,
                 health: &published.health,
                 forecast: published.forecast.as_deref(),
                 standing: published.standing.as_deref(),

@@ -8,6 +8,7 @@ use anyhow::Context;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::recording::{Event, Recorder};
 use super::{Engine, Metrics, Parts};
 use crate::admin::{self, Heartbeat, Latch};
 use crate::domain::{Clock, SystemClock};
@@ -167,6 +168,20 @@ fn engine(
         Some(dir) => Some(Arc::new(Store::open(dir)?)),
         None => None,
     };
+    let recorder = match &settings.control.record {
+        Some(path) => {
+            let began = Event::Began {
+                at: clock.now(),
+                forescale: telemetry::VERSION.to_owned(),
+                plan: settings.plan.clone(),
+                analyze: settings.analyze.clone(),
+            };
+            let recorder = Recorder::append(path, &began);
+            let failed = || format!("`control.record`: failed to open `{}`", path.display());
+            Some(recorder.with_context(failed)?)
+        }
+        None => None,
+    };
     let engine = Engine::new(Parts {
         clock,
         board: Arc::new(Board::new(settings.knowledge.max_workloads)),
@@ -178,6 +193,7 @@ fn engine(
         plan: settings.plan.clone(),
         knowledge: settings.knowledge.clone(),
         metrics,
+        recorder,
     });
     let report = engine.restore().context("failed to read the snapshot")?;
     if report != super::RestoreReport::default() {

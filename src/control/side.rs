@@ -12,7 +12,7 @@ use super::fetch::LATENESS;
 use super::metrics::SideOutcome;
 use crate::domain::{Sample, Timestamp, TriggerSpec};
 use crate::knowledge::{SideQuery, SideReading, Workload};
-use crate::monitor::{Fetched, Span};
+use crate::monitor::{FetchError, FetchErrorKind, Fetched, Span};
 
 /// The load's answer waits no longer than this for those beside it.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -52,13 +52,15 @@ impl Engine {
             .parts
             .monitor
             .fetch_beside(&workload.spec, expression, span);
-        let answer = match tokio::time::timeout(PATIENCE, read).await {
-            Err(_) => Err((
-                "timeout",
-                format!("no answer within {} s", PATIENCE.as_secs()),
-            )),
-            Ok(Err(error)) => Err((error.kind.as_str(), error.text)),
-            Ok(Ok(fetched)) => newest(&fetched, span).ok_or_else(|| nothing(&fetched)),
+        let read = tokio::time::timeout(PATIENCE, read).await;
+        let read = read.unwrap_or_else(|_| {
+            let text = format!("no answer within {} s", PATIENCE.as_secs());
+            Err(FetchError::new(FetchErrorKind::Timeout, text))
+        });
+        self.note_read(workload, query.into(), now, read.as_ref());
+        let answer = match read {
+            Err(error) => Err((error.kind.as_str(), error.text)),
+            Ok(fetched) => newest(&fetched, span).ok_or_else(|| nothing(&fetched)),
         };
         self.note(workload, query, answer, now);
     }

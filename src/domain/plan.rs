@@ -23,7 +23,7 @@ pub struct Plan {
     pub basis: Basis,
     /// Replicas that KEDA is told.
     pub replicas: u32,
-    /// Replicas that the forecast asks for; the same as `replicas` in predictive mode.
+    /// Replicas that the forecast asks for; the same as `replicas` in predictive mode but for the HPA's dead band.
     pub planned: u32,
     /// Replicas that the measured load asks for; `None` before the first sample.
     pub reactive: Option<u32>,
@@ -137,7 +137,8 @@ pub enum Basis {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Served {
-    /// `replicas x threshold`, chosen so that KEDA's and the HPA's arithmetic land on exactly `replicas`.
+    /// `replicas x threshold`, chosen so that KEDA's and the HPA's arithmetic land on exactly `replicas`; a little less
+    /// where only that is beyond the HPA's dead band.
     pub value: f64,
     /// The threshold.
     pub target: f64,
@@ -195,6 +196,8 @@ pub enum Limit {
     LeadTime,
     /// The load that one replica carries was learned and is not the threshold.
     Capacity,
+    /// `hpaTolerance`: the number is told that the HPA follows.
+    Tolerance,
 }
 
 /// What the planner remembers between two plans: enough for ramps, the scale-down window and holding.
@@ -211,6 +214,22 @@ pub struct PlanMemory {
     /// What the replicas have taught; `None` where nothing is read beside the load.
     #[serde(default)]
     pub experience: Option<Arc<Experience>>,
+    /// Where the HPA stands by what it was told; `None` where no plan was told.
+    #[serde(default)]
+    pub landed: Option<Landed>,
+}
+
+/// Where the HPA stands by what it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Landed {
+    /// Replicas.
+    pub replicas: u32,
+    /// Since when.
+    pub since: Timestamp,
+    /// The plan that led there: the same, or less where the dead band forbade it.
+    pub plan: u32,
+    /// Where it stood before.
+    pub before: u32,
 }
 
 /// One entry of [`PlanMemory`].
@@ -269,6 +288,7 @@ impl Limit {
             Self::Mode => "mode",
             Self::LeadTime => "lead-time",
             Self::Capacity => "capacity",
+            Self::Tolerance => "tolerance",
         }
     }
 }

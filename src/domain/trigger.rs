@@ -65,6 +65,8 @@ pub struct TriggerSpec {
     /// Before scaling down, the plan must have asked for no more during this window and must expect no more within it;
     /// when unset, five minutes for a plan that was not chosen on trial (those have windows of their own).
     pub scale_down_window: Option<HumanDuration>,
+    /// The HPA's tolerance: a change of the ratio within this share is ignored there.
+    pub hpa_tolerance: f64,
     /// IANA time zone in which days and weeks begin.
     pub timezone: String,
     /// Budget for later versions.

@@ -64,6 +64,15 @@ pub(super) struct Failure {
 // === impl FetchError ===
 
 impl FetchError {
+    /// One whose server says nothing about when to ask again.
+    pub fn new(kind: FetchErrorKind, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+            retry_after: None,
+        }
+    }
+
     pub(super) fn config(text: String) -> Self {
         Self {
             kind: FetchErrorKind::Config,
@@ -76,6 +85,19 @@ impl FetchError {
 // === impl FetchErrorKind ===
 
 impl FetchErrorKind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Status,
+        Self::RateLimited,
+        Self::Body,
+        Self::Query,
+        Self::ManySeries,
+        Self::CircuitOpen,
+        Self::Config,
+    ];
+
     /// As it is written in metrics.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,26 +1,45 @@
-//! A source in memory: a recording answers in the place of a server, with nothing on the wire. What reads from it is the
+//! Sources in memory: a script answers in the place of every server, with nothing on the wire. What reads from it is the
 //! production code, so that a backtest is production.
 
 use std::fmt;
 use std::sync::Arc;
 
+use super::error::FetchError;
 use super::replay::ReplaySource;
 use super::span::{Fetched, Span};
 use crate::domain::Sample;
 
-/// A recording.
+/// Answers in the place of every source, faults included.
+pub trait Script: Send + Sync + 'static {
+    /// What the load's own `query` returns over `span`.
+    ///
+    /// # Errors
+    /// What a source would say that can't answer.
+    fn load(&self, query: &str, span: Span) -> Result<Fetched, FetchError>;
+
+    /// What another `query` returns over `span`.
+    ///
+    /// # Errors
+    /// As [`Script::load`].
+    fn beside(&self, query: &str, span: Span) -> Result<Fetched, FetchError>;
+}
+
+/// A script as the monitor holds it.
 #[derive(Clone)]
+pub(super) struct Scripted(pub(super) Arc<dyn Script>);
+
+/// A recording of the load, which answers nothing beside it.
 pub(super) struct Recorded(pub(super) Arc<dyn ReplaySource>);
 
-impl fmt::Debug for Recorded {
+impl fmt::Debug for Scripted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Recorded")
+        f.write_str("Scripted")
     }
 }
 
-impl Recorded {
+impl Script for Recorded {
     /// What a server would answer at the recording's present.
-    pub(super) fn read(&self, query: &str, span: Span) -> Fetched {
+    fn load(&self, query: &str, span: Span) -> Result<Fetched, FetchError> {
         let now = self.0.now();
         let mut fetched = Fetched::default();
         let mut at = span.from;
@@ -33,6 +52,12 @@ impl Recorded {
             at = at + span.step;
         }
         fetched.series = usize::from(!fetched.samples.is_empty());
-        fetched
+        Ok(fetched)
+    }
+
+    fn beside(&self, query: &str, _span: Span) -> Result<Fetched, FetchError> {
+        Err(FetchError::config(format!(
+            "`{query}`: a recording holds the load and nothing beside it"
+        )))
     }
 }

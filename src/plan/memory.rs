@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::case::{Case, Decision};
 use super::smooth;
 use crate::domain::{
-    Experience, GoodPlan, PastPlan, PlanMemory, PlanTrials, Timestamp, TriggerSpec,
+    Experience, GoodPlan, Landed, PastPlan, PlanMemory, PlanTrials, Timestamp, TriggerSpec,
 };
 
 /// Never more entries than this: 48 of 16 bytes.
@@ -24,6 +24,7 @@ pub(super) struct Past {
     last_good: Option<GoodPlan>,
     trials: Arc<PlanTrials>,
     experience: Option<Arc<Experience>>,
+    landed: Option<Landed>,
 }
 
 impl Past {
@@ -47,7 +48,13 @@ impl Past {
             last_good: memory.last_good,
             trials: Arc::clone(&memory.trials),
             experience: memory.experience.clone(),
+            landed: memory.landed,
         }
+    }
+
+    /// Where the HPA stands by what it was told.
+    pub(super) fn landed(&self) -> Option<Landed> {
+        self.landed
     }
 
     /// The plans on trial.
@@ -104,6 +111,7 @@ pub(super) fn remember(case: &Case<'_>, decision: &Decision) -> PlanMemory {
         trials: (decision.trials.as_ref())
             .map_or_else(|| Arc::clone(&case.past.trials), Arc::clone),
         experience: case.past.experience.clone(),
+        landed: case.past.landed,
     }
 }
 

@@ -17,19 +17,40 @@ const REACH: u32 = 16;
 /// 0.001 to 1e12 is moved to the nearer bound. The integers are a consistent pair of their own, for a KEDA that does
 /// not know the floats; they are rounded, so they only carry the replicas, not the load.
 pub fn serve(replicas: u32, threshold: f64) -> Served {
+    let target_milli = milli_truncated(wire_target(threshold));
+    serve_milli(
+        replicas,
+        threshold,
+        i128::from(replicas) * i128::from(target_milli),
+    )
+}
+
+/// The same with a value whose ceiling is `replicas` and which is not exactly so many. The integers stay those of
+/// `replicas`: they can't carry a part of one.
+pub(super) fn serve_value(replicas: u32, threshold: f64, value_milli: i64) -> Served {
+    let target_milli = milli_truncated(wire_target(threshold));
+    let exact = i64::from(replicas).saturating_mul(target_milli);
+    if value_milli == exact {
+        serve(replicas, threshold)
+    } else {
+        serve_milli(replicas, threshold, i128::from(value_milli))
+    }
+}
+
+fn serve_milli(replicas: u32, threshold: f64, value_milli: i128) -> Served {
     let target = wire_target(threshold);
     let target_int = (target.round() as i64).max(1);
     Served {
-        value: value(replicas, milli_truncated(target)),
+        value: value(replicas, milli_truncated(target), value_milli),
         target,
         value_int: i64::from(replicas).saturating_mul(target_int),
         target_int,
     }
 }
 
-/// The float nearest to `replicas * target_milli` thousandths that lands on `replicas`.
-fn value(replicas: u32, target_milli: i64) -> f64 {
-    let wanted = (i128::from(replicas) * i128::from(target_milli)).min(LARGEST_MILLI);
+/// The float nearest to `value_milli` thousandths that lands on `replicas`.
+fn value(replicas: u32, target_milli: i64, value_milli: i128) -> f64 {
+    let wanted = value_milli.min(LARGEST_MILLI);
     let near = wanted as f64 / 1000.0;
     let exact = |value: f64| both(value).iter().all(|milli| i128::from(*milli) == wanted);
     let lands = |value: f64| {

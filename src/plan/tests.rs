@@ -25,6 +25,7 @@ pub(super) struct Scenario {
     pub(super) now: Timestamp,
     pub(super) forecast: Option<Forecast>,
     distrust: Option<&'static str>,
+    pub(super) ready: Option<Sample>,
     pub(super) memory: PlanMemory,
 }
 
@@ -36,6 +37,7 @@ impl Scenario {
             now: Timestamp::from_secs(1_700_000_040),
             forecast: None,
             distrust: None,
+            ready: None,
             memory: PlanMemory::default(),
         }
     }
@@ -93,6 +95,7 @@ impl Scenario {
                 fault: None,
                 forecast: self.forecast.as_ref(),
                 distrust: self.distrust,
+                ready: self.ready,
                 memory: &self.memory,
             },
         )?;
@@ -129,6 +132,7 @@ fn spec() -> TriggerSpec {
         ramp_up: None,
         ramp_down: None,
         scale_down_window: Some(HumanDuration::default()),
+        hpa_tolerance: 0.0,
         timezone: "UTC".into(),
         max_replica_hours_per_day: None,
         latency_query: None,

@@ -19,7 +19,8 @@ pub(super) fn trigger(args: &Args) -> Result<(TriggerSpec, Option<f64>), Failure
     let usage = |text: String| Failure::usage(anyhow!(text));
     let mut strings = match &args.scaled_object {
         Some(file) => from_manifest(file)?,
-        None => Metadata::new(),
+        // As in this project's manifests.
+        None => Metadata::from([("hpaTolerance".to_owned(), "0".to_owned())]),
     };
     // The reading goes to `--prometheus`, whatever source the trigger has in its cluster.
     for key in ["source", "serverAddress", "unsafeSsl"] {

@@ -230,3 +230,23 @@ fn json_carries_settings_and_places() {
         (&"1m".into(), &"default".into())
     );
 }
+
+#[test]
+fn a_tolerance_that_differs_from_the_trigger_s_is_told() {
+    let with = |behavior: &str, own: &str| {
+        let advanced = format!(
+            "  advanced:\n    horizontalPodAutoscalerConfig:\n      behavior:\n        scaleUp: {{{behavior}}}\n"
+        );
+        let text = manifest("", &format!("{GOOD}{own}"));
+        let text = text.replace("  triggers:", &format!("{advanced}  triggers:"));
+        let findings = checked(&text).findings.into_iter();
+        let about = findings.filter(|finding| finding.message.contains("hpaTolerance"));
+        about.map(|finding| finding.severity).collect::<Vec<_>>()
+    };
+    let zero = "        hpaTolerance: \"0\"\n";
+    assert_eq!(with("tolerance: \"0\"", ""), [Severity::Warning]);
+    assert_eq!(with("tolerance: \"0\"", zero), []);
+    assert_eq!(with("tolerance: \"0.1\"", ""), []);
+    assert_eq!(with("selectPolicy: Max", ""), []);
+    assert_eq!(with("selectPolicy: Max", zero), [Severity::Hint]);
+}

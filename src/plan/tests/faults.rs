@@ -70,6 +70,7 @@ impl Dice {
             ramp_up: self.ramp(),
             ramp_down: self.ramp(),
             scale_down_window: Some(HumanDuration::from_secs(self.below(4) * 150)),
+            hpa_tolerance: [0.0, 0.1, 0.2][self.below(3) as usize],
             ..spec()
         }
     }
@@ -213,6 +214,7 @@ fn no_fault_scales_below_what_is_known_or_stops_a_workload_by_accident() {
             dice.clock(&mut scenario);
             dice.model(&mut scenario);
             let observed = dice.sample(scenario.now);
+            scenario.ready = dice.sample(scenario.now);
             let before = scenario.memory.clone();
             let plan = scenario.decide(observed);
             known |= observed.is_some_and(|sample| sample.value.is_finite());

@@ -97,6 +97,7 @@ fn the_same_inputs_give_the_same_plan_and_memory() {
             value: 123.4,
         }),
         forecast: scenario.forecast.as_ref(),
+        ready: None,
         distrust: None,
         fault: None,
         memory: &scenario.memory,

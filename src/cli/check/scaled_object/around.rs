@@ -6,6 +6,9 @@ use crate::cli::check::yaml::{Entry, Node, Place};
 /// KEDA's `maxReplicaCount` when none is given.
 const DEFAULT_MAX: u64 = 100;
 
+/// The HPA's tolerance where neither its `behavior` nor the cluster says otherwise.
+const USUAL_TOLERANCE: f64 = 0.1;
+
 pub(super) fn check(document: &Node, object: &Object, findings: &mut Vec<Finding>) {
     let Some(spec) = document.entry("spec") else {
         return;
@@ -18,6 +21,45 @@ pub(super) fn check(document: &Node, object: &Object, findings: &mut Vec<Finding
     from_zero(&spec.value, object, findings);
     for trigger in object.triggers.iter().filter(|trigger| trigger.ours) {
         bounds(spec, trigger, findings);
+        tolerance(spec, trigger, findings);
+    }
+}
+
+/// The HPA's dead band beside the one that the plan reckons with.
+fn tolerance(spec: &Entry, trigger: &Trigger, findings: &mut Vec<Finding>) {
+    let settings = trigger.settings.iter().flatten();
+    let own = settings
+        .filter(|setting| setting.key == "hpaTolerance")
+        .find_map(|setting| setting.value.as_ref()?.parse::<f64>().ok());
+    let behavior = ["advanced", "horizontalPodAutoscalerConfig", "behavior"]
+        .into_iter()
+        .try_fold(&spec.value, |node, key| node.get(key));
+    let Some(own) = own else { return };
+    let mut given = false;
+    for direction in ["scaleUp", "scaleDown"] {
+        let rules = behavior.and_then(|behavior| behavior.get(direction));
+        let Some(entry) = rules.and_then(|rules| rules.entry("tolerance")) else {
+            continue;
+        };
+        given = true;
+        let text = entry.value.text().unwrap_or_default();
+        if text
+            .parse::<f64>()
+            .is_ok_and(|there| (there - own).abs() > 1e-9)
+        {
+            let text = format!(
+                "`{direction}.tolerance` is {text} and the trigger's `hpaTolerance` is {own}: the plan reckons with the \
+                 latter, so that replicas are too many, or plans go unheard; write `hpaTolerance: \"{text}\"`"
+            );
+            findings.push(Finding::warning(entry.place, text));
+        }
+    }
+    if !given && (own - USUAL_TOLERANCE).abs() > 1e-9 {
+        let text = format!(
+            "`hpaTolerance` is {own} and the ScaledObject's `behavior` says nothing of `tolerance`: the HPA's own is \
+             {USUAL_TOLERANCE} unless the cluster says otherwise"
+        );
+        findings.push(Finding::hint(trigger.place, text));
     }
 }
 

@@ -174,6 +174,7 @@ fn blank() -> TriggerSpec {
         ramp_up: None,
         ramp_down: None,
         scale_down_window: None,
+        hpa_tolerance: 0.0,
         timezone: String::new(),
         max_replica_hours_per_day: None,
         latency_query: None,
@@ -374,6 +375,11 @@ pub const KEYS: &[Key] = &[
          it. When it is not given: 5m while the quantile decides; plans on trial have windows of their own. The HPA's own default \
          is 5m; where this one works, `stabilizationWindowSeconds: 0` is enough there.",
         optional!(scale_down_window, |text| duration(text, "0s", "1d"))),
+    Key::new(Forescale, "hpaTolerance", "a share from 0 to 0.9", Some("0.1"),
+        "The HPA's tolerance, within which it ignores a change: `0.1` unless its `behavior` or the cluster says otherwise. \
+         The number told is one that the HPA follows: the plan, or the fewest replicas above it within reach. Write `0` \
+         where the ScaledObject's `behavior` has `tolerance: \"0\"`.",
+        acted!(hpa_tolerance, |text| number(text, 0.0, 0.9))),
     Key::new(Forescale, "timezone", "a name of the IANA database, such as `Europe/Berlin`", Some("UTC"),
         "Where the workload's days and weeks begin, daylight saving included.",
         acted!(timezone, timezone)),

@@ -1,0 +1,245 @@
+//! The dead band: the HPA leaves the fleet alone while the value is within its tolerance of what the fleet stands for, so
+//! that 21 told to an HPA at 20 replicas changes nothing (keda#7900, #5263, #6709). The number that KEDA is told is chosen
+//! so that the HPA lands on the plan, or on the fewest replicas above it that the band lets it reach.
+//!
+//! The HPA compares with `status.replicas`, ready or not (`GetExternalPerPodMetricReplicas`), which nobody tells a scaler.
+//! But an HPA does what it is told, so that it stands where the last number that was outside the band led it:
+//! - upwards within the band: the smallest number beyond the band is told (23 for 21 at 20), unless that is above
+//!   `maxReplicas`: then nothing between is in reach;
+//! - downwards within the band: a value just below the band whose ceiling is the plan (9.5 for 10 at 11) where there is
+//!   one, otherwise the number before, because the HPA would stay there anyway.
+//!
+//! A number is told again until the plan leaves the band around it, so that it does not matter when the HPA looks, and
+//! the same plan never gives two numbers in turn. Until the HPA has surely looked, a number must also do for where it stood
+//! before. Where ready replicas say otherwise for longer than replicas take to start (the HPA may never have followed, or
+//! something else holds the fleet), it must do for them too.
+
+use std::time::Duration;
+
+use super::case::{Case, Decision};
+use super::ledger::{amount, replicas};
+use super::number;
+use crate::domain::{
+    Landed, Limit, Reason, Sample, Served, Timestamp, milli_truncated, wire_target,
+};
+
+/// From a number that is told to an HPA that has acted on it, on top of the lead time: its sync, KEDA's polling and the
+/// way of the metric.
+const CONTROL_DELAY: Duration = Duration::from_mins(1);
+/// Ready replicas that were read longer ago than this say nothing about now.
+const READ_LATELY: Duration = Duration::from_mins(1);
+
+/// An HPA that compares a value with one target, as the planner sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct DeadBand {
+    target_milli: i64,
+    tolerance: f64,
+}
+
+/// A number for KEDA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number {
+    /// Its ceiling: where an HPA lands that it moves.
+    pub replicas: u32,
+    /// The value in thousandths.
+    pub value_milli: i64,
+}
+
+impl DeadBand {
+    /// The band of an HPA with this `tolerance` in both directions, at a target of `threshold`.
+    pub fn new(threshold: f64, tolerance: f64) -> Self {
+        Self {
+            target_milli: milli_truncated(wire_target(threshold)),
+            tolerance: tolerance.max(0.0),
+        }
+    }
+
+    /// The number that is exactly so many replicas.
+    pub fn exactly(self, replicas: u32) -> Number {
+        Number {
+            replicas,
+            value_milli: i64::from(replicas).saturating_mul(self.target_milli),
+        }
+    }
+
+    /// Where an HPA at `current` replicas goes, its minimum, maximum and rates aside.
+    pub fn follow(self, current: u32, number: Number) -> u32 {
+        if current > 0 && self.holds(current, number.value_milli) {
+            current
+        } else {
+            number.replicas
+        }
+    }
+
+    /// The number that leads an HPA at `current` replicas to `wanted`, or to the fewest above that are within reach and not
+    /// above `max`.
+    pub fn number(self, current: u32, wanted: u32, max: u32) -> Number {
+        let below = (wanted < current && self.holds(current, self.exactly(wanted).value_milli))
+            .then(|| self.just_below(current, wanted));
+        (below.flatten()).unwrap_or_else(|| self.steady(current, wanted, max))
+    }
+
+    /// The same, but that an HPA which is above `wanted` and within its band stays where it is.
+    pub fn steady(self, current: u32, wanted: u32, max: u32) -> Number {
+        let exact = self.exactly(wanted);
+        if current == 0 || wanted == current || !self.holds(current, exact.value_milli) {
+            return exact;
+        }
+        if wanted > current {
+            let mut beyond = (f64::from(current) * (1.0 + self.tolerance)) as u32;
+            beyond = beyond.max(wanted);
+            while self.holds(current, self.exactly(beyond).value_milli) {
+                beyond += 1;
+            }
+            return if beyond <= max {
+                self.exactly(beyond)
+            } else {
+                exact
+            };
+        }
+        self.exactly(current.min(max.max(wanted)))
+    }
+
+    /// A value below the band around `current` whose ceiling is `wanted`, in the middle of those that there are.
+    fn just_below(self, current: u32, wanted: u32) -> Option<Number> {
+        let target = self.target_milli as f64;
+        let edge = f64::from(current) * (1.0 - self.tolerance) * target;
+        let next = self.exactly(wanted.saturating_sub(1)).value_milli;
+        let value_milli = (f64::midpoint(edge, next as f64) as i64).max(next.saturating_add(1));
+        let lands = (value_milli as f64 / target).ceil() - f64::from(wanted);
+        (lands.abs() < 0.5 && !self.holds(current, value_milli)).then_some(Number {
+            replicas: wanted,
+            value_milli,
+        })
+    }
+
+    /// `Tolerances.isWithin` of the HPA's `replica_calculator.go`, bounds included.
+    fn holds(self, current: u32, value_milli: i64) -> bool {
+        let ratio = value_milli as f64 / (self.target_milli as f64 * f64::from(current));
+        (1.0 - self.tolerance..=1.0 + self.tolerance).contains(&ratio)
+    }
+}
+
+/// What came of it.
+pub(super) struct Landing {
+    pub(super) served: Served,
+    /// Where the HPA stands once it has followed.
+    pub(super) landed: Landed,
+}
+
+/// Makes the number of a plan that KEDA is told one that the HPA follows.
+pub(super) fn land(case: &Case<'_>, ready: Option<Sample>, decision: &mut Decision) -> Landing {
+    let band = DeadBand::new(case.spec.threshold, case.spec.hpa_tolerance);
+    let (wanted, max) = (decision.replicas, case.upper_bound());
+    let ready = ready.and_then(|sample| there(sample, case.now));
+    let landed = landed(case, ready).unwrap_or(at(wanted, case.now));
+    // A number that was told for this plan, or for a lower one, is not taken back for it.
+    let mut number = if wanted < landed.plan {
+        band.number(landed.replicas, wanted, max)
+    } else {
+        band.steady(landed.replicas, wanted, max)
+    };
+    let young = case.now.since(landed.since) < CONTROL_DELAY;
+    let perhaps = [
+        young.then_some(landed.before),
+        (ready.filter(|ready| ready.at_rest(case, landed))).map(|ready| ready.replicas),
+    ];
+    for current in perhaps.into_iter().flatten() {
+        if band.follow(current, number) < wanted {
+            let other = band.steady(current, wanted, max);
+            if other.value_milli > number.value_milli {
+                number = other;
+            }
+        }
+    }
+    tell(case, landed.replicas, number, band, decision);
+    let after = band.follow(landed.replicas, number);
+    decision.replicas = number.replicas;
+    Landing {
+        served: number::serve_value(number.replicas, case.spec.threshold, number.value_milli),
+        landed: if after == landed.replicas {
+            landed
+        } else {
+            Landed {
+                replicas: after,
+                since: case.now,
+                plan: wanted,
+                before: landed.replicas,
+            }
+        },
+    }
+}
+
+fn at(replicas: u32, now: Timestamp) -> Landed {
+    Landed {
+        replicas,
+        since: now,
+        plan: replicas,
+        before: replicas,
+    }
+}
+
+/// Replicas that are ready, as they were read.
+#[derive(Clone, Copy)]
+struct Ready {
+    at: Timestamp,
+    replicas: u32,
+}
+
+impl Ready {
+    /// Whether an HPA that stands as reckoned would have made the replicas that it stands for ready by the time of the
+    /// reading.
+    fn at_rest(self, case: &Case<'_>, landed: Landed) -> bool {
+        self.replicas > 0 && self.at >= landed.since + case.lead + CONTROL_DELAY
+    }
+}
+
+fn there(sample: Sample, now: Timestamp) -> Option<Ready> {
+    let near = now.since(sample.at).max(sample.at.since(now)) <= READ_LATELY;
+    (near && sample.value.is_finite() && sample.value >= 0.0).then(|| Ready {
+        at: sample.at,
+        // A float too large for the type becomes its largest value.
+        replicas: sample.value.round() as u32,
+    })
+}
+
+/// Where the HPA stands by what it was told; before it was told anything, by what is ready.
+fn landed(case: &Case<'_>, ready: Option<Ready>) -> Option<Landed> {
+    let told = case.past.landed().map(|told| Landed {
+        // A moment that has not come means that the clock was set back.
+        since: told.since.min(case.now),
+        ..told
+    });
+    let read = ready.filter(|ready| ready.replicas > 0);
+    told.or_else(|| read.map(|read| at(read.replicas, case.now)))
+}
+
+/// Writes down what the band did to the number.
+fn tell(case: &Case<'_>, current: u32, number: Number, band: DeadBand, decision: &mut Decision) {
+    let (wanted, told) = (decision.replicas, number.replicas);
+    if number == band.exactly(wanted) {
+        return;
+    }
+    let (ignores, at) = (amount(100.0 * case.spec.hpa_tolerance), replicas(current));
+    let text = if told > wanted && told > current {
+        format!(
+            "the HPA ignores changes within {ignores} % (`hpaTolerance`): at {at} it would stay, {told} is the least that moves it"
+        )
+    } else if told > wanted {
+        format!(
+            "the HPA ignores changes within {ignores} % (`hpaTolerance`) and stays at {at}: that number is told on"
+        )
+    } else {
+        let value = number.value_milli as f64 / band.exactly(1).value_milli as f64;
+        format!(
+            "the HPA ignores changes within {ignores} % (`hpaTolerance`): at {at} it would stay, {} of a replica moves it",
+            amount(value)
+        )
+    };
+    decision.reasons.push(Reason {
+        limit: Limit::Tolerance,
+        from: wanted,
+        to: told,
+        text,
+    });
+}

@@ -1,0 +1,600 @@
+//! Cannot hurt: ten thousand random faults in the whole loop, from the reading to the number for KEDA: Prometheus down, slow, empty, not a
+//! number, stale, with holes, with two series; a clock that jumps; networks that are broken, absent, late, or forecast
+//! nonsense; crashes, restarts and other settings. It is the engine of `serve` on a clock moved by hand, with its history,
+//! models, planner and snapshots; only the wire to Prometheus is a script (`tests/faults.rs` breaks that one).
+//!
+//! After every turn, for every workload: KEDA is told a finite number that lands on the plan, never less than
+//! min(what the load needs now, the last good plan), never 0 and never that it sleeps, since there always is load. What a
+//! life does follows from its seed, and a failure names seed and turn.
+
+#![expect(clippy::unwrap_used, reason = "the stage fails as its tests do")]
+
+#[path = "support/onnx.rs"]
+#[expect(dead_code, reason = "shared with the tests of the engines")]
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use forescale::analyze::models::Registry;
+use forescale::analyze::{self, OnnxEngine};
+use forescale::control::{self, Engine, Metrics, Parts};
+use forescale::domain::{
+    Basis, Clock, HumanDuration, ManualClock, Metadata, Mode, Plan, Sample, Timestamp, WorkloadKey,
+    milli_truncated,
+};
+use forescale::execute::keda::parse_metadata;
+use forescale::knowledge::{self, Board, Store, Workload};
+use forescale::monitor::{FetchError, FetchErrorKind, Fetched, Monitor, Script, Span};
+use forescale::plan;
+use forescale::train::onnx_file::Graph;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use tempfile::TempDir;
+
+/// Faults that must have been lived through.
+const FAULTS: usize = 10_000;
+const LIVES: u64 = 80;
+const TURNS: u64 = 60;
+const START: Timestamp = Timestamp::from_secs(1_780_000_020);
+const THRESHOLD: f64 = 10.0;
+
+/// The workloads of each life and what their triggers say beside the usual.
+const WORKLOADS: [(&str, &[(&str, &str)]); 4] = [
+    (
+        "naive",
+        &[
+            ("model", "naive"),
+            ("replicasQuery", "ready"),
+            ("scaleDownWindow", "1m"),
+        ],
+    ),
+    (
+        "network",
+        &[
+            ("model", "onnx:m"),
+            ("quantile", "0.9"),
+            ("maxReplicas", "70"),
+            ("rampDown", "50%/1m"),
+        ],
+    ),
+    ("shadow", &[("model", "recent-mean"), ("mode", "shadow")]),
+    ("reactive", &[("mode", "reactive"), ("maxReplicas", "60")]),
+];
+
+/// What is wrong with the source of one workload.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    None,
+    Error(FetchErrorKind),
+    /// Answers, so many seconds late.
+    Slow(u64),
+    /// Gives up, so many seconds late.
+    TimesOut(u64),
+    Empty,
+    NotFinite,
+    /// The newest samples are so many seconds old.
+    Stale(u64),
+    /// One sample in so many is there.
+    Holes(u64),
+}
+
+struct Dice(ChaCha8Rng);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0.next_u64() % end
+    }
+
+    fn one_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    fn fault(&mut self) -> Fault {
+        match self.below(12) {
+            0 | 1 => Fault::None,
+            2..=4 => Fault::Error(FetchErrorKind::ALL[self.below(9) as usize]),
+            5 => Fault::Slow(self.below(90)),
+            6 => Fault::TimesOut(self.below(60)),
+            7 => Fault::Empty,
+            8 => Fault::NotFinite,
+            9 | 10 => Fault::Stale(self.below(900)),
+            _ => Fault::Holes(2 + self.below(6)),
+        }
+    }
+
+    fn jump(&mut self) -> i64 {
+        let furthest = [90, 7200, 300_000][self.below(3) as usize];
+        let by = self.below(furthest).cast_signed();
+        [by, -by, 0][self.below(3) as usize]
+    }
+}
+
+/// The world outside: true time, true load, and what is wrong.
+struct World {
+    seed: u64,
+    clock: Arc<ManualClock>,
+    state: Mutex<State>,
+}
+
+#[derive(Clone)]
+struct State {
+    /// The true time. The loop's clock may be off by `offset` milliseconds.
+    now: Timestamp,
+    offset: i64,
+    faults: [Fault; 4],
+}
+
+/// A number that looks random and is the same for the same input.
+fn mixed(seed: u64, input: i64) -> u64 {
+    let mut bits = seed ^ input.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits ^= bits >> 29;
+    bits = bits.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits ^ (bits >> 32)
+}
+
+impl World {
+    /// Waves, steps and noise between 60 and about 600; never nothing.
+    fn load(&self, place: usize, at: Timestamp) -> f64 {
+        let secs = at.as_secs();
+        let wave = 250.0 + 120.0 * (at.as_secs_f64() / (600.0 + 300.0 * place as f64)).sin();
+        let level = [1.0, 1.0, 0.5, 1.6][mixed(self.seed, secs.div_euclid(700)) as usize % 4];
+        let noise = mixed(self.seed, secs) % 1000;
+        wave * level * (1.0 + noise as f64 / 10_000.0)
+    }
+
+    fn pass(&self, secs: u64) {
+        let mut state = self.state.lock().unwrap();
+        state.now = state.now + Duration::from_secs(secs);
+        let there = Timestamp::from_millis(state.now.as_millis() + state.offset);
+        self.clock.set(there);
+    }
+
+    fn samples(&self, place: usize, span: Span, until: Timestamp, one_in: u64) -> Vec<Sample> {
+        let (mut samples, mut at) = (Vec::new(), span.from);
+        while at <= span.until && at <= until {
+            if mixed(self.seed ^ 7, at.as_secs()).is_multiple_of(one_in) {
+                let value = self.load(place, at);
+                samples.push(Sample { at, value });
+            }
+            at = at + span.step;
+        }
+        samples
+    }
+}
+
+impl Script for World {
+    fn load(&self, query: &str, span: Span) -> Result<Fetched, FetchError> {
+        let place = WORKLOADS.iter().position(|(name, _)| *name == query);
+        let place = place.unwrap();
+        let State { now, faults, .. } = self.state.lock().unwrap().clone();
+        let answer = |until: Timestamp, one_in: u64| {
+            let samples = self.samples(place, span, until, one_in);
+            Ok(Fetched {
+                series: usize::from(!samples.is_empty()),
+                samples,
+                ..Fetched::default()
+            })
+        };
+        let error = |kind: FetchErrorKind| Err(FetchError::new(kind, "on purpose"));
+        match faults[place] {
+            Fault::None => answer(now, 1),
+            Fault::Error(kind) => error(kind),
+            Fault::Slow(secs) => {
+                self.pass(secs);
+                answer(now, 1)
+            }
+            Fault::TimesOut(secs) => {
+                self.pass(secs);
+                error(FetchErrorKind::Timeout)
+            }
+            Fault::Empty => Ok(Fetched::default()),
+            Fault::NotFinite => Ok(Fetched {
+                not_finite: span.points() as usize,
+                series: 1,
+                ..Fetched::default()
+            }),
+            Fault::Stale(age) => answer(now - Duration::from_secs(age), 1),
+            Fault::Holes(one_in) => answer(now, one_in),
+        }
+    }
+
+    /// Ready replicas, as wrong as they can be.
+    fn beside(&self, query: &str, span: Span) -> Result<Fetched, FetchError> {
+        let dice = mixed(self.seed, span.until.as_secs());
+        let value = [0.0, 1.0, 17.0, 30.0, -5.0, 1e300][dice as usize % 6];
+        match dice % 9 {
+            7 => Ok(Fetched::default()),
+            8 => Err(FetchError::new(FetchErrorKind::Query, query)),
+            _ => Ok(Fetched {
+                samples: vec![Sample {
+                    at: span.until,
+                    value,
+                }],
+                series: 1,
+                ..Fetched::default()
+            }),
+        }
+    }
+}
+
+/// Networks called `m`, by what is wrong with them; each folder is loaded once for all lives.
+struct Networks {
+    _folder: TempDir,
+    registries: Vec<Arc<Registry>>,
+}
+
+impl Networks {
+    fn write() -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut card = support::card();
+        let good = support::mlp(&card, 8).to_onnx(&card).unwrap();
+        card.calendar.clear();
+        let files: [(&str, Option<Vec<u8>>); 5] = [
+            ("good", Some(good)),
+            (
+                "nonsense",
+                Some(made(|graph, newest| {
+                    // The root of what is below zero: not a number whenever the load falls.
+                    graph.node("Sqrt", &[&newest], &[])
+                })),
+            ),
+            (
+                "huge",
+                Some(made(|graph, newest| {
+                    let much = graph.floats(&[1], &[3e37]);
+                    let once = graph.node("Abs", &[&newest], &[]);
+                    let once = graph.node("Add", &[&once, &much], &[]);
+                    graph.node("Mul", &[&once, &much], &[])
+                })),
+            ),
+            ("broken", Some(b"not a network".to_vec())),
+            ("absent", None),
+        ];
+        let registries = files.map(|(name, bytes)| {
+            let dir = folder.path().join(name);
+            fs::create_dir(&dir).unwrap();
+            if let Some(bytes) = bytes {
+                fs::write(dir.join("m.onnx"), bytes).unwrap();
+            }
+            let config = analyze::Config {
+                model_dirs: vec![dir],
+                onnx_engine: OnnxEngine::Rten,
+                ..analyze::Config::default()
+            };
+            Arc::new(Registry::new(&config).unwrap())
+        });
+        Self {
+            _folder: folder,
+            registries: registries.into(),
+        }
+    }
+}
+
+/// A network whose every output is `of` the newest value.
+fn made(
+    of: impl FnOnce(
+        &mut Graph,
+        forescale::train::onnx_file::Value,
+    ) -> forescale::train::onnx_file::Value,
+) -> Vec<u8> {
+    let mut card = support::card();
+    card.calendar.clear();
+    let mut graph = Graph::new();
+    let context = graph.context(&card);
+    let newest = graph.slice(&context, 1, 23, 24);
+    let value = of(&mut graph, newest);
+    let flat = graph.concat(&[&value; 18], 1);
+    graph.quantiles(&card, &flat);
+    graph.to_bytes(&card).unwrap()
+}
+
+/// What a workload may be held to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// The last good plan.
+    good: Option<u32>,
+    /// The bound under which the newest plan was made.
+    max: u32,
+}
+
+/// One life: a loop with its world, its snapshots, and what it may be held to.
+struct Life<'a> {
+    seed: u64,
+    turn: u64,
+    dice: Dice,
+    world: Arc<World>,
+    networks: &'a Networks,
+    data: TempDir,
+    engine: Option<Arc<Engine>>,
+    /// The server's bound.
+    max: u32,
+    /// What each workload may be held to, and what the snapshot knows of it.
+    known: [Known; 4],
+    saved: [Known; 4],
+    faults: usize,
+    /// Decisions that were held, and those that rest on a forecast.
+    held: usize,
+    forecast: usize,
+}
+
+impl<'a> Life<'a> {
+    fn begin(seed: u64, networks: &'a Networks) -> Self {
+        let clock = Arc::new(ManualClock::at(START));
+        let world = Arc::new(World {
+            seed,
+            clock,
+            state: Mutex::new(State {
+                now: START,
+                offset: 0,
+                faults: [Fault::None; 4],
+            }),
+        });
+        let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
+        let data = TempDir::new().unwrap();
+        let max = 10_000;
+        let engine = engine(&world, networks, data.path(), &mut dice, max);
+        Self {
+            seed,
+            turn: 0,
+            dice,
+            world,
+            networks,
+            data,
+            engine: Some(engine),
+            max,
+            known: [Known::default(); 4],
+            saved: [Known::default(); 4],
+            faults: 0,
+            held: 0,
+            forecast: 0,
+        }
+    }
+
+    async fn live(&mut self) {
+        for turn in 0..TURNS {
+            self.turn = turn;
+            if self.dice.one_in(12) {
+                self.engine().save().await;
+                self.saved = self.known;
+            }
+            if self.dice.one_in(15) {
+                self.restart().await;
+            }
+            self.weather();
+            let secs = 15 + self.dice.below(60);
+            self.world.pass(secs);
+            self.engine().turn().await;
+            for place in 0..WORKLOADS.len() {
+                self.check(place);
+            }
+        }
+    }
+
+    /// Faults come and go.
+    fn weather(&mut self) {
+        let mut state = self.world.state.lock().unwrap();
+        for fault in &mut state.faults {
+            if self.dice.one_in(3) {
+                *fault = self.dice.fault();
+            }
+            self.faults += usize::from(*fault != Fault::None);
+        }
+        if self.dice.one_in(12) {
+            state.offset = 1000 * self.dice.jump();
+            self.faults += 1;
+        }
+    }
+
+    /// Ends, in order or not, and begins again with other settings and other networks.
+    async fn restart(&mut self) {
+        self.faults += 1;
+        if self.dice.one_in(2) {
+            self.engine().save().await;
+            self.saved = self.known;
+        }
+        self.max = [10_000, 10_000, 45, 12][self.dice.below(4) as usize];
+        // The store is locked by the engine that holds it.
+        self.engine = None;
+        let (data, dice) = (self.data.path(), &mut self.dice);
+        self.engine = Some(engine(&self.world, self.networks, data, dice, self.max));
+        self.known = self.saved;
+        for place in 0..WORKLOADS.len() {
+            self.check(place);
+        }
+    }
+
+    fn engine(&self) -> Arc<Engine> {
+        Arc::clone(self.engine.as_ref().unwrap())
+    }
+
+    fn workload(&self, place: usize) -> Arc<Workload> {
+        let name = WORKLOADS[place].0;
+        let found = self.engine().board().of_scaled_object("shop", name);
+        found.into_iter().next().unwrap()
+    }
+
+    /// What KEDA is told now.
+    fn check(&mut self, place: usize) {
+        let workload = self.workload(place);
+        let state = self.world.state.lock().unwrap().clone();
+        let context = |what: &str, plan: Option<&Plan>| {
+            format!(
+                "{what}: life {} at turn {}, `{}` with {:?}, last good {:?}: {plan:#?}",
+                self.seed, self.turn, WORKLOADS[place].0, state.faults[place], self.known[place]
+            )
+        };
+        let Some(published) = workload.published() else {
+            assert!(
+                self.known[place].good.is_none(),
+                "{}",
+                context("an answer was lost", None)
+            );
+            return;
+        };
+        let plan = &*published.plan;
+        let that = |holds: bool, what: &str| assert!(holds, "{}", context(what, Some(plan)));
+        let served = plan.served;
+        that(
+            served.value.is_finite() && served.target.is_finite() && served.target > 0.0,
+            "no number",
+        );
+        let told = |value: f64, target: f64| {
+            (milli_truncated(value) as f64 / milli_truncated(target) as f64).ceil()
+        };
+        let lands = told(served.value, served.target);
+        that(
+            (lands - f64::from(plan.replicas)).abs() < 0.5,
+            "lands elsewhere",
+        );
+        let whole = told(served.value_int as f64, served.target_int as f64);
+        that((whole - lands).abs() < 0.5, "the integers say otherwise");
+        that(plan.active && plan.replicas >= 1, "asleep by accident");
+
+        let own = workload.spec.max_replicas.unwrap_or(u32::MAX);
+        let max = own.min(self.max);
+        let needs = |load: f64| (load / THRESHOLD * (1.0 - 1e-9)).ceil() as u32;
+        if plan.basis == Basis::Restored {
+            // From before the restart, under the settings of that time.
+            let Known { good, max } = self.known[place];
+            let now = needs(self.world.load(place, state.now));
+            let least = good.map_or(1, |good| now.min(good).min(max));
+            that(plan.replicas >= least, "too few after a restart");
+            return;
+        }
+        that(
+            plan.replicas <= max && plan.planned <= max,
+            "above the maximum",
+        );
+        if plan.basis == Basis::Held {
+            let now = needs(self.world.load(place, state.now));
+            if let Some(good) = self.known[place].good {
+                that(
+                    plan.replicas >= now.min(good).min(max),
+                    "too few while holding",
+                );
+            }
+        } else {
+            let seen = plan.observed.unwrap();
+            let is = self.world.load(place, seen.at);
+            that(
+                seen.value.to_bits() == is.to_bits(),
+                "planned on a load that never was",
+            );
+            that(
+                plan.replicas >= needs(seen.value).min(max),
+                "below the measured load",
+            );
+            if workload.spec.mode != Mode::Predictive {
+                that(
+                    plan.replicas == needs(seen.value).min(max),
+                    "the plan was served",
+                );
+            }
+            self.known[place].good = Some(plan.replicas);
+        }
+        self.known[place].max = max;
+        self.held += usize::from(plan.basis == Basis::Held);
+        self.forecast += usize::from(plan.basis == Basis::Forecast);
+    }
+}
+
+fn engine(
+    world: &Arc<World>,
+    networks: &Networks,
+    data: &Path,
+    dice: &mut Dice,
+    max: u32,
+) -> Arc<Engine> {
+    let models = &networks.registries[dice.below(networks.registries.len() as u64) as usize];
+    // Nothing is in time at zero.
+    let patience = [600, 600, 600, 0][dice.below(4) as usize];
+    let stale_after = [30, 120, 600][dice.below(3) as usize];
+    let knowledge = knowledge::Config {
+        forget_after: HumanDuration(Duration::MAX),
+        ..knowledge::Config::default()
+    };
+    let engine = Engine::new(Parts {
+        clock: Arc::clone(&world.clock) as Arc<dyn Clock>,
+        board: Arc::new(Board::new(knowledge.max_workloads)),
+        monitor: Monitor::scripted(Arc::clone(world) as Arc<dyn Script>),
+        models: Arc::clone(models),
+        store: Some(Arc::new(Store::open(data).unwrap())),
+        control: control::Config::default(),
+        analyze: analyze::Config {
+            model_timeout: HumanDuration::from_secs(patience),
+            ..analyze::Config::default()
+        },
+        plan: plan::Config {
+            max_replicas: max,
+            stale_after: HumanDuration::from_secs(stale_after),
+            ..plan::Config::default()
+        },
+        knowledge,
+        metrics: Metrics::default(),
+        recorder: None,
+    });
+    engine.restore().unwrap();
+    for (name, more) in WORKLOADS {
+        let mut metadata: Metadata = BTreeMap::from(
+            [
+                ("query", name),
+                ("threshold", "10"),
+                ("history", "40m"),
+                ("horizon", "5m"),
+                ("leadTime", "2m"),
+            ]
+            .map(|(key, value)| (key.to_owned(), value.to_owned())),
+        );
+        metadata.extend((more.iter()).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        let parsed = parse_metadata(&metadata).unwrap();
+        let key = WorkloadKey::new("shop", name, metadata);
+        let now = engine.now();
+        (engine.board())
+            .register(key, parsed.spec, parsed.warnings, now)
+            .unwrap();
+    }
+    engine
+}
+
+#[test]
+fn ten_thousand_faults_never_scale_below_what_is_known_nor_stop_a_workload() {
+    let networks = Networks::write();
+    let (next, faults) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (held, forecast) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism()
+            .map_or(2, usize::from)
+            .min(4)
+        {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .unwrap();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed) as u64;
+                    if seed >= LIVES {
+                        return;
+                    }
+                    let mut life = Life::begin(seed, &networks);
+                    runtime.block_on(life.live());
+                    faults.fetch_add(life.faults, Ordering::Relaxed);
+                    held.fetch_add(life.held, Ordering::Relaxed);
+                    forecast.fetch_add(life.forecast, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let [faults, held, forecast] = [faults, held, forecast].map(AtomicUsize::into_inner);
+    assert!(faults >= FAULTS, "only {faults} faults");
+    assert!(held > FAULTS / 4, "only {held} decisions were held");
+    assert!(
+        forecast > FAULTS / 10,
+        "only {forecast} decisions rest on a forecast"
+    );
+}
