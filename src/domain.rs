@@ -1,6 +1,7 @@
 //! The field's words as types. No I/O, no async, no logging: every room may use them, they use no room.
 
 mod anomaly;
+mod authority;
 mod duration;
 mod events;
 mod experience;
@@ -18,6 +19,7 @@ mod trigger;
 mod workload;
 
 pub use anomaly::{Anomaly, AnomalyKind};
+pub use authority::Stage;
 pub use duration::{HumanDuration, HumanDurationError};
 pub use events::{EventTimes, Events, Excluded};
 pub use experience::{

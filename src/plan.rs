@@ -6,7 +6,8 @@
 //! 1. The measured load is a floor; ramps don't lower it, only `maxReplicas` does.
 //! 2. Without fresh data the last good plan is held or raised by what the last forecast still says, never lowered, and
 //!    an active workload stays active.
-//! 3. In shadow and reactive mode KEDA gets the measured load's number and state, nothing else.
+//! 3. In shadow and reactive mode KEDA gets the measured load's number and state, nothing else; in scale-out mode never
+//!    less than that.
 //! 4. Every limit that moved the number is a [`Reason`].
 //!
 //! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
@@ -27,6 +28,7 @@ mod number;
 mod outlook;
 mod predict;
 mod smooth;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod trials;
@@ -73,8 +75,10 @@ pub fn decide(config: &Config, inputs: &Inputs<'_>) -> Option<(Plan, PlanMemory)
     let load = load::judge(config, inputs);
     let decision = match (&load, inputs.spec.mode) {
         (Load::Fresh(sample), Mode::Reactive) => predict::reactive(&case, *sample),
-        (Load::Fresh(sample), Mode::Shadow) => predict::shadow(&case, *sample),
-        (Load::Fresh(sample), Mode::Predictive) => predict::predictive(&case, *sample),
+        (Load::Fresh(sample), _) => {
+            let plan = predict::predictive(&case, *sample);
+            stage::told(&case, plan, *sample)
+        }
         (Load::Absent(absent), _) => hold::hold(&case, absent)?,
     };
     let memory = memory::remember(&case, &decision);
@@ -104,7 +108,7 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
     let plain = measured.map(|load| case.plain_need(load));
     let reactive = match case.spec.mode {
         Mode::Predictive => measured.map(|load| case.measured_need(load)),
-        Mode::Shadow | Mode::Reactive => plain,
+        Mode::ScaleOut | Mode::Shadow | Mode::Reactive => plain,
     };
     Plan {
         at: case.now,

@@ -172,7 +172,7 @@ pub enum Limit {
     Activation,
     /// The last good plan, while there is no fresh data.
     Hold,
-    /// Shadow or reactive mode: KEDA gets the measured load's number.
+    /// The mode: KEDA gets the measured load's number, or the larger of that and the plan.
     Mode,
     /// How far ahead the plan looks, where that is learned.
     LeadTime,

@@ -101,6 +101,8 @@ pub enum SourceRef {
 pub enum Mode {
     /// The plan.
     Predictive,
+    /// The larger of the plan and what the measured load asks for.
+    ScaleOut,
     /// The measured load; the plan is only published.
     Shadow,
     /// The measured load; nothing is forecast.
@@ -208,6 +210,7 @@ impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Predictive => "predictive",
+            Self::ScaleOut => "scale-out",
             Self::Shadow => "shadow",
             Self::Reactive => "reactive",
         })

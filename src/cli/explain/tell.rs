@@ -108,14 +108,18 @@ fn basis(plan: &Plan) -> String {
             "That is what the measured load asks for: in shadow mode the plan of {} is only published.",
             replicas(plan.planned),
         ),
+        (_, Mode::ScaleOut) if plan.replicas > plan.planned => format!(
+            "That is what the measured load asks for: in scale-out mode the plan of {} may only add replicas.",
+            replicas(plan.planned),
+        ),
         (_, Mode::Reactive) => {
             "That is what the measured load asks for; in reactive mode nothing is forecast."
                 .to_owned()
         }
-        (Basis::Reactive, Mode::Predictive) => {
+        (Basis::Reactive, Mode::Predictive | Mode::ScaleOut) => {
             "That rests on the measured load alone, not on a forecast.".to_owned()
         }
-        (Basis::Forecast, Mode::Predictive) => {
+        (Basis::Forecast, Mode::Predictive | Mode::ScaleOut) => {
             let reactive = plan.reactive.map_or_else(String::new, |reactive| {
                 format!("; the measured load alone asks for {reactive}")
             });

@@ -212,6 +212,23 @@ async fn shadow_mode_and_a_number_of_zero_are_not_mistaken_for_the_plan() {
 }
 
 #[tokio::test]
+async fn a_plan_that_may_only_add_is_told_so() {
+    let running = running().await;
+    running.full("web", |published| {
+        let mut plan = samples::plan(NOW);
+        (plan.mode, plan.basis, plan.replicas) = (Mode::ScaleOut, Basis::Reactive, 15);
+        published.plan = Arc::new(plan);
+    });
+    assert_says(
+        &running.told("shop/web").await,
+        &[
+            "KEDA is told 15 replicas",
+            "in scale-out mode the plan of 12 replicas may only add replicas.",
+        ],
+    );
+}
+
+#[tokio::test]
 async fn several_triggers_are_told_one_after_the_other_also_one_without_a_plan() {
     let running = running().await;
     running.full("web", |_| {});
