@@ -7,9 +7,12 @@ mod events;
 mod experience;
 mod fit;
 mod forecast;
+mod grade;
 mod milli;
+mod numbers;
 mod plan;
 mod quantile;
+mod record;
 mod series;
 mod standing;
 mod time;
@@ -19,7 +22,7 @@ mod trigger;
 mod workload;
 
 pub use anomaly::{Anomaly, AnomalyKind};
-pub use authority::Stage;
+pub use authority::{Authority, Stage};
 pub use duration::{HumanDuration, HumanDurationError};
 pub use events::{EventTimes, Events, Excluded};
 pub use experience::{
@@ -29,11 +32,13 @@ pub use experience::{
 };
 pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Profile};
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
+pub use grade::{Grade, SPARE, Score, Tally};
 pub use milli::{milli_rounded, milli_truncated, wire_target};
 pub use plan::{
     Basis, ChosenPlan, GoodPlan, LeadSource, Limit, PastPlan, Plan, PlanMemory, Reason, Served,
 };
 pub use quantile::{DEFAULT_LEVELS, Quantile, QuantileError};
+pub use record::{PlanInputs, PlanRecord};
 pub use series::{Sample, Series};
 pub use standing::{ExpertStanding, RollingScore, Standing, Trust};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

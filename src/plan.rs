@@ -12,12 +12,15 @@
 //!
 //! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
 //! the smoothing of `smooth`, `trials` learns how much to be safe, `hold` stands in without data, `memory` remembers,
-//! `number` writes it for KEDA. What the replicas teach (`learn`: `lead_time`, `capacity`, `vertical`) is known to the next plan.
+//! `number` writes it for KEDA. What the replicas teach (`learn`: `lead_time`, `capacity`, `vertical`) is known to the next plan. The plan keeps score of
+//! itself (`grade`), in `auto` mode that decides how much of it counts (`authority`), and `stage` says what KEDA is told.
 
+mod authority;
 mod capacity;
 mod case;
 mod chosen;
 mod config;
+mod grade;
 mod hold;
 mod lead_time;
 mod learn;
@@ -27,6 +30,7 @@ mod memory;
 mod number;
 mod outlook;
 mod predict;
+mod record;
 mod smooth;
 mod stage;
 #[cfg(test)]
@@ -40,7 +44,7 @@ pub(crate) use ledger::{amount, replicas};
 pub use number::serve;
 
 use crate::domain::{
-    Forecast, Limit, Mode, Plan, PlanMemory, Reason, Sample, Timestamp, TriggerSpec,
+    Forecast, Limit, Mode, Plan, PlanMemory, Reason, Sample, Stage, Timestamp, TriggerSpec,
 };
 use case::{Case, Decision};
 use load::Load;
@@ -96,9 +100,11 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
         model,
         quantile,
         chosen,
+        authority,
         reasons,
         ..
     } = decision;
+    let authority = authority.as_deref().or(case.past.authority()).cloned();
     let measured = load.sample().map(|sample| sample.value);
     let peak_each = peak
         .filter(|_| planned > 0)
@@ -106,9 +112,9 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
     let usage = case.past.experience().map(|experience| &experience.usage);
     let vertical = usage.and_then(|usage| vertical::advise(usage, peak_each));
     let plain = measured.map(|load| case.plain_need(load));
-    let reactive = match case.spec.mode {
-        Mode::Predictive => measured.map(|load| case.measured_need(load)),
-        Mode::ScaleOut | Mode::Shadow | Mode::Reactive => plain,
+    let reactive = match stage::of(case.spec.mode, authority.as_ref()) {
+        Stage::Predictive => measured.map(|load| case.measured_need(load)),
+        Stage::ScaleOut | Stage::Shadow => plain,
     };
     Plan {
         at: case.now,
@@ -128,6 +134,7 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
         vertical,
         model,
         chosen,
+        authority,
         reasons: preface(case, plain, peak.is_some(), reasons),
     }
 }

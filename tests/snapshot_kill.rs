@@ -137,6 +137,7 @@ fn plan(round: i64) -> Plan {
         vertical: None,
         model: None,
         chosen: None,
+        authority: None,
         reasons: vec![],
     }
 }

@@ -56,6 +56,7 @@ impl Running {
             log: None,
             readiness: readiness.clone(),
             heartbeat,
+            planner: Arc::default(),
             info: info(),
         };
         let config = Config {

@@ -1,8 +1,10 @@
-//! How much of the plan KEDA is told.
+//! How much of the plan KEDA is told, where that is earned.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
 
 /// How much of the plan KEDA is told.
 #[derive(
@@ -17,6 +19,20 @@ pub enum Stage {
     ScaleOut,
     /// All of it.
     Predictive,
+}
+
+/// How far a plan has come in `auto` mode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Authority {
+    /// How much of it counts.
+    pub stage: Stage,
+    /// Since when.
+    pub since: Timestamp,
+    /// What led there, in words.
+    pub why: String,
+    /// What keeps it from the next stage, in words; `None` at the last one.
+    pub next: Option<String>,
 }
 
 impl Stage {

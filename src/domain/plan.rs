@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Capacity, Experience, HumanDuration, Mode, Peak, PlanTrials, Quantile, Sample, Timestamp,
-    Vertical,
+    Authority, Capacity, Experience, Grade, HumanDuration, Mode, Peak, PlanTrials, Quantile,
+    Sample, Timestamp, Vertical,
 };
 
 /// One decision, from its inputs to the number that KEDA gets.
@@ -53,6 +53,9 @@ pub struct Plan {
     /// The plan of the family on trial that was followed; `None` when the quantile alone decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<ChosenPlan>,
+    /// How much of the plan counts, in `auto` mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<Authority>,
     /// From load to number, one line a step; each limit that bit is named.
     pub reasons: Vec<Reason>,
 }
@@ -194,6 +197,12 @@ pub struct PlanMemory {
     /// What the replicas have taught; `None` where nothing is read beside the load.
     #[serde(default)]
     pub experience: Option<Arc<Experience>>,
+    /// The plan's score.
+    #[serde(default)]
+    pub grade: Arc<Grade>,
+    /// How much of the plan counts; `None` in other modes than `auto`.
+    #[serde(default)]
+    pub authority: Option<Arc<Authority>>,
 }
 
 /// One entry of [`PlanMemory`].

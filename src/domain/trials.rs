@@ -20,8 +20,10 @@ pub struct PlanTrials {
     /// For each kind of plan: the lowest load that it held capacity for, over the lead time.
     pub asked: Vec<Slots>,
     /// For each plan: replica-minutes.
+    #[serde(with = "super::numbers")]
     pub cost: Vec<f64>,
     /// For each plan: minutes, or replica-minutes, that it would have been short.
+    #[serde(with = "super::numbers")]
     pub short: Vec<f32>,
     /// The plan that was chosen last.
     pub chosen: Option<u16>,
@@ -35,6 +37,7 @@ pub struct Slots {
     /// Number of the newest slot since the epoch.
     pub newest: i64,
     /// The values; not a number where nothing was said.
+    #[serde(with = "super::numbers")]
     pub values: VecDeque<f32>,
 }
 

@@ -21,7 +21,7 @@ struct Standing {
 /// Holds; `None` when there is nothing to hold and there never was a sample.
 pub(super) fn hold(case: &Case<'_>, absent: &Absent) -> Option<Decision> {
     let standing = standing(case, absent)?;
-    Some(match stage::of(case) {
+    Some(match stage::so_far(case) {
         Stage::Predictive | Stage::ScaleOut => raised(case, standing),
         Stage::Shadow => served(case, standing),
     })
@@ -41,7 +41,7 @@ fn standing(case: &Case<'_>, absent: &Absent) -> Option<Standing> {
             text: format!("{why}: holding the last good plan, made {made}"),
         });
     }
-    let measured = absent.last.map(|sample| match stage::of(case) {
+    let measured = absent.last.map(|sample| match stage::so_far(case) {
         Stage::ScaleOut => case
             .measured_need(sample.value)
             .max(case.plain_need(sample.value)),
@@ -123,6 +123,8 @@ fn decision(
         quantile: case.spec.quantile,
         chosen: None,
         trials: None,
+        grade: None,
+        authority: None,
         reasons: ledger.close(),
         fresh: None,
     }

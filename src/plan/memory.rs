@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::case::{Case, Decision};
 use super::smooth;
 use crate::domain::{
-    Experience, GoodPlan, PastPlan, PlanMemory, PlanTrials, Timestamp, TriggerSpec,
+    Authority, Experience, GoodPlan, Grade, PastPlan, PlanMemory, PlanTrials, Timestamp,
+    TriggerSpec,
 };
 
 /// Never more entries than this: 48 of 16 bytes.
@@ -24,6 +25,8 @@ pub(super) struct Past {
     last_good: Option<GoodPlan>,
     trials: Arc<PlanTrials>,
     experience: Option<Arc<Experience>>,
+    grade: Arc<Grade>,
+    authority: Option<Arc<Authority>>,
 }
 
 impl Past {
@@ -47,6 +50,8 @@ impl Past {
             last_good: memory.last_good,
             trials: Arc::clone(&memory.trials),
             experience: memory.experience.clone(),
+            grade: Arc::clone(&memory.grade),
+            authority: memory.authority.clone(),
         }
     }
 
@@ -70,6 +75,16 @@ impl Past {
     pub(super) fn highest_raw(&self, since: Timestamp) -> Option<u32> {
         let within = self.recent.iter().filter(|plan| plan.at > since);
         within.map(|plan| plan.raw).max()
+    }
+
+    /// The plan's score so far.
+    pub(super) fn grade(&self) -> &Grade {
+        &self.grade
+    }
+
+    /// How much of the plan counts so far, in `auto` mode.
+    pub(super) fn authority(&self) -> Option<&Authority> {
+        self.authority.as_deref()
     }
 
     /// What the replicas have taught.
@@ -104,6 +119,10 @@ pub(super) fn remember(case: &Case<'_>, decision: &Decision) -> PlanMemory {
         trials: (decision.trials.as_ref())
             .map_or_else(|| Arc::clone(&case.past.trials), Arc::clone),
         experience: case.past.experience.clone(),
+        grade: (decision.grade.as_ref()).map_or_else(|| Arc::clone(&case.past.grade), Arc::clone),
+        authority: (decision.authority.as_ref())
+            .or(case.past.authority.as_ref())
+            .map(Arc::clone),
     }
 }
 

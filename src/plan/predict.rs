@@ -57,6 +57,8 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
         quantile,
         chosen: choice.map(|(choice, _)| *choice),
         trials: advice.trials,
+        grade: None,
+        authority: None,
         reasons: ledger.close(),
         fresh: Some(sample),
     }
@@ -83,6 +85,8 @@ pub(super) fn reactive(case: &Case<'_>, sample: Sample) -> Decision {
         quantile: case.spec.quantile,
         chosen: None,
         trials: None,
+        grade: None,
+        authority: None,
         reasons: ledger.close(),
         fresh: Some(sample),
     }

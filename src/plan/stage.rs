@@ -1,34 +1,73 @@
 //! How much of a plan KEDA is told: all of it, only what it adds to the measured load, or nothing.
 
+use std::sync::Arc;
+
 use super::case::{Case, Decision};
 use super::ledger::{Ledger, replicas};
 use super::predict::activate;
-use crate::domain::{Basis, Limit, Mode, Sample, Stage};
+use super::{authority, grade};
+use crate::domain::{Authority, Basis, Limit, Mode, Reason, Sample, Stage};
 
 /// The stage of a mode. In reactive mode there is no plan to tell anything of.
-pub(super) fn of(case: &Case<'_>) -> Stage {
-    match case.spec.mode {
+pub(super) fn of(mode: Mode, authority: Option<&Authority>) -> Stage {
+    match mode {
         Mode::Predictive => Stage::Predictive,
         Mode::ScaleOut => Stage::ScaleOut,
+        Mode::Auto => authority.map(|it| it.stage).unwrap_or_default(),
         Mode::Shadow | Mode::Reactive => Stage::Shadow,
     }
 }
 
-/// What of `plan` KEDA is told.
-pub(super) fn told(case: &Case<'_>, plan: Decision, sample: Sample) -> Decision {
-    match of(case) {
-        Stage::Predictive => plan,
+/// The stage by what is remembered.
+pub(super) fn so_far(case: &Case<'_>) -> Stage {
+    of(case.spec.mode, case.past.authority())
+}
+
+/// Grades `plan`, and leaves of it what KEDA is told.
+pub(super) fn told(case: &Case<'_>, mut plan: Decision, sample: Sample) -> Decision {
+    let grade = grade::learn(case, sample.value, plan.planned);
+    let authority =
+        (case.spec.mode == Mode::Auto).then(|| authority::judge(case, &grade, plan.basis));
+    let stage = of(case.spec.mode, authority.as_ref());
+    plan.grade = Some(Arc::new(grade));
+    plan.authority = authority.map(Arc::new);
+    match stage {
+        Stage::Predictive => in_charge(plan),
         Stage::ScaleOut => scale_out(case, plan, sample),
         Stage::Shadow => shadow(case, plan, sample),
     }
+}
+
+/// KEDA gets the plan. Where it had to earn that, it says so.
+fn in_charge(mut plan: Decision) -> Decision {
+    if let Some(authority) = plan.authority.as_deref() {
+        let says = match authority.stage {
+            Stage::Predictive => "decides",
+            Stage::ScaleOut | Stage::Shadow => "may add replicas",
+        };
+        plan.reasons.push(Reason {
+            limit: Limit::Mode,
+            from: plan.replicas,
+            to: plan.replicas,
+            text: format!(
+                "in auto mode the plan {says} since {}: {}{}",
+                authority.since,
+                authority.why,
+                why_not(Some(authority))
+            ),
+        });
+    }
+    plan
 }
 
 /// The plan is only published; KEDA gets the measured load's number and state, as if Forescale forecast nothing.
 fn shadow(case: &Case<'_>, plan: Decision, sample: Sample) -> Decision {
     let load = case.plain_load_text(sample.value);
     let planned = replicas(plan.planned);
+    let mode = case.spec.mode;
     let text = format!(
-        "in shadow mode KEDA is told the measured load, {load}; the plan of {planned} is only published"
+        "in {mode} mode KEDA is told the measured load, {load}; the plan of {planned} is only published{}",
+        why_not(plan.authority.as_deref())
     );
     let ledger = plain(case, plan.planned, sample, text);
     let replicas = ledger.count();
@@ -47,14 +86,16 @@ fn shadow(case: &Case<'_>, plan: Decision, sample: Sample) -> Decision {
 fn scale_out(case: &Case<'_>, plan: Decision, sample: Sample) -> Decision {
     let load = case.plain_load_text(sample.value);
     let planned = replicas(plan.planned);
+    let mode = case.spec.mode;
     let text = format!(
-        "in scale-out mode the plan only adds replicas: the measured load, {load}, asks for more than the plan of \
-         {planned}, and scale-in is the HPA's"
+        "in {mode} mode the plan only adds replicas: the measured load, {load}, asks for more than the plan of \
+         {planned}, and scale-in is the HPA's{}",
+        why_not(plan.authority.as_deref())
     );
     let active = plan.active || case.activates(sample.value);
     let plain = plain(case, plan.planned, sample, text);
     if plain.count() <= plan.planned {
-        return Decision { active, ..plan };
+        return in_charge(Decision { active, ..plan });
     }
     let replicas = plain.count();
     let mut reasons = plan.reasons;
@@ -68,16 +109,18 @@ fn scale_out(case: &Case<'_>, plan: Decision, sample: Sample) -> Decision {
     }
 }
 
+/// What keeps the plan from more.
+fn why_not(authority: Option<&Authority>) -> String {
+    let next = authority.and_then(|authority| authority.next.as_ref());
+    next.map_or_else(String::new, |next| format!("; {next}"))
+}
+
 /// What KEDA would be told without a plan. `minReplicas` belongs to the plan: it would move a fleet that is only watched.
 fn plain(case: &Case<'_>, planned: u32, sample: Sample, text: String) -> Ledger {
     let need = case.plain_need(sample.value);
     let mut ledger = Ledger::open(Limit::Mode, planned, need, text);
-    activate(
-        case,
-        case.activates(sample.value),
-        sample.value,
-        &mut ledger,
-    );
+    let active = case.activates(sample.value);
+    activate(case, active, sample.value, &mut ledger);
     ledger.cap(case);
     ledger
 }

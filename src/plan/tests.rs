@@ -45,6 +45,16 @@ impl Scenario {
         self
     }
 
+    pub(super) fn distrusting(mut self, why: &'static str) -> Self {
+        self.distrust = Some(why);
+        self
+    }
+
+    pub(super) fn trusting(mut self) -> Self {
+        self.distrust = None;
+        self
+    }
+
     /// A forecast from now on: its 0.9 path step by step, its median at half of that.
     fn expecting(mut self, path: &[f32]) -> Self {
         self.expect(path);

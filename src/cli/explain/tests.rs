@@ -33,6 +33,7 @@ async fn running() -> Running {
         log: None,
         readiness: readiness.clone(),
         heartbeat: Heartbeat::new(Duration::from_hours(1)),
+        planner: Arc::new(serde_json::to_value(crate::plan::Config::default()).unwrap()),
         info: Info {
             version: "1.2.3".into(),
             commit: "abc".into(),
@@ -90,11 +91,13 @@ impl Running {
 
 async fn ask(address: &str, target: &str, format: Format) -> Result<String, AskError> {
     let args = Args {
-        target: target.parse().unwrap(),
+        target: Some(target.parse().unwrap()),
         address: address.parse().unwrap(),
         format,
+        recompute: false,
+        record: None,
     };
-    explain(&args).await
+    explain(&args).await.map(|(text, _)| text)
 }
 
 /// Line breaks and indents are for the eye.
