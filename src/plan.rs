@@ -104,7 +104,8 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision) -> Plan {
         reasons,
         ..
     } = decision;
-    let authority = authority.as_deref().or(case.past.authority()).cloned();
+    let authority = authority.as_deref().or(case.past.authority());
+    let authority = authority.filter(|_| case.spec.mode == Mode::Auto).cloned();
     let measured = load.sample().map(|sample| sample.value);
     let peak_each = peak
         .filter(|_| planned > 0)

@@ -1,6 +1,7 @@
 //! All routes over a real socket.
 
 mod connections;
+mod grade;
 mod metrics;
 mod page;
 mod probes;

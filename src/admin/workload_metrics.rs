@@ -43,14 +43,14 @@ struct Row {
     published: Option<Arc<Published>>,
     trigger: String,
     samples: usize,
-    grade: Arc<Grade>,
+    grade: Option<Arc<Grade>>,
 }
 
 impl Row {
     fn of(workload: Arc<Workload>) -> Self {
         let (samples, grade) = {
             let learned = workload.learned();
-            (learned.history.len(), Arc::clone(&learned.memory.grade))
+            (learned.history.len(), learned.memory.grade.clone())
         };
         Self {
             published: workload.published(),

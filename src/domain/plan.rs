@@ -197,9 +197,9 @@ pub struct PlanMemory {
     /// What the replicas have taught; `None` where nothing is read beside the load.
     #[serde(default)]
     pub experience: Option<Arc<Experience>>,
-    /// The plan's score.
+    /// The plan's score; `None` before the first plan, and where none is made.
     #[serde(default)]
-    pub grade: Arc<Grade>,
+    pub grade: Option<Arc<Grade>>,
     /// How much of the plan counts; `None` in other modes than `auto`.
     #[serde(default)]
     pub authority: Option<Arc<Authority>>,

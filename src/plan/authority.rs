@@ -52,7 +52,11 @@ const DAY_MINUTES: f64 = 1440.0;
 
 /// What the plan has earned by now. `rests_on` is what it rests on at present.
 pub(super) fn judge(case: &Case<'_>, grade: &Grade, rests_on: Basis) -> Authority {
-    let before = case.past.authority().cloned();
+    let before = case.past.authority().cloned().map(|before| Authority {
+        // A moment that a clock has been set back from does not come for long.
+        since: before.since.min(case.now),
+        ..before
+    });
     let before = before.unwrap_or_else(|| Authority {
         stage: Stage::Shadow,
         since: case.now,

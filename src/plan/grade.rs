@@ -34,7 +34,7 @@ const NOISE: f64 = 1e-9;
 
 /// Scores the time since the last look on the load that came, and notes what each side asks for now.
 pub(super) fn learn(case: &Case<'_>, load: f64, planned: u32) -> Grade {
-    let mut grade = case.past.grade().clone();
+    let mut grade = case.past.grade().cloned().unwrap_or_default();
     arrange(&mut grade, case);
     match passed(case, grade.at) {
         Some(passed) if !passed.is_zero() => {

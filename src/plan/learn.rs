@@ -7,9 +7,7 @@ use super::capacity::{self, Asked, Look};
 use super::grade;
 use super::lead_time;
 use super::vertical::{self, Moment};
-use crate::domain::{
-    Experience, LeadRecord, Mode, Plan, PlanMemory, Sample, Timestamp, TriggerSpec,
-};
+use crate::domain::{Experience, LeadRecord, Plan, PlanMemory, Sample, Timestamp, TriggerSpec};
 
 /// The newest readings, however old.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -64,10 +62,14 @@ pub fn learn(
     };
     let pods = |used| moment(now, used, fleet, readings);
     let usage = vertical::observe(usage, pods(readings.cpu), pods(readings.memory));
-    if spec.replicas_query.is_some() && spec.mode != Mode::Reactive {
+    let graded = memory
+        .grade
+        .as_mut()
+        .filter(|_| spec.replicas_query.is_some());
+    if let Some(grade) = graded {
         let ready = readings.ready.filter(|it| is_near(*it, now));
         let load = readings.load.filter(|it| is_near(*it, now));
-        let grade = Arc::make_mut(&mut memory.grade);
+        let grade = Arc::make_mut(grade);
         grade::learn_actual(grade, now, ready.zip(load).map(|(ready, _)| ready), {
             let per_replica = plan.capacity.map_or(spec.threshold, |it| it.per_replica);
             load.map_or(0.0, |load| load.value.max(0.0) / per_replica.max(0.001))

@@ -25,7 +25,7 @@ pub(super) struct Past {
     last_good: Option<GoodPlan>,
     trials: Arc<PlanTrials>,
     experience: Option<Arc<Experience>>,
-    grade: Arc<Grade>,
+    grade: Option<Arc<Grade>>,
     authority: Option<Arc<Authority>>,
 }
 
@@ -50,7 +50,7 @@ impl Past {
             last_good: memory.last_good,
             trials: Arc::clone(&memory.trials),
             experience: memory.experience.clone(),
-            grade: Arc::clone(&memory.grade),
+            grade: memory.grade.clone(),
             authority: memory.authority.clone(),
         }
     }
@@ -78,8 +78,8 @@ impl Past {
     }
 
     /// The plan's score so far.
-    pub(super) fn grade(&self) -> &Grade {
-        &self.grade
+    pub(super) fn grade(&self) -> Option<&Grade> {
+        self.grade.as_deref()
     }
 
     /// How much of the plan counts so far, in `auto` mode.
@@ -119,7 +119,9 @@ pub(super) fn remember(case: &Case<'_>, decision: &Decision) -> PlanMemory {
         trials: (decision.trials.as_ref())
             .map_or_else(|| Arc::clone(&case.past.trials), Arc::clone),
         experience: case.past.experience.clone(),
-        grade: (decision.grade.as_ref()).map_or_else(|| Arc::clone(&case.past.grade), Arc::clone),
+        grade: (decision.grade.as_ref())
+            .or(case.past.grade.as_ref())
+            .map(Arc::clone),
         authority: (decision.authority.as_ref())
             .or(case.past.authority.as_ref())
             .map(Arc::clone),

@@ -7,6 +7,7 @@ mod limits;
 mod modes;
 mod peak;
 mod recall;
+mod record;
 
 use std::time::Duration;
 

@@ -160,7 +160,7 @@ impl Detail {
             .map(PastPlanView::from)
             .collect();
         let readings = readings::readings(&learned.side);
-        let grade = Arc::clone(&learned.memory.grade);
+        let grade = learned.memory.grade.clone();
         let fit = learned.fit.clone();
         drop(learned);
         let published = workload.published();
@@ -176,7 +176,7 @@ impl Detail {
             standing: standing.map(StandingView::from),
             anomalies: anomalies.iter().map(AnomalyView::from).collect(),
             recent_plans,
-            grade: GradeView::of(&grade),
+            grade: grade.as_deref().and_then(GradeView::of),
             readings,
             fit: fit.map(|fit| FitView {
                 at: fit.at,

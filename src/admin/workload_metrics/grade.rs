@@ -29,7 +29,9 @@ pub(super) const FAMILIES: [(&str, &str, fn(&Tally) -> f64); 4] = [
 
 /// One family, for each way to scale over each stretch of time.
 pub(super) fn values(row: &Row, value: fn(&Tally) -> f64) -> Vec<([Extra; 2], f64)> {
-    let grade = &row.grade;
+    let Some(grade) = row.grade.as_deref() else {
+        return vec![];
+    };
     let ways = [
         ("plan", &grade.plan),
         ("reactive", &grade.reactive),

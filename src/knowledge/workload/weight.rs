@@ -127,7 +127,8 @@ pub(super) fn memory(memory: &PlanMemory) -> usize {
         + slots.sum::<usize>()
         + trials.cost.capacity() * size_of::<f64>()
         + trials.short.capacity() * size_of::<f32>();
-    let grade = ARC + size_of::<Grade>() + memory.grade.heap_bytes();
+    let grade =
+        (memory.grade.as_deref()).map_or(0, |grade| ARC + size_of::<Grade>() + grade.heap_bytes());
     let authority = (memory.authority.as_deref()).map_or(0, |it| {
         let next = it.next.as_ref().map_or(0, String::capacity);
         ARC + size_of::<Authority>() + it.why.capacity() + next
