@@ -15,7 +15,7 @@ mod tests;
 use std::time::Duration;
 
 use super::case::Case;
-use crate::domain::{Grade, LeadTime, SPARE, Sample, Slots, Timestamp};
+use crate::domain::{Grade, LeadTime, SPARE, Slots, Timestamp};
 pub(super) use compare::{Comparison, lately, overall};
 
 /// The HPA's default window before it scales down.
@@ -50,9 +50,9 @@ pub(super) fn learn(case: &Case<'_>, load: f64, planned: u32) -> Grade {
     grade
 }
 
-/// The same of the replicas that were really ready. `need` is the load in replicas.
-pub(super) fn learn_actual(grade: &mut Grade, now: Timestamp, ready: Option<Sample>, need: f64) {
-    let Some(ready) = ready.filter(|ready| ready.value.is_finite()) else {
+/// The same of the replicas that were really ready. `seen` are those, and the load in replicas.
+pub(super) fn learn_actual(grade: &mut Grade, now: Timestamp, seen: Option<(f64, f64)>) {
+    let Some((ready, need)) = seen.filter(|(ready, _)| ready.is_finite()) else {
         (grade.actual_at, grade.actual.asked) = (None, None);
         return;
     };
@@ -60,11 +60,11 @@ pub(super) fn learn_actual(grade: &mut Grade, now: Timestamp, ready: Option<Samp
     match passed.map(|at| now.since(at)) {
         Some(passed) if passed <= LONGEST_GAP => {
             let minutes = passed.as_secs_f64() / 60.0;
-            grade.actual.add(minutes, is_short(need, ready.value));
+            grade.actual.add(minutes, is_short(need, ready));
         }
         _ => grade.actual.asked = None,
     }
-    grade.actual.ask(ready.value.max(0.0));
+    grade.actual.ask(ready.max(0.0));
     grade.actual_at = Some(now);
 }
 

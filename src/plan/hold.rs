@@ -83,22 +83,19 @@ fn raised(case: &Case<'_>, standing: Standing) -> Decision {
     decision(case, active, ledger, None, seen)
 }
 
-/// Shadow and reactive mode: the forecast has no say in what KEDA is told.
+/// Where the plan has no say in what KEDA is told.
 fn served(case: &Case<'_>, standing: Standing) -> Decision {
     let active = standing.active;
     let mut ledger = Ledger::open(Limit::Hold, standing.served, standing.served, standing.text);
-    let planned = match case.spec.mode {
-        Mode::Reactive => {
-            ledger.bound(case);
-            None
-        }
-        _ => {
-            ledger.cap(case);
-            let previous = case.past.previous().unwrap_or(0);
-            let seen = super::outlook::worst(case, case.lead);
-            let need = seen.map_or(0, |peak| smooth::need(case, peak));
-            Some(case.bounded(standing.planned.max(previous).max(need)))
-        }
+    let planned = if case.spec.mode == Mode::Reactive {
+        ledger.bound(case);
+        None
+    } else {
+        ledger.cap(case);
+        let previous = case.past.previous().unwrap_or(0);
+        let seen = super::outlook::worst(case, case.lead);
+        let need = seen.map_or(0, |peak| smooth::need(case, peak));
+        Some(case.bounded(standing.planned.max(previous).max(need)))
     };
     decision(case, active, ledger, planned, None)
 }

@@ -93,13 +93,13 @@ fn scale_out(case: &Case<'_>, plan: Decision, sample: Sample) -> Decision {
         why_not(plan.authority.as_deref())
     );
     let active = plan.active || case.activates(sample.value);
-    let plain = plain(case, plan.planned, sample, text);
-    if plain.count() <= plan.planned {
+    let ledger = plain(case, plan.planned, sample, text);
+    if ledger.count() <= plan.planned {
         return in_charge(Decision { active, ..plan });
     }
-    let replicas = plain.count();
+    let replicas = ledger.count();
     let mut reasons = plan.reasons;
-    reasons.extend(plain.close());
+    reasons.extend(ledger.close());
     Decision {
         basis: Basis::Reactive,
         replicas,

@@ -104,14 +104,8 @@ async fn metrics_have_the_score_of_each_way_to_scale_and_the_stage() {
     assert_eq!(text.lines().find(of_other), None, "it is not in auto mode");
 }
 
-#[tokio::test]
-async fn a_decision_is_shown_with_all_that_it_was_made_from() {
-    let running = Running::start().await;
-    let workload = running.add("web");
-    let path = "/api/v1/workloads/shop/web/decision";
-    let (_, body) = running.get(path).await;
-    assert_eq!(body["decisions"][0]["record"], json!(null));
-    samples::fill(&workload, 30);
+/// Leaves a decision behind, as the loop does.
+fn decide(workload: &Workload) {
     let mut learned = workload.learned();
     learned.decision = Some(Arc::new(Decision {
         inputs: PlanInputs {
@@ -124,7 +118,17 @@ async fn a_decision_is_shown_with_all_that_it_was_made_from() {
         },
         plan: Arc::new(samples::plan(NOW)),
     }));
-    drop(learned);
+}
+
+#[tokio::test]
+async fn a_decision_is_shown_with_all_that_it_was_made_from() {
+    let running = Running::start().await;
+    let workload = running.add("web");
+    let path = "/api/v1/workloads/shop/web/decision";
+    let (_, body) = running.get(path).await;
+    assert_eq!(body["decisions"][0]["record"], json!(null));
+    samples::fill(&workload, 30);
+    decide(&workload);
     let text = running.ask(Method::GET, path).await.text().await.unwrap();
     assert!(!text.contains("hush"), "a secret is shown: {text}");
     let body: serde_json::Value = serde_json::from_str(&text).unwrap();

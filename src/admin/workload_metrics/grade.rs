@@ -4,7 +4,12 @@ use super::{Extra, Row, Values};
 use crate::domain::{Score, Stage, Tally};
 
 /// Name, help, and what to show of one row of a score.
-pub(super) const FAMILIES: [(&str, &str, fn(&Tally) -> f64); 4] = [
+type Family = (&'static str, &'static str, fn(&Tally) -> f64);
+
+/// A stretch of time by its name.
+type Over = (&'static str, fn(&Score) -> Tally);
+
+pub(super) const FAMILIES: [Family; 4] = [
     (
         "forescale_workload_grade_minutes",
         "Minutes in which the plan was scored",
@@ -37,8 +42,7 @@ pub(super) fn values(row: &Row, value: fn(&Tally) -> f64) -> Vec<([Extra; 2], f6
         ("reactive", &grade.reactive),
         ("actual", &grade.actual),
     ];
-    let over: [(&str, fn(&Score) -> Tally); 2] =
-        [("day", |score| score.day), ("all", |score| score.all)];
+    let over: [Over; 2] = [("day", |score| score.day), ("all", |score| score.all)];
     let known = ways
         .into_iter()
         .flat_map(|(way, score)| over.map(|(over, of)| (way, over, of(score))));

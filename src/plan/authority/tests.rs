@@ -50,10 +50,10 @@ fn lived(
 
 /// What must hold of every plan, whatever it has earned.
 fn check(plan: &Plan) {
-    let plain = plan.reactive.unwrap();
+    let reactive = plan.reactive.unwrap();
     let told = match plan.authority.as_ref().unwrap().stage {
-        Stage::Shadow => plain,
-        Stage::ScaleOut => plan.planned.max(plain),
+        Stage::Shadow => reactive,
+        Stage::ScaleOut => plan.planned.max(reactive),
         Stage::Predictive => plan.planned,
     };
     assert_eq!(plan.replicas, told, "{plan:#?}");
@@ -85,7 +85,7 @@ fn a_plan_that_foresees_gets_to_scale_out_after_a_day_and_to_scale_in_after_thre
     assert_eq!(authority.next, None);
     assert_eq!(
         authority.since,
-        Timestamp::from_secs(1_700_000_040 + 60 * second as i64)
+        Timestamp::from_secs(1_700_000_040) + Duration::from_mins(second as u64)
     );
 }
 
@@ -117,10 +117,10 @@ fn lost_trust_takes_all_back_at_once_and_it_is_earned_anew_no_sooner_than_a_day_
     let mut scenario = scenario.distrusting("its error is 1.4 of the last value's");
     let (stages, last) = lived(&mut scenario, 4 * MINUTES..4 * MINUTES + 1, wave, expect);
     assert_eq!(stages, [(4 * MINUTES, Stage::Shadow)]);
-    let lost = last.authority.unwrap();
+    let fallen = last.authority.unwrap();
     assert!(
-        lost.why.contains("lost their trust, its error is 1.4"),
-        "{lost:?}"
+        fallen.why.contains("lost their trust, its error is 1.4"),
+        "{fallen:?}"
     );
     let mut scenario = scenario.trusting();
     let from = 4 * MINUTES + 1;
@@ -195,10 +195,10 @@ fn a_workload_that_changes_loses_what_it_had_earned() {
     let (stages, last) = lived(&mut scenario, 0..7 * MINUTES, both, |minute, ahead| {
         wave(minute + ahead)
     });
-    let lost = stages
+    let fell = stages
         .iter()
         .find(|(minute, stage)| *minute >= changed && *stage == Stage::Shadow);
-    let (when, _) = lost.unwrap_or_else(|| panic!("{stages:?} {:?}", last.authority));
+    let (when, _) = fell.unwrap_or_else(|| panic!("{stages:?} {:?}", last.authority));
     assert!(*when < changed + MINUTES, "{stages:?}");
     assert!(stages.len() <= 5, "no flipping: {stages:?}");
 }

@@ -32,19 +32,19 @@ pub(in crate::plan) fn overall(grade: &Grade) -> Comparison {
 fn compare(grade: &Grade, of: fn(&Score) -> &Tally) -> Comparison {
     let plan = of(&grade.plan);
     let point = |score: &Score| (of(score).replicas(), of(score).overload());
-    let plain = point(&grade.reactive);
+    let reactive = point(&grade.reactive);
     let curve: Vec<(f64, f64)> = grade.spare.iter().map(point).collect();
     let (cost, missed) = (plan.replicas(), plan.overload());
     // Half a minute, so that none at all has a logarithm.
     let floor = 0.5 / plan.minutes.max(1.0);
-    let as_dear = Some(plain.1).filter(|_| plain.0 <= cost);
-    let as_good = Some(plain.0).filter(|_| plain.1 <= missed);
+    let as_dear = Some(reactive.1).filter(|_| reactive.0 <= cost);
+    let as_good = Some(reactive.0).filter(|_| reactive.1 <= missed);
     Comparison {
         minutes: plan.minutes,
         cost,
         missed,
-        plain_cost: plain.0,
-        plain_missed: plain.1,
+        plain_cost: reactive.0,
+        plain_missed: reactive.1,
         rival_missed: missed_at(&curve, cost, floor).min(as_dear.unwrap_or(f64::INFINITY)),
         rival_cost: cost_at(&curve, missed, floor).min(as_good.unwrap_or(f64::INFINITY)),
     }

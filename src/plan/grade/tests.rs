@@ -1,7 +1,7 @@
 //! Lives of a workload whose score can be counted by hand.
 
 use super::*;
-use crate::domain::{HumanDuration, Mode, PlanMemory, Tally};
+use crate::domain::{HumanDuration, Mode, PlanMemory, Sample, Tally};
 use crate::plan::tests::Scenario;
 use crate::plan::{Readings, learn};
 
@@ -39,17 +39,17 @@ fn steps(minute: usize) -> f64 {
 fn a_plan_that_foresees_misses_nothing_and_a_plain_hpa_misses_the_lead_time_of_each_step() {
     let mut scenario = Scenario::new().with(|spec| spec.mode = Mode::Shadow);
     lived(&mut scenario, 600, steps, steps);
-    let [plan, plain, actual] = all(&scenario);
+    let [plan, reactive, actual] = all(&scenario);
     assert!(plan.overload_minutes.abs() < 1e-9, "{plan:?}");
     // Ten steps up; after each the replicas of three minutes later are Ready, as the minutes of the grid show it.
-    let each = plain.overload_minutes / 10.0;
-    assert!((3.0..=4.0).contains(&each), "{plain:?}");
+    let each = reactive.overload_minutes / 10.0;
+    assert!((3.0..=4.0).contains(&each), "{reactive:?}");
     // The plan goes up ahead of each step and down at once, the HPA goes up with it and down five minutes late.
     let early = (plan.replica_minutes - 6.0 * plan.minutes) / 40.0;
-    let late = (plain.replica_minutes - 6.0 * plain.minutes) / 40.0;
+    let late = (reactive.replica_minutes - 6.0 * reactive.minutes) / 40.0;
     assert!((1.5..=4.0).contains(&early), "{early} {plan:?}");
-    assert!((4.0..=6.0).contains(&late), "{late} {plain:?}");
-    assert!((plan.changes - 19.0).abs() < 1.5 && (plain.changes - 19.0).abs() < 1.5);
+    assert!((4.0..=6.0).contains(&late), "{late} {reactive:?}");
+    assert!((plan.changes - 19.0).abs() < 1.5 && (reactive.changes - 19.0).abs() < 1.5);
     assert_eq!(actual, Tally::default(), "nobody reads what is ready");
 }
 

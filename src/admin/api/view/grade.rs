@@ -84,17 +84,17 @@ fn is_scored(tally: Tally) -> bool {
 }
 
 fn words(when: &str, grade: &Grade, of: fn(&Score) -> Tally) -> String {
-    let (plan, plain, actual) = (of(&grade.plan), of(&grade.reactive), of(&grade.actual));
+    let (plan, reactive, actual) = (of(&grade.plan), of(&grade.reactive), of(&grade.actual));
     let scored = HumanDuration::from_secs((plan.minutes * 60.0) as u64 / 60 * 60);
     let mut text = format!(
         "{when} {scored} are scored: the plan takes {}, the measured load alone {}",
         row(plan),
-        row(plain)
+        row(reactive)
     );
     if is_scored(actual) {
         text = format!("{text}, and what was ready took {}", row(actual));
     }
-    let ratio = plan.replicas() / plain.replicas();
+    let ratio = plan.replicas() / reactive.replicas();
     if ratio.is_finite() {
         text = format!("{text}; the plan costs {ratio:.2} of the measured load alone");
     }
