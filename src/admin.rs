@@ -8,6 +8,7 @@
 //! | `GET /readyz` | 200 once everything that a start waits for is there, 503 with the reasons before |
 //! | `GET /api/v1/workloads` | every workload with its plan and health |
 //! | `GET /api/v1/workloads/{namespace}/{name}` | the workloads of one ScaledObject with history and forecast |
+//! | `GET /api/v1/workloads/{namespace}/{name}/decision` | the newest plans of one ScaledObject with all that they were made from |
 //! | `GET`, `PUT /api/v1/log-level` | the log filter |
 //! | `GET /api/v1/status` | version, uptime, engine, sources |
 //!
@@ -81,6 +82,8 @@ pub struct State {
     pub readiness: Readiness,
     /// The refresh loop's sign of life.
     pub heartbeat: Heartbeat,
+    /// The planner's settings, as records of plans show them.
+    pub planner: Arc<serde_json::Value>,
     /// What this process is.
     pub info: Info,
 }

@@ -1,14 +1,18 @@
 //! The field's words as types. No I/O, no async, no logging: every room may use them, they use no room.
 
 mod anomaly;
+mod authority;
 mod duration;
 mod events;
 mod experience;
 mod fit;
 mod forecast;
+mod grade;
 mod milli;
+mod numbers;
 mod plan;
 mod quantile;
+mod record;
 mod series;
 mod standing;
 mod time;
@@ -18,6 +22,7 @@ mod trigger;
 mod workload;
 
 pub use anomaly::{Anomaly, AnomalyKind};
+pub use authority::{Authority, Stage};
 pub use duration::{HumanDuration, HumanDurationError};
 pub use events::{EventTimes, Events, Excluded};
 pub use experience::{
@@ -27,13 +32,14 @@ pub use experience::{
 };
 pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Profile};
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
+pub use grade::{Grade, SPARE, Score, Tally};
 pub use milli::{milli_rounded, milli_truncated, wire_target};
 pub use plan::{
     Basis, ChosenPlan, GoodPlan, Landed, LeadSource, Limit, PastPlan, Plan, PlanMemory, PlanRule,
-    Reason,
-    Served,
+    Reason, Served,
 };
 pub use quantile::{DEFAULT_LEVELS, Quantile, QuantileError};
+pub use record::{PlanInputs, PlanRecord};
 pub use series::{Sample, Series};
 pub use standing::{ExpertStanding, RollingScore, Standing, Trust};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -13,7 +13,7 @@ pub use board::{Board, BoardFull};
 pub use history::History;
 pub use side::{Side, SideQuery, SideReading};
 pub use store::{Restored, SaveReport, Store, StoreError};
-pub use workload::{Fault, FaultKind, Health, Learned, Published, Signal, Workload};
+pub use workload::{Decision, Fault, FaultKind, Health, Learned, Published, Signal, Workload};
 
 use std::path::PathBuf;
 

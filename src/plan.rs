@@ -6,17 +6,22 @@
 //! 1. The measured load is a floor; ramps don't lower it, only `maxReplicas` does.
 //! 2. Without fresh data the last good plan is held or raised by what the last forecast still says, never lowered, and
 //!    an active workload stays active.
-//! 3. In shadow and reactive mode KEDA gets the measured load's number and state, nothing else.
+//! 3. In shadow and reactive mode KEDA gets the measured load's number and state, nothing else; in scale-out mode never
+//!    less than that.
 //! 4. Every limit that moved the number is a [`Reason`].
 //!
 //! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
 //! the smoothing of `smooth`, `trials` learns how much to be safe, `hold` stands in without data, `memory` remembers,
-//! `landing` makes it one that the HPA follows, `number` writes it for KEDA. What the replicas teach (`learn`: `lead_time`, `capacity`, `vertical`) is known to the next plan.
+//! `landing` makes it one that the HPA follows, `number` writes it for KEDA. What the replicas teach (`learn`: `lead_time`,
+//! `capacity`, `vertical`) is known to the next plan. The plan keeps score of itself (`grade`), in `auto` mode that decides
+//! how much of it counts (`authority`), and `stage` says what KEDA is told.
 
+mod authority;
 mod capacity;
 mod case;
 mod chosen;
 mod config;
+mod grade;
 mod hold;
 mod landing;
 mod lead_time;
@@ -27,7 +32,9 @@ mod memory;
 mod number;
 mod outlook;
 mod predict;
+mod record;
 mod smooth;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod trials;
@@ -40,7 +47,7 @@ pub(crate) use ledger::{amount, replicas};
 pub use number::serve;
 
 use crate::domain::{
-    Forecast, Limit, Mode, Plan, PlanMemory, Reason, Sample, Served, Timestamp, TriggerSpec,
+    Forecast, Limit, Mode, Plan, PlanMemory, Reason, Sample, Served, Stage, Timestamp, TriggerSpec,
 };
 use case::{Case, Decision};
 use load::Load;
@@ -77,13 +84,17 @@ pub fn decide(config: &Config, inputs: &Inputs<'_>) -> Option<(Plan, PlanMemory)
     let load = load::judge(config, inputs);
     let mut decision = match (&load, inputs.spec.mode) {
         (Load::Fresh(sample), Mode::Reactive) => predict::reactive(&case, *sample),
-        (Load::Fresh(sample), Mode::Shadow) => predict::shadow(&case, *sample),
-        (Load::Fresh(sample), Mode::Predictive) => predict::predictive(&case, *sample),
+        (Load::Fresh(sample), _) => {
+            let plan = predict::predictive(&case, *sample);
+            stage::told(&case, plan, *sample)
+        }
         (Load::Absent(absent), _) => hold::hold(&case, absent)?,
     };
-    // Only a plan is landed: in the other modes KEDA gets the measured load's number and nothing else.
-    let landing = (inputs.spec.mode == Mode::Predictive)
-        .then(|| landing::land(&case, inputs.ready, &mut decision));
+    // Only a plan is landed: where KEDA gets the measured load's number, it gets nothing else.
+    let authority = decision.authority.as_deref().or(case.past.authority());
+    let tells_plan = stage::of(case.spec.mode, authority) != Stage::Shadow
+        && decision.replicas == decision.planned;
+    let landing = tells_plan.then(|| landing::land(&case, inputs.ready, &mut decision));
     let landed = landing.as_ref().map(|landing| landing.landed);
     let memory = PlanMemory {
         landed,
@@ -107,9 +118,12 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision, served: Served) -> 
         model,
         quantile,
         chosen,
+        authority,
         reasons,
         ..
     } = decision;
+    let authority = authority.as_deref().or(case.past.authority());
+    let authority = authority.filter(|_| case.spec.mode == Mode::Auto).cloned();
     let measured = load.sample().map(|sample| sample.value);
     let peak_each = peak
         .filter(|_| planned > 0)
@@ -117,9 +131,9 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision, served: Served) -> 
     let usage = case.past.experience().map(|experience| &experience.usage);
     let vertical = usage.and_then(|usage| vertical::advise(usage, peak_each));
     let plain = measured.map(|load| case.plain_need(load));
-    let reactive = match case.spec.mode {
-        Mode::Predictive => measured.map(|load| case.measured_need(load)),
-        Mode::Shadow | Mode::Reactive => plain,
+    let reactive = match stage::of(case.spec.mode, authority.as_ref()) {
+        Stage::Predictive => measured.map(|load| case.measured_need(load)),
+        Stage::ScaleOut | Stage::Shadow => plain,
     };
     Plan {
         at: case.now,
@@ -139,6 +153,7 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision, served: Served) -> 
         vertical,
         model,
         chosen,
+        authority,
         reasons: preface(case, plain, peak.is_some(), reasons),
     }
 }

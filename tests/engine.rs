@@ -15,14 +15,15 @@ use std::time::Duration;
 
 use forescale::control::Engine;
 use forescale::control::service::Service;
-use forescale::domain::WorkloadKey;
+use forescale::domain::{self, WorkloadKey};
 use forescale::domain::{
-    Basis, Clock, HumanDuration, LeadSource, Limit, ManualClock, Metadata, Timestamp,
+    Basis, Clock, HumanDuration, LeadSource, Limit, ManualClock, Metadata, PlanRecord, Timestamp,
 };
 use forescale::execute::keda::parse_metadata;
 use forescale::knowledge::{SideQuery, Workload};
 use forescale::monitor::SourceConfig;
 use forescale::monitor::replay::{ReplayServer, ReplaySource};
+use forescale::plan;
 use forescale::settings::Settings;
 use forescale::train::onnx_file::Graph;
 use tokio_util::sync::CancellationToken;
@@ -125,6 +126,25 @@ impl Stage {
             .await
             .unwrap();
         Arc::clone(service.engine())
+    }
+
+    /// An engine that is turned by hand, with its servers running.
+    async fn served(
+        &self,
+    ) -> (
+        Arc<Engine>,
+        std::net::SocketAddr,
+        tokio_util::sync::DropGuard,
+    ) {
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let service = Service::bind_with(&self.settings, None, clock)
+            .await
+            .unwrap();
+        let (engine, http) = (Arc::clone(service.engine()), service.http_addr());
+        let stop = CancellationToken::new();
+        let guard = stop.clone().drop_guard();
+        tokio::spawn(service.run_servers(stop));
+        (engine, http, guard)
     }
 }
 
@@ -398,4 +418,136 @@ async fn the_loop_learns_how_long_replicas_take_and_what_one_carries_and_keeps_i
         panic!("one workload")
     };
     assert_eq!(web.learned().memory.experience, learned);
+}
+
+/// The answer about a workload's newest plan.
+async fn decision_of(http: std::net::SocketAddr, name: &str) -> String {
+    let url = format!("http://{http}/api/v1/workloads/shop/{name}/decision");
+    reqwest::get(url).await.unwrap().text().await.unwrap()
+}
+
+/// `forescale explain` as a process: whether it ended well, and what it said.
+async fn explained(args: Vec<String>) -> (bool, String) {
+    let run = move || {
+        let mut command = assert_cmd::Command::cargo_bin("forescale").unwrap();
+        command.arg("explain").args(args).output().unwrap()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    (output.status.success(), said)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_plan_is_made_again_from_its_record_to_the_last_bit() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let (engine, http, _stop) = stage.served().await;
+    let beside = [
+        ("query", "jumps"),
+        ("replicasQuery", "ready"),
+        ("latencyQuery", "seconds"),
+        ("latencySlo", "83ms"),
+        ("cpuQuery", "cores"),
+        ("customHeaders", "X-Scope-OrgID=hush"),
+        ("rampDown", "10%/1m"),
+        ("events", "2026-11-27/1d black-friday"),
+        ("shortageCost", "7"),
+    ];
+    let mut workloads = vec![register_with(&engine, "beside", "naive", &beside)];
+    for mode in ["predictive", "scale-out", "auto", "shadow", "reactive"] {
+        workloads.push(register_with(&engine, mode, "naive", &[("mode", mode)]));
+    }
+    let blind = register_with(&engine, "blind", "naive", &[("query", "absent")]);
+
+    for turn in 0..120 {
+        engine.turn().await;
+        for workload in workloads.iter().filter(|_| turn % 17 == 0 || turn > 116) {
+            let body = decision_of(http, &workload.key.name).await;
+            assert!(!body.contains("hush"), "a secret is on record");
+            let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
+            let record = answer["decisions"][0]["record"].to_string();
+            let record: PlanRecord<plan::Config> = serde_json::from_str(&record).unwrap();
+            assert_eq!(record.differences(), [""; 0], "{} at {turn}", workload.key);
+            assert_eq!(record.plan, workload.published().unwrap().plan);
+        }
+        stage.clock.advance(Duration::from_secs(15));
+    }
+
+    let none = decision_of(http, &blind.key.name).await;
+    assert!(none.contains("\"record\":null"), "{none}");
+    let address = format!("http://{http}");
+    let asked = ["shop/auto", "--recompute", "--address", &address];
+    let (well, said) = explained(asked.map(str::to_owned).to_vec()).await;
+    assert!(
+        well && said.contains("was made again from its record: the same number"),
+        "{said}"
+    );
+
+    // A record that was tampered with is found out.
+    let file = data.path().join("record.json");
+    let body = decision_of(http, "beside").await;
+    let from_file = vec!["--record".to_owned(), file.display().to_string()];
+    fs::write(&file, &body).unwrap();
+    let (well, said) = explained(from_file.clone()).await;
+    assert!(well, "{said}");
+    let mut changed: serde_json::Value = serde_json::from_str(&body).unwrap();
+    changed["decisions"][0]["record"]["plan"]["planned"] = 1234.into();
+    fs::write(&file, changed.to_string()).unwrap();
+    let (well, said) = explained(from_file.clone()).await;
+    assert!(!well && said.contains("planned: 1234 on record"), "{said}");
+    fs::write(&file, "{}").unwrap();
+    let (well, said) = explained(from_file).await;
+    assert!(
+        !well && said.contains("holds no record of a plan"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_that_was_earned_is_counted_when_it_is_reached_and_survives_a_restart() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let (engine, http, stop) = stage.served().await;
+    let auto = register_with(&engine, "auto", "naive", &[("mode", "auto")]);
+    let turn = async || {
+        engine.turn().await;
+        stage.clock.advance(Duration::from_secs(15));
+        let plan = Arc::clone(&auto.published().unwrap().plan);
+        plan.authority.clone().unwrap()
+    };
+    assert_eq!(turn().await.stage, domain::Stage::Shadow);
+    // As if a day of good grades lay behind it.
+    let mut earned = turn().await;
+    earned.stage = domain::Stage::ScaleOut;
+    auto.learned().memory.authority = Some(Arc::new(earned));
+    assert_eq!(turn().await.stage, domain::Stage::ScaleOut);
+    turn().await;
+    let metrics = reqwest::get(format!("http://{http}/metrics"))
+        .await
+        .unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let counted = "forescale_loop_authority_changes_total{to=\"scale-out\"} 1";
+    assert!(metrics.contains(counted), "{metrics}");
+
+    engine.save().await;
+    drop((engine, auto, stop));
+    // The store is free once the servers are gone.
+    let mut tries = 0..500;
+    let engine = loop {
+        let clock = Arc::clone(&stage.clock) as Arc<dyn Clock>;
+        match Service::bind_with(&stage.settings, None, clock).await {
+            Ok(service) => break Arc::clone(service.engine()),
+            Err(error) => assert!(tries.next().is_some(), "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let auto = &engine.board().of_scaled_object("shop", "auto")[0];
+    engine.turn().await;
+    let plan = Arc::clone(&auto.published().unwrap().plan);
+    assert_eq!(
+        plan.authority.as_ref().unwrap().stage,
+        domain::Stage::ScaleOut
+    );
+    let grade = auto.learned().memory.grade.clone().unwrap();
+    assert_eq!(grade.since, Some(START), "the score goes on");
 }

@@ -27,6 +27,7 @@ async fn the_log_filter_is_read_and_changed_over_http() {
         log: Some(log.clone()),
         readiness: Readiness::default(),
         heartbeat: Heartbeat::new(Duration::from_mins(1)),
+        planner: Arc::default(),
         info: Info {
             version: String::new(),
             commit: String::new(),

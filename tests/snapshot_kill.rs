@@ -138,6 +138,7 @@ fn plan(round: i64) -> Plan {
         vertical: None,
         model: None,
         chosen: None,
+        authority: None,
         reasons: vec![],
     }
 }

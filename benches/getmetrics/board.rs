@@ -188,6 +188,7 @@ fn plan(workload: &Workload, now: Timestamp) -> Plan {
         vertical: None,
         model: Some("seasonal-naive".into()),
         chosen: None,
+        authority: None,
         reasons: vec![
             reason(
                 Limit::Forecast,

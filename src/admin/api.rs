@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use self::query::{DetailQuery, ListQuery};
-use self::view::{Detail, Details, List, Summary};
+use self::view::{Decisions, Detail, Details, List, Summary};
 use super::State;
 use super::error::ApiError;
 use crate::knowledge::{Board, Workload};
@@ -59,6 +59,22 @@ pub(super) async fn detail(
             .map(|workload| Detail::of(workload, window))
             .collect();
         Json(Details { workloads }).into_response()
+    };
+    off_the_loop(render).await
+}
+
+/// The newest plans of one ScaledObject with all that they were made from.
+pub(super) async fn decision(
+    Shared(state): Shared<State>,
+    Path((namespace, name)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let render = move || {
+        let found = state.board.of_scaled_object(&namespace, &name);
+        if found.is_empty() {
+            return unknown(&state.board, &namespace, &name).into_response();
+        }
+        let version = &state.info.version;
+        Json(Decisions::of(&sorted(found), version, &state.planner)).into_response()
     };
     off_the_loop(render).await
 }

@@ -27,7 +27,7 @@ const BODY_BYTES: usize = 4096;
 const GRACE: Duration = Duration::from_secs(5);
 
 const ROUTES: &str = "there is /, /metrics, /healthz, /readyz, /api/v1/workloads, /api/v1/workloads/{namespace}/{name}, \
-                      /api/v1/log-level and /api/v1/status";
+                      /api/v1/workloads/{namespace}/{name}/decision, /api/v1/log-level and /api/v1/status";
 
 /// The HTTP server.
 #[derive(Debug)]
@@ -121,6 +121,10 @@ pub(super) fn router(state: State, remote_log_level: bool) -> Router {
         .route("/readyz", get(probes::readyz))
         .route("/api/v1/workloads", get(api::list))
         .route("/api/v1/workloads/{namespace}/{name}", get(api::detail))
+        .route(
+            "/api/v1/workloads/{namespace}/{name}/decision",
+            get(api::decision),
+        )
         .route("/api/v1/log-level", get(log_level::get).put(put_log_level))
         .route("/api/v1/status", get(probes::status))
         .fallback(no_such_route)

@@ -1,6 +1,7 @@
 //! All routes over a real socket.
 
 mod connections;
+mod grade;
 mod metrics;
 mod page;
 mod probes;
@@ -56,6 +57,7 @@ impl Running {
             log: None,
             readiness: readiness.clone(),
             heartbeat,
+            planner: Arc::default(),
             info: info(),
         };
         let config = Config {

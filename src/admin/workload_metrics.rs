@@ -2,6 +2,7 @@
 //! that is forgotten is gone from the next scrape. Their number is bounded by `knowledge.maxWorkloads`;
 //! `admin.workloadMetrics: false` leaves them out.
 
+mod grade;
 mod standing;
 
 use std::fmt;
@@ -12,7 +13,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::domain::{Basis, Forecast, Plan, Quantile, Standing, Timestamp};
+use crate::domain::{Basis, Forecast, Grade, Plan, Quantile, Standing, Timestamp};
 use crate::knowledge::{Board, Published, Workload};
 use crate::telemetry::Registry;
 
@@ -42,16 +43,21 @@ struct Row {
     published: Option<Arc<Published>>,
     trigger: String,
     samples: usize,
+    grade: Option<Arc<Grade>>,
 }
 
 impl Row {
     fn of(workload: Arc<Workload>) -> Self {
-        let samples = workload.learned().history.len();
+        let (samples, grade) = {
+            let learned = workload.learned();
+            (learned.history.len(), learned.memory.grade.clone())
+        };
         Self {
             published: workload.published(),
             // Enough to tell the triggers of one ScaledObject apart.
             trigger: workload.key.id().to_string()[..8].to_owned(),
             samples,
+            grade,
             workload,
         }
     }
@@ -81,7 +87,9 @@ impl Collector for WorkloadMetrics {
             return Ok(());
         }
         for (name, help, value) in GAUGES {
-            let one = |row: &Row| value(row).map(|value| (None, value)).into_iter().collect();
+            let one = |row: &Row| -> Values {
+                value(row).map(|value| (None, value)).into_iter().collect()
+            };
             family(&mut encoder, name, help, &rows, one)?;
         }
         let help = "Load that the forecast expects at the end of the lead time, by quantile";
@@ -95,6 +103,19 @@ impl Collector for WorkloadMetrics {
         let help = "What the served number rests on: 1 for the present basis, 0 for the others";
         family(&mut encoder, "forescale_workload_basis", help, &rows, basis)?;
         for (name, help, values) in standing::FAMILIES {
+            family(&mut encoder, name, help, &rows, values)?;
+        }
+        let help =
+            "How much of the plan counts in auto mode: 1 for the present stage, 0 for the others";
+        family(
+            &mut encoder,
+            "forescale_workload_authority",
+            help,
+            &rows,
+            grade::stage,
+        )?;
+        for (name, help, value) in grade::FAMILIES {
+            let values = |row: &Row| grade::values(row, value);
             family(&mut encoder, name, help, &rows, values)?;
         }
         Ok(())
@@ -184,12 +205,12 @@ const GAUGES: [Gauge; 13] = [
 type Extra = (&'static str, String);
 type Values = Vec<(Option<Extra>, f64)>;
 
-fn family(
+fn family<L: IntoIterator<Item = Extra>>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
     rows: &[Row],
-    values: impl Fn(&Row) -> Values,
+    values: impl Fn(&Row) -> Vec<(L, f64)>,
 ) -> fmt::Result {
     let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
     for row in rows {

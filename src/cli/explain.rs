@@ -7,17 +7,20 @@
 mod answer;
 mod ask;
 mod pods;
+mod recompute;
 mod sheet;
 mod tell;
 #[cfg(test)]
 mod tests;
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
 use self::answer::{Answer, Status};
 use self::ask::{Address, AskError, Forescale};
+use self::recompute::Decisions;
 use super::Failure;
 use super::check::Format;
 
@@ -28,8 +31,8 @@ const SINCE: &str = "1h";
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The ScaledObject
-    #[arg(value_name = "NAMESPACE/NAME")]
-    target: Target,
+    #[arg(value_name = "NAMESPACE/NAME", required_unless_present = "record")]
+    target: Option<Target>,
     /// Where the running Forescale serves HTTP
     #[arg(
         long,
@@ -41,6 +44,12 @@ pub(super) struct Args {
     /// Words, or the API's own JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Make the newest plan again from its record, and say whether the same comes out
+    #[arg(long)]
+    recompute: bool,
+    /// The same for a record in a file, which the API's `decision` gave
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "recompute"])]
+    record: Option<PathBuf>,
 }
 
 /// Namespace and name of a ScaledObject.
@@ -52,29 +61,56 @@ struct Target {
 
 /// Asks, and writes the answer to stdout.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let text = super::runtime()?
-        .block_on(explain(args))
-        .map_err(anyhow::Error::from)?;
+    let (text, same) = match &args.record {
+        Some(file) => from_file(file)?,
+        None => super::runtime()?
+            .block_on(explain(args))
+            .map_err(anyhow::Error::from)?,
+    };
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     match written.map_err(anyhow::Error::from) {
         Err(error) if !super::broken_pipe(&error) => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
+        _ if same => Ok(ExitCode::SUCCESS),
+        _ => Ok(ExitCode::FAILURE),
     }
 }
 
-async fn explain(args: &Args) -> Result<String, AskError> {
+fn from_file(file: &Path) -> Result<(String, bool), Failure> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|source| {
+        anyhow::Error::from(source).context(format!("failed to read `{name}`"))
+    })?;
+    let decisions = recompute::read(&name, &text).map_err(anyhow::Error::from)?;
+    Ok(recompute::tell(&decisions))
+}
+
+/// The answer, and whether a plan that was made again is the same.
+async fn explain(args: &Args) -> Result<(String, bool), AskError> {
     let forescale = Forescale::at(&args.address)?;
-    let Target { namespace, name } = &args.target;
+    let Some(Target { namespace, name }) = &args.target else {
+        // The command line asks for a target or a record.
+        return Ok((String::new(), true));
+    };
     let path = ["api", "v1", "workloads", namespace, name];
+    if args.recompute {
+        let path = [&path[..], &["decision"]].concat();
+        if args.format == Format::Json {
+            let mut json = forescale.get(&path, &[]).await?;
+            json.push('\n');
+            return Ok((json, true));
+        }
+        let decisions: Decisions = forescale.read(&path, &[]).await?;
+        return Ok(recompute::tell(&decisions));
+    }
     if args.format == Format::Json {
         let mut json = forescale.get(&path, &[]).await?;
         json.push('\n');
-        return Ok(json);
+        return Ok((json, true));
     }
     let status: Status = forescale.read(&["api", "v1", "status"], &[]).await?;
     let answer: Answer = forescale.read(&path, &[("since", SINCE)]).await?;
-    Ok(tell::all(&status, &answer))
+    Ok((tell::all(&status, &answer), true))
 }
 
 impl FromStr for Target {

@@ -20,6 +20,7 @@ pub struct Metrics {
     pub(super) limits: Family<Bit, Counter>,
     pub(super) stand_ins: Family<Wanted, Counter>,
     pub(super) trust_changes: Family<To, Counter>,
+    pub(super) authority_changes: Family<To, Counter>,
     pub(super) anomalies: Family<Kind, Counter>,
     pub(super) capacity_drops: Counter,
     pub(super) backfill_samples: Counter,
@@ -66,7 +67,7 @@ pub(super) struct Wanted {
     pub(super) wanted: String,
 }
 
-/// The state of trust that was reached.
+/// The state of trust, or the stage, that was reached.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct To {
     pub(super) to: &'static str,
@@ -102,6 +103,7 @@ impl Default for Metrics {
             limits: Family::default(),
             stand_ins: Family::default(),
             trust_changes: Family::default(),
+            authority_changes: Family::default(),
             anomalies: Family::default(),
             capacity_drops: Counter::default(),
             backfill_samples: Counter::default(),
@@ -158,6 +160,11 @@ impl Metrics {
             "forecast_trust_changes",
             "Times that forecasts have won or lost a workload's trust",
             self.trust_changes.clone(),
+        );
+        registry.register(
+            "authority_changes",
+            "Times that a plan in auto mode has reached another stage, by that stage",
+            self.authority_changes.clone(),
         );
         registry.register(
             "anomalies",

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::anomalies;
 use super::engine::Engine;
 use super::fetch::Reading;
-use super::metrics::{BasisLabel, Bit, Kind, Outcome, Rests};
+use super::metrics::{BasisLabel, Bit, Kind, Outcome, Rests, To};
 use super::recording::Event;
 use crate::domain::{
-    Anomaly, Basis, Forecast, HumanDuration, Limit, Plan, PlanMemory, Reason, Sample, Standing,
-    Timestamp, TriggerSpec, Trust,
+    Anomaly, Basis, Forecast, HumanDuration, Limit, Plan, PlanInputs, PlanMemory, Reason, Sample,
+    Standing, Timestamp, TriggerSpec, Trust,
 };
-use crate::knowledge::{Health, Published, SideQuery, Workload};
+use crate::knowledge::{Decision, Health, Published, SideQuery, Workload};
 use crate::plan;
 
 /// What an analysis has brought for a workload, if anything.
@@ -166,14 +166,26 @@ impl Engine {
             cpu: newest(SideQuery::Cpu),
             memory: newest(SideQuery::Memory),
         };
-        // The memory before goes first: what both share need not be copied then.
-        learned.memory = PlanMemory::default();
+        let plan = Arc::new(plan);
+        let inputs = PlanInputs {
+            now,
+            observed: inputs.observed,
+            ready: inputs.ready,
+            fault: inputs.fault.map(str::to_owned),
+            forecast: forecast.clone(),
+            distrust: inputs.distrust.map(str::to_owned),
+            memory: std::mem::take(&mut learned.memory),
+        };
         learned.memory = plan::learn(&workload.spec, now, &plan, &readings, memory);
+        learned.decision = Some(Arc::new(Decision {
+            inputs,
+            plan: Arc::clone(&plan),
+        }));
         drop(learned);
         self.record(|| decided(workload, now, Some(&plan)));
         self.tell(workload, before.as_deref(), &plan, &health);
         workload.publish(Published {
-            plan: Arc::new(plan),
+            plan,
             forecast,
             standing,
             anomalies,
@@ -226,6 +238,7 @@ impl Engine {
                 .inc();
         }
         self.tell_capacity(workload, before, plan);
+        self.tell_authority(workload, before, plan);
         let was = before
             .and_then(|b| b.health.fault.as_ref())
             .map(|fault| fault.kind);
@@ -257,6 +270,27 @@ impl Engine {
 }
 
 impl Engine {
+    /// Says once when a plan in `auto` mode has won or lost a stage.
+    fn tell_authority(&self, workload: &Workload, before: Option<&Published>, plan: &Plan) {
+        let Some(now) = &plan.authority else { return };
+        let before = before.and_then(|before| before.plan.authority.as_ref());
+        let was = before.map(|before| before.stage).unwrap_or_default();
+        if now.stage == was {
+            return;
+        }
+        let (to, why) = (now.stage.as_str(), &now.why);
+        self.parts
+            .metrics
+            .authority_changes
+            .get_or_create(&To { to })
+            .inc();
+        if now.stage > was {
+            tracing::info!(workload = %workload.key, to, why, "the plan has earned more of a say");
+        } else {
+            tracing::warn!(workload = %workload.key, to, why, "the plan has lost some of its say");
+        }
+    }
+
     /// Says once when a replica carries much less than before, and when it does so again.
     fn tell_capacity(&self, workload: &Workload, before: Option<&Published>, plan: &Plan) {
         let drop = |plan: &Plan| plan.capacity.and_then(|capacity| capacity.dropped);

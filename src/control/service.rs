@@ -225,6 +225,8 @@ fn admin_state(
         log,
         readiness: admin::Readiness::default(),
         heartbeat,
+        // Numbers, texts and durations: nothing that JSON could not hold.
+        planner: Arc::new(serde_json::to_value(&settings.plan).unwrap_or_default()),
         info: admin::Info {
             version: telemetry::VERSION.to_owned(),
             commit: telemetry::COMMIT.to_owned(),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Capacity, Experience, HumanDuration, Mode, Peak, PlanTrials, Quantile, Sample, Timestamp,
-    Vertical,
+    Authority, Capacity, Experience, Grade, HumanDuration, Mode, Peak, PlanTrials, Quantile,
+    Sample, Timestamp, Vertical,
 };
 
 /// One decision, from its inputs to the number that KEDA gets.
@@ -53,6 +53,9 @@ pub struct Plan {
     /// The plan of the family on trial that was followed; `None` when the quantile alone decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<ChosenPlan>,
+    /// How much of the plan counts, in `auto` mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<Authority>,
     /// From load to number, one line a step; each limit that bit is named.
     pub reasons: Vec<Reason>,
 }
@@ -190,7 +193,7 @@ pub enum Limit {
     Activation,
     /// The last good plan, while there is no fresh data.
     Hold,
-    /// Shadow or reactive mode: KEDA gets the measured load's number.
+    /// The mode: KEDA gets the measured load's number, or the larger of that and the plan.
     Mode,
     /// How far ahead the plan looks, where that is learned.
     LeadTime,
@@ -217,6 +220,12 @@ pub struct PlanMemory {
     /// Where the HPA stands by what it was told; `None` where no plan was told.
     #[serde(default)]
     pub landed: Option<Landed>,
+    /// The plan's score; `None` before the first plan, and where none is made.
+    #[serde(default)]
+    pub grade: Option<Arc<Grade>>,
+    /// How much of the plan counts; `None` in other modes than `auto`.
+    #[serde(default)]
+    pub authority: Option<Arc<Authority>>,
 }
 
 /// Where the HPA stands by what it was told.

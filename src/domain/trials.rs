@@ -22,8 +22,10 @@ pub struct PlanTrials {
     /// For each rule and window: the least that it asked for, over the lead time.
     pub asked: Slots,
     /// For each plan: replica-minutes.
+    #[serde(with = "super::numbers")]
     pub cost: Vec<f64>,
     /// For each plan: minutes, or replica-minutes, that it would have been short.
+    #[serde(with = "super::numbers")]
     pub short: Vec<f32>,
     /// The plan that was chosen last.
     pub chosen: Option<u16>,
@@ -39,6 +41,7 @@ pub struct Slots {
     /// Number of the newest slot since the epoch.
     pub newest: i64,
     /// Row after row; not a number where nothing was said.
+    #[serde(with = "super::numbers")]
     pub values: Vec<f32>,
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Events, HumanDuration, Quantile, wire_target};
 
 /// Everything that one trigger asks for, validated, defaults filled in.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TriggerSpec {
     /// The PromQL expression; it must return one series (or a scalar).
@@ -86,7 +86,7 @@ pub struct TriggerSpec {
 }
 
 /// Where a query goes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SourceRef {
     /// The server's default source.
@@ -103,6 +103,10 @@ pub enum SourceRef {
 pub enum Mode {
     /// The plan.
     Predictive,
+    /// The larger of the plan and what the measured load asks for.
+    ScaleOut,
+    /// The plan as far as its own grades have earned it: nothing at first, then as in scale-out, then all of it.
+    Auto,
     /// The measured load; the plan is only published.
     Shadow,
     /// The measured load; nothing is forecast.
@@ -110,8 +114,8 @@ pub enum Mode {
 }
 
 /// Who forecasts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub enum ModelChoice {
     /// The best of the built-in models on the workload's own history.
     Auto,
@@ -122,7 +126,7 @@ pub enum ModelChoice {
 }
 
 /// From the decision to scale until the new pods are Ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LeadTime {
     /// Learned, or the server's default before anything is known.
@@ -132,7 +136,7 @@ pub enum LeadTime {
 }
 
 /// A bound on how fast the plan moves, written `100%/1m` or `4/1m`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ramp {
     /// How much.
     pub by: RampStep,
@@ -141,7 +145,7 @@ pub struct Ramp {
 }
 
 /// The amount of a [`Ramp`].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RampStep {
     /// Percent of the replicas at the start of the period.
@@ -196,6 +200,17 @@ impl From<ModelChoice> for String {
     }
 }
 
+/// As it was written; whether there is such a model shows when it is called.
+impl From<String> for ModelChoice {
+    fn from(text: String) -> Self {
+        match text.strip_prefix("onnx:") {
+            Some(name) => Self::Onnx(name.to_owned()),
+            None if text == "auto" => Self::Auto,
+            None => Self::Named(text),
+        }
+    }
+}
+
 impl fmt::Display for ModelChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -210,6 +225,8 @@ impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Predictive => "predictive",
+            Self::ScaleOut => "scale-out",
+            Self::Auto => "auto",
             Self::Shadow => "shadow",
             Self::Reactive => "reactive",
         })

@@ -227,6 +227,7 @@ pub(crate) fn plan(at: Timestamp) -> Plan {
         vertical: None,
         model: Some("seasonal-naive".into()),
         chosen: None,
+        authority: None,
         reasons: vec![
             reason(
                 Limit::Forecast,

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 
 use super::{History, Restored, Side};
 use crate::domain::{
-    Anomaly, Fit, Forecast, Plan, PlanMemory, Sample, Standing, Timestamp, Track, TriggerSpec,
-    WorkloadKey,
+    Anomaly, Fit, Forecast, Plan, PlanInputs, PlanMemory, Sample, Standing, Timestamp, Track,
+    TriggerSpec, WorkloadKey,
 };
 
 /// One workload on the board.
@@ -130,6 +130,17 @@ pub struct Learned {
     pub backfilled: bool,
     /// What the planner remembers.
     pub memory: PlanMemory,
+    /// The newest plan with what it was made from. It is not part of a snapshot.
+    pub decision: Option<Arc<Decision>>,
+}
+
+/// A plan with what it was made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// What it was made from, besides the trigger and the planner's settings.
+    pub inputs: PlanInputs,
+    /// The plan.
+    pub plan: Arc<Plan>,
 }
 
 // === impl Workload ===
@@ -146,6 +157,7 @@ impl Workload {
             fit_since: None,
             backfilled: false,
             memory: PlanMemory::default(),
+            decision: None,
         };
         Self {
             key,
@@ -261,6 +273,7 @@ impl Workload {
             + learned.history.heap_bytes()
             + learned.side.heap_bytes()
             + weight::memory(&learned.memory)
+            + learned.decision.as_deref().map_or(0, weight::decision)
             + fit
             + track
     }

@@ -8,8 +8,8 @@ use super::ledger::{amount, replicas, span};
 use super::memory::Past;
 use super::{Config, Inputs};
 use crate::domain::{
-    Basis, Capacity, CapacityBound, ChosenPlan, Experience, Forecast, LeadSource, LeadTime, Mode,
-    Peak, PlanTrials, Quantile, Reason, Sample, Timestamp, TriggerSpec,
+    Authority, Basis, Capacity, CapacityBound, ChosenPlan, Experience, Forecast, Grade, LeadSource,
+    LeadTime, Mode, Peak, PlanTrials, Quantile, Reason, Sample, Timestamp, TriggerSpec,
 };
 
 /// A measured load this little (relatively) above a whole number of replicas is float noise.
@@ -59,6 +59,10 @@ pub(super) struct Decision {
     /// What the plans on trial have learned; `None` while nothing fresh was seen.
     pub(super) trials: Option<Arc<PlanTrials>>,
     pub(super) reasons: Vec<Reason>,
+    /// The plan's score; `None` while nothing fresh was seen.
+    pub(super) grade: Option<Arc<Grade>>,
+    /// How much of the plan counts, in `auto` mode; `None` while nothing fresh was seen.
+    pub(super) authority: Option<Arc<Authority>>,
     /// The fresh sample it rests on; `None` while holding.
     pub(super) fresh: Option<Sample>,
 }
@@ -164,6 +168,11 @@ impl<'a> Case<'a> {
     /// Replicas for a measured load by the threshold alone: what KEDA is told where the plan has no say.
     pub(super) fn plain_need(&self, load: f64) -> u32 {
         need(load, self.spec.threshold, MEASURED_NOISE)
+    }
+
+    /// A load in replicas, not rounded.
+    pub(super) fn load_in_replicas(&self, load: f64) -> f64 {
+        load.max(0.0) / self.per_replica().max(0.001)
     }
 
     /// Load that one replica carries.

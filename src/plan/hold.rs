@@ -7,7 +7,8 @@ use super::load::Absent;
 use super::outlook::{Outlook, Seen, over_lead_time};
 use super::predict::activate;
 use super::smooth;
-use crate::domain::{Basis, Limit, Mode};
+use super::stage;
+use crate::domain::{Basis, Limit, Mode, Stage};
 
 /// What stands while nothing is measured.
 struct Standing {
@@ -20,9 +21,9 @@ struct Standing {
 /// Holds; `None` when there is nothing to hold and there never was a sample.
 pub(super) fn hold(case: &Case<'_>, absent: &Absent) -> Option<Decision> {
     let standing = standing(case, absent)?;
-    Some(match case.spec.mode {
-        Mode::Predictive => raised(case, standing),
-        Mode::Shadow | Mode::Reactive => served(case, standing),
+    Some(match stage::so_far(case) {
+        Stage::Predictive | Stage::ScaleOut => raised(case, standing),
+        Stage::Shadow => served(case, standing),
     })
 }
 
@@ -40,7 +41,12 @@ fn standing(case: &Case<'_>, absent: &Absent) -> Option<Standing> {
             text: format!("{why}: holding the last good plan, made {made}"),
         });
     }
-    let measured = absent.last.map(|sample| case.measured_need(sample.value));
+    let measured = absent.last.map(|sample| match stage::so_far(case) {
+        Stage::ScaleOut => case
+            .measured_need(sample.value)
+            .max(case.plain_need(sample.value)),
+        Stage::Predictive | Stage::Shadow => case.measured_need(sample.value),
+    });
     let need = measured.max(case.past.previous())?.max(1);
     Some(Standing {
         planned: need,
@@ -53,7 +59,7 @@ fn standing(case: &Case<'_>, absent: &Absent) -> Option<Standing> {
     })
 }
 
-/// Predictive mode: raised by the forecast, and never below what has been held so far.
+/// Where the plan has a say: raised by the forecast, and never below what has been held so far.
 fn raised(case: &Case<'_>, standing: Standing) -> Decision {
     let before = standing.planned.max(standing.served);
     // Plans made while holding are remembered too, so a raise is not taken back when the forecast runs out.
@@ -77,22 +83,19 @@ fn raised(case: &Case<'_>, standing: Standing) -> Decision {
     decision(case, active, ledger, None, seen)
 }
 
-/// Shadow and reactive mode: the forecast has no say in what KEDA is told.
+/// Where the plan has no say in what KEDA is told.
 fn served(case: &Case<'_>, standing: Standing) -> Decision {
     let active = standing.active;
     let mut ledger = Ledger::open(Limit::Hold, standing.served, standing.served, standing.text);
-    match case.spec.mode {
-        Mode::Shadow => ledger.cap(case),
-        Mode::Reactive | Mode::Predictive => ledger.bound(case),
-    }
-    let planned = match case.spec.mode {
-        Mode::Shadow => {
-            let previous = case.past.previous().unwrap_or(0);
-            let seen = super::outlook::worst(case, case.lead);
-            let need = seen.map_or(0, |peak| smooth::need(case, peak));
-            Some(case.bounded(standing.planned.max(previous).max(need)))
-        }
-        Mode::Reactive | Mode::Predictive => None,
+    let planned = if case.spec.mode == Mode::Reactive {
+        ledger.bound(case);
+        None
+    } else {
+        ledger.cap(case);
+        let previous = case.past.previous().unwrap_or(0);
+        let seen = super::outlook::worst(case, case.lead);
+        let need = seen.map_or(0, |peak| smooth::need(case, peak));
+        Some(case.bounded(standing.planned.max(previous).max(need)))
     };
     decision(case, active, ledger, planned, None)
 }
@@ -117,6 +120,8 @@ fn decision(
         quantile: case.spec.quantile,
         chosen: None,
         trials: None,
+        grade: None,
+        authority: None,
         reasons: ledger.close(),
         fresh: None,
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::capacity::{self, Asked, Look};
+use super::grade;
 use super::lead_time;
 use super::vertical::{self, Moment};
 use crate::domain::{Experience, LeadRecord, Plan, PlanMemory, Sample, Timestamp, TriggerSpec};
@@ -61,6 +62,14 @@ pub fn learn(
     };
     let pods = |used| moment(now, used, fleet, readings);
     let usage = vertical::observe(usage, pods(readings.cpu), pods(readings.memory));
+    let graded = memory.grade.as_mut();
+    if let Some(grade) = graded.filter(|_| spec.replicas_query.is_some()) {
+        let near = |sample: Option<Sample>| sample.filter(|it| is_near(*it, now));
+        let per_replica = plan.capacity.map_or(spec.threshold, |it| it.per_replica);
+        let need = near(readings.load).map(|load| load.value.max(0.0) / per_replica.max(0.001));
+        let ready = near(readings.ready).map(|ready| ready.value);
+        grade::learn_actual(Arc::make_mut(grade), now, ready.zip(need));
+    }
     memory.experience = Some(Arc::new(Experience {
         lead,
         capacity,

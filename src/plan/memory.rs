@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::case::{Case, Decision};
 use super::smooth;
 use crate::domain::{
-    Experience, GoodPlan, Landed, PastPlan, PlanMemory, PlanTrials, Timestamp, TriggerSpec,
+    Authority, Experience, GoodPlan, Grade, Landed, PastPlan, PlanMemory, PlanTrials, Timestamp,
+    TriggerSpec,
 };
 
 /// Never more entries than this: 48 of 16 bytes.
@@ -25,6 +26,8 @@ pub(super) struct Past {
     trials: Arc<PlanTrials>,
     experience: Option<Arc<Experience>>,
     landed: Option<Landed>,
+    grade: Option<Arc<Grade>>,
+    authority: Option<Arc<Authority>>,
 }
 
 impl Past {
@@ -49,6 +52,8 @@ impl Past {
             trials: Arc::clone(&memory.trials),
             experience: memory.experience.clone(),
             landed: memory.landed,
+            grade: memory.grade.clone(),
+            authority: memory.authority.clone(),
         }
     }
 
@@ -77,6 +82,16 @@ impl Past {
     pub(super) fn highest_raw(&self, since: Timestamp) -> Option<u32> {
         let within = self.recent.iter().filter(|plan| plan.at > since);
         within.map(|plan| plan.raw).max()
+    }
+
+    /// The plan's score so far.
+    pub(super) fn grade(&self) -> Option<&Grade> {
+        self.grade.as_deref()
+    }
+
+    /// How much of the plan counts so far, in `auto` mode.
+    pub(super) fn authority(&self) -> Option<&Authority> {
+        self.authority.as_deref()
     }
 
     /// What the replicas have taught.
@@ -112,6 +127,12 @@ pub(super) fn remember(case: &Case<'_>, decision: &Decision) -> PlanMemory {
             .map_or_else(|| Arc::clone(&case.past.trials), Arc::clone),
         experience: case.past.experience.clone(),
         landed: case.past.landed,
+        grade: (decision.grade.as_ref())
+            .or(case.past.grade.as_ref())
+            .map(Arc::clone),
+        authority: (decision.authority.as_ref())
+            .or(case.past.authority.as_ref())
+            .map(Arc::clone),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::case::{Case, Decision};
 use super::chosen;
-use super::ledger::{Ledger, amount, replicas, span};
+use super::ledger::{Ledger, amount, span};
 use super::outlook::{Outlook, over_lead_time_at};
 use super::smooth;
 use crate::domain::{Basis, Limit, PlanRule, Quantile, Sample};
 
-/// KEDA gets the plan.
+/// The plan.
 pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
     let advice = chosen::advice(case, sample.value);
     let choice = advice.choice.as_ref();
@@ -54,35 +54,10 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
         quantile,
         chosen: choice.map(|choice| choice.plan),
         trials: advice.trials,
+        grade: None,
+        authority: None,
         reasons: ledger.close(),
         fresh: Some(sample),
-    }
-}
-
-/// The plan is only published; KEDA gets the measured load's number and state, as if Forescale forecast nothing.
-pub(super) fn shadow(case: &Case<'_>, sample: Sample) -> Decision {
-    let plan = predictive(case, sample);
-    let reactive = case.plain_need(sample.value);
-    let active = case.activates(sample.value);
-    let mut ledger = Ledger::open(Limit::Mode, plan.planned, reactive, {
-        let load = case.plain_load_text(sample.value);
-        let planned = replicas(plan.planned);
-        format!(
-            "in shadow mode KEDA is told the measured load, {load}; the plan of {planned} is only published"
-        )
-    });
-    activate(case, active, sample.value, &mut ledger);
-    // `minReplicas` belongs to the plan: served in shadow it would move the fleet that it must only watch.
-    ledger.cap(case);
-    let replicas = ledger.count();
-    let mut reasons = plan.reasons;
-    reasons.extend(ledger.close());
-    Decision {
-        basis: Basis::Reactive,
-        replicas,
-        active,
-        reasons,
-        ..plan
     }
 }
 
@@ -107,6 +82,8 @@ pub(super) fn reactive(case: &Case<'_>, sample: Sample) -> Decision {
         quantile: case.spec.quantile,
         chosen: None,
         trials: None,
+        grade: None,
+        authority: None,
         reasons: ledger.close(),
         fresh: Some(sample),
     }

@@ -7,6 +7,7 @@ mod limits;
 mod modes;
 mod peak;
 mod recall;
+mod record;
 
 use std::time::Duration;
 
@@ -44,6 +45,16 @@ impl Scenario {
 
     pub(super) fn with(mut self, change: impl FnOnce(&mut TriggerSpec)) -> Self {
         change(&mut self.spec);
+        self
+    }
+
+    pub(super) fn distrusting(mut self, why: &'static str) -> Self {
+        self.distrust = Some(why);
+        self
+    }
+
+    pub(super) fn trusting(mut self) -> Self {
+        self.distrust = None;
         self
     }
 

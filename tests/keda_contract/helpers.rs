@@ -106,6 +106,7 @@ pub(crate) fn publish(workload: &Workload, replicas: u32, active: bool) {
         vertical: None,
         model: None,
         chosen: None,
+        authority: None,
         reasons: vec![],
     };
     workload.publish(Published {

@@ -1,7 +1,9 @@
 //! A workload as the API shows it.
 
 mod anomaly;
+mod decision;
 mod forecast;
+mod grade;
 mod readings;
 mod standing;
 mod words;
@@ -12,7 +14,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::anomaly::AnomalyView;
+pub(super) use self::decision::Decisions;
 use self::forecast::ForecastView;
+use self::grade::GradeView;
 use self::readings::ReadingsView;
 use self::standing::StandingView;
 use super::query::Window;
@@ -70,6 +74,7 @@ pub(super) struct Detail {
     standing: Option<StandingView>,
     anomalies: Vec<AnomalyView>,
     recent_plans: Vec<PastPlanView>,
+    grade: Option<GradeView>,
     readings: ReadingsView,
     fit: Option<FitView>,
 }
@@ -155,6 +160,7 @@ impl Detail {
             .map(PastPlanView::from)
             .collect();
         let readings = readings::readings(&learned.side);
+        let grade = learned.memory.grade.clone();
         let fit = learned.fit.clone();
         drop(learned);
         let published = workload.published();
@@ -170,6 +176,7 @@ impl Detail {
             standing: standing.map(StandingView::from),
             anomalies: anomalies.iter().map(AnomalyView::from).collect(),
             recent_plans,
+            grade: grade.as_deref().and_then(GradeView::of),
             readings,
             fit: fit.map(|fit| FitView {
                 at: fit.at,
@@ -217,9 +224,13 @@ impl From<&PastPlan> for PastPlanView {
     }
 }
 
-/// The effective settings of a trigger, without what might be secret: values of headers and of query parameters, and a
-/// password in an address.
+/// The effective settings of a trigger.
 fn spec(spec: &TriggerSpec) -> Value {
+    serde_json::to_value(without_secrets(spec)).unwrap_or_default()
+}
+
+/// A trigger without what might be secret: values of headers and of query parameters, and a password in an address.
+fn without_secrets(spec: &TriggerSpec) -> TriggerSpec {
     let mut spec = spec.clone();
     let pairs = spec
         .custom_headers
@@ -235,7 +246,7 @@ fn spec(spec: &TriggerSpec) -> Value {
         let _ = url.set_password(None);
         *address = url.to_string();
     }
-    serde_json::to_value(spec).unwrap_or_default()
+    spec
 }
 
 #[cfg(test)]

@@ -100,6 +100,7 @@ async fn page_for_the_eye() {
         log: None,
         readiness: Readiness::default(),
         heartbeat: Heartbeat::new(Duration::from_hours(1)),
+        planner: Arc::default(),
         info: info(),
     };
     let shutdown = CancellationToken::new();

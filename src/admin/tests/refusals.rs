@@ -87,6 +87,7 @@ fn another_machine_may_not_change_the_log_filter_unless_the_settings_say_so() {
         log: None,
         readiness: Readiness::default(),
         heartbeat: Heartbeat::new(Duration::from_mins(1)),
+        planner: Arc::default(),
         info: info(),
     };
     let put = |remote_allowed: bool, peer: &str| {

@@ -140,6 +140,29 @@ fn the_scaled_object_around_is_judged_too() {
 }
 
 #[test]
+fn a_mode_that_leaves_scale_in_to_the_hpa_warns_of_an_hpa_without_a_window() {
+    let behavior = "  advanced:\n    horizontalPodAutoscalerConfig:\n      behavior:\n        scaleDown:\n          \
+                    stabilizationWindowSeconds: 0\n";
+    let warnings = |mode: &str| -> Vec<String> {
+        let metadata = format!("{GOOD}        mode: {mode}\n{behavior}");
+        let findings = checked(&manifest("", &metadata)).findings;
+        let of = |finding: &scaled_object::Finding| finding.severity == Severity::Warning;
+        let found = findings.into_iter().filter(of);
+        found.map(|finding| finding.message).collect()
+    };
+    for mode in ["scale-out", "auto"] {
+        let all = warnings(mode);
+        assert!(
+            all.len() == 1
+                && all[0].starts_with("`stabilizationWindowSeconds` is 0")
+                && all[0].contains(mode),
+            "{all:?}"
+        );
+    }
+    assert_eq!(warnings("predictive"), [""; 0]);
+}
+
+#[test]
 fn other_triggers_and_documents_are_left_alone() {
     let text = "kind: Deployment
 metadata: {name: web}

@@ -52,9 +52,17 @@ pub(super) struct Trigger {
     /// Oldest first.
     #[serde(default)]
     pub(super) anomalies: Vec<Anomaly>,
+    #[serde(default)]
+    pub(super) grade: Option<Grade>,
     /// Of the queries beside the load, by their key.
     #[serde(default)]
     pub(super) readings: BTreeMap<String, Reading>,
+}
+
+/// What the plan would have cost and missed, in the server's words.
+#[derive(Debug, Deserialize)]
+pub(super) struct Grade {
+    pub(super) text: Vec<String>,
 }
 
 /// The newest answer of a query beside the load.

@@ -39,6 +39,12 @@ pub(super) enum AskError {
          hint: is that the HTTP port (`--http-addr`, 8080), not the gRPC one, and the same version as this program?"
     )]
     Foreign { address: Address, why: String },
+    /// A file holds something else.
+    #[error(
+        "`{file}` holds no record of a plan that this version reads: {why}\n\
+         hint: keep the answer of `/api/v1/workloads/NAMESPACE/NAME/decision`, as it is"
+    )]
+    Record { file: String, why: String },
 }
 
 /// The refusals of the API.

@@ -7,7 +7,9 @@ use super::answer::{
 };
 use super::pods;
 use super::sheet::Sheet;
-use crate::domain::{Basis, HumanDuration, Mode, Plan, Reason, Sample, Timestamp};
+use crate::domain::{
+    Authority, Basis, HumanDuration, Mode, Plan, Reason, Sample, Stage, Timestamp,
+};
 use crate::plan::{amount, replicas};
 
 /// Models that are told of; those behind them carry less.
@@ -51,6 +53,9 @@ fn one(sheet: &mut Sheet, status: &Status, trigger: &Trigger) {
         sheet.rows("Measured", [measured(plan, &trigger.history, now)]);
         sheet.rows("Expected", expected(plan, trigger, now));
         sheet.rows(&format!("Why {}", plan.replicas), reasons(plan, now));
+        if let Some(earned) = &plan.authority {
+            sheet.rows("Authority", authority(earned, now));
+        }
         let advice = pods::advice(plan);
         if !advice.is_empty() {
             sheet.rows("Pods", advice);
@@ -72,6 +77,9 @@ fn one(sheet: &mut Sheet, status: &Status, trigger: &Trigger) {
             "Forecast",
             ["nothing is known yet of how well forecasts do".to_owned()],
         ),
+    }
+    if let Some(grade) = &trigger.grade {
+        sheet.rows("Grade", grade.text.iter().cloned());
     }
     if !trigger.anomalies.is_empty() {
         sheet.rows("Unusual", unusual(&trigger.anomalies, now));
@@ -97,7 +105,7 @@ fn verdict(plan: &Plan) -> String {
 }
 
 fn basis(plan: &Plan) -> String {
-    match (plan.basis, plan.mode) {
+    match (plan.basis, in_effect(plan)) {
         (Basis::Held, _) => {
             "That is the last good plan, held or raised, because there is no fresh data.".to_owned()
         }
@@ -105,23 +113,56 @@ fn basis(plan: &Plan) -> String {
             "That is the last plan before a restart; no fresh data has come since.".to_owned()
         }
         (_, Mode::Shadow) => format!(
-            "That is what the measured load asks for: in shadow mode the plan of {} is only published.",
+            "That is what the measured load asks for: in {} mode the plan of {} is only published.",
+            plan.mode,
+            replicas(plan.planned),
+        ),
+        (_, Mode::ScaleOut) if plan.replicas > plan.planned => format!(
+            "That is what the measured load asks for: in {} mode the plan of {} may only add replicas.",
+            plan.mode,
             replicas(plan.planned),
         ),
         (_, Mode::Reactive) => {
             "That is what the measured load asks for; in reactive mode nothing is forecast."
                 .to_owned()
         }
-        (Basis::Reactive, Mode::Predictive) => {
+        (Basis::Reactive, _) => {
             "That rests on the measured load alone, not on a forecast.".to_owned()
         }
-        (Basis::Forecast, Mode::Predictive) => {
+        (Basis::Forecast, _) => {
             let reactive = plan.reactive.map_or_else(String::new, |reactive| {
                 format!("; the measured load alone asks for {reactive}")
             });
             format!("That rests on the forecast{reactive}.")
         }
     }
+}
+
+/// The mode that the plan's stage comes to.
+fn in_effect(plan: &Plan) -> Mode {
+    match (plan.mode, &plan.authority) {
+        (Mode::Auto, Some(authority)) => match authority.stage {
+            Stage::Shadow => Mode::Shadow,
+            Stage::ScaleOut => Mode::ScaleOut,
+            Stage::Predictive => Mode::Predictive,
+        },
+        (Mode::Auto, None) => Mode::Shadow,
+        (mode, _) => mode,
+    }
+}
+
+/// How much of the plan counts in `auto` mode, and what keeps it from more.
+fn authority(authority: &Authority, now: Timestamp) -> Vec<String> {
+    let stage = authority.stage;
+    let since = format!(
+        "{stage} since {}, {}: {}",
+        authority.since,
+        ago(authority.since, now),
+        authority.why
+    );
+    std::iter::once(since)
+        .chain(authority.next.clone())
+        .collect()
 }
 
 fn measured(plan: &Plan, history: &History, now: Timestamp) -> String {

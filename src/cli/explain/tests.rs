@@ -9,7 +9,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::*;
 use crate::admin::{Config, Heartbeat, Info, Readiness, Server, SourceInfo, State};
 use crate::domain::{
-    Anomaly, AnomalyKind, Basis, Limit, ManualClock, Mode, Reason, Standing, Timestamp, Trust,
+    Anomaly, AnomalyKind, Authority, Basis, Grade, Limit, ManualClock, Mode, Reason, Score, Stage,
+    Standing, Timestamp, Trust,
 };
 use crate::knowledge::samples::{self, NOW};
 use crate::knowledge::{Board, Fault, FaultKind, Published, SideQuery, Workload};
@@ -33,6 +34,7 @@ async fn running() -> Running {
         log: None,
         readiness: readiness.clone(),
         heartbeat: Heartbeat::new(Duration::from_hours(1)),
+        planner: Arc::new(serde_json::to_value(crate::plan::Config::default()).unwrap()),
         info: Info {
             version: "1.2.3".into(),
             commit: "abc".into(),
@@ -90,11 +92,13 @@ impl Running {
 
 async fn ask(address: &str, target: &str, format: Format) -> Result<String, AskError> {
     let args = Args {
-        target: target.parse().unwrap(),
+        target: Some(target.parse().unwrap()),
         address: address.parse().unwrap(),
         format,
+        recompute: false,
+        record: None,
     };
-    explain(&args).await
+    explain(&args).await.map(|(text, _)| text)
 }
 
 /// Line breaks and indents are for the eye.
@@ -207,6 +211,60 @@ async fn shadow_mode_and_a_number_of_zero_are_not_mistaken_for_the_plan() {
             "KEDA is told 0 replicas",
             "in shadow mode the plan of 12 replicas is only published.",
             "counts as inactive, so KEDA may scale it to zero.",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_plan_that_may_only_add_is_told_so() {
+    let running = running().await;
+    running.full("web", |published| {
+        let mut plan = samples::plan(NOW);
+        (plan.mode, plan.basis, plan.replicas) = (Mode::ScaleOut, Basis::Reactive, 15);
+        published.plan = Arc::new(plan);
+    });
+    assert_says(
+        &running.told("shop/web").await,
+        &[
+            "KEDA is told 15 replicas",
+            "in scale-out mode the plan of 12 replicas may only add replicas.",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn auto_mode_tells_what_was_earned_and_what_is_missing_beside_the_score() {
+    let running = running().await;
+    running.full("web", |published| {
+        let mut plan = samples::plan(NOW);
+        (plan.mode, plan.basis, plan.replicas) = (Mode::Auto, Basis::Reactive, 9);
+        plan.authority = Some(Authority {
+            stage: Stage::Shadow,
+            since: NOW,
+            why: "the plan is graded before it has a say".into(),
+            next: Some(
+                "scale-out is not unlocked: 2h of grades are too few, 1d are asked for".into(),
+            ),
+        });
+        published.plan = Arc::new(plan);
+    });
+    let workload = &running.board.of_scaled_object("shop", "web")[0];
+    let mut score = Score::default();
+    score.ask(4.0);
+    score.add(120.0, false);
+    workload.learned().memory.grade = Some(Arc::new(Grade {
+        since: Some(NOW),
+        plan: score,
+        reactive: score,
+        ..Grade::default()
+    }));
+    assert_says(
+        &running.told("shop/web").await,
+        &[
+            "in auto mode the plan of 12 replicas is only published.",
+            "Authority shadow since 2023-11-14T22:14:00Z, 12s ago: the plan is graded before it has a say",
+            "scale-out is not unlocked: 2h of grades are too few",
+            "Grade over the last day, of which 2h are scored: the plan takes 8.0 replica hours",
         ],
     );
 }

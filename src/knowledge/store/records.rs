@@ -194,6 +194,7 @@ impl Stamped {
                 fit_since,
                 backfilled,
                 memory,
+                decision: None,
             },
             published: plan.map(|plan| Published {
                 plan,

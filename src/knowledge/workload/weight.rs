@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Published;
+use super::{Decision, Published};
 use crate::domain::{
-    Experience, ExpertStanding, Fit, Forecast, Metadata, PastPlan, Plan, PlanMemory, Standing,
-    Track, TriggerSpec, Trust, WorkloadKey,
+    Authority, Experience, ExpertStanding, Fit, Forecast, Grade, Metadata, PastPlan, Plan,
+    PlanMemory, PlanTrials, Standing, Track, TriggerSpec, Trust, WorkloadKey,
 };
 
 /// An `Arc` carries two counters before its value.
@@ -119,7 +119,29 @@ fn forecast(forecast: &Forecast) -> usize {
 pub(super) fn memory(memory: &PlanMemory) -> usize {
     let experience = (memory.experience.as_deref())
         .map_or(0, |it| ARC + size_of::<Experience>() + it.heap_bytes());
-    memory.recent.capacity() * size_of::<PastPlan>() + experience
+    let trials = &memory.trials;
+    let slots = [&trials.loads, &trials.wishes, &trials.asked];
+    let slots = slots.map(|slots| slots.values.capacity() * size_of::<f32>());
+    let trials = ARC
+        + size_of::<PlanTrials>()
+        + slots.into_iter().sum::<usize>()
+        + trials.cost.capacity() * size_of::<f64>()
+        + trials.short.capacity() * size_of::<f32>();
+    let grade =
+        (memory.grade.as_deref()).map_or(0, |grade| ARC + size_of::<Grade>() + grade.heap_bytes());
+    let authority = (memory.authority.as_deref()).map_or(0, |it| {
+        let next = it.next.as_ref().map_or(0, String::capacity);
+        ARC + size_of::<Authority>() + it.why.capacity() + next
+    });
+    memory.recent.capacity() * size_of::<PastPlan>() + experience + trials + grade + authority
+}
+
+/// A decision beside the published plan and forecast, which it shares.
+pub(super) fn decision(decision: &Decision) -> usize {
+    let inputs = &decision.inputs;
+    let texts = [&inputs.fault, &inputs.distrust];
+    let texts: usize = texts.into_iter().flatten().map(String::capacity).sum();
+    ARC + size_of::<Decision>() + memory(&inputs.memory) + texts
 }
 
 pub(super) fn fit(fit: &Fit) -> usize {

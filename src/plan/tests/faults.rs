@@ -57,11 +57,12 @@ impl Dice {
         let mode = [
             Mode::Predictive,
             Mode::Predictive,
+            Mode::ScaleOut,
             Mode::Shadow,
             Mode::Reactive,
         ];
         TriggerSpec {
-            mode: mode[self.below(4) as usize],
+            mode: mode[self.below(5) as usize],
             threshold: [0.001, 0.3, 12.5, 100.0][self.below(4) as usize],
             activation_threshold: [0.0, 0.0, 50.0][self.below(3) as usize],
             headroom: self.below(4) as f64 / 10.0,
@@ -155,11 +156,16 @@ fn check(scenario: &Scenario, before: &PlanMemory, observed: Option<Sample>, pla
             context()
         );
         assert!(
-            spec.mode == Mode::Predictive || plan.active == above,
+            has_a_say(spec.mode) || plan.active == above,
             "mode: {}",
             context()
         );
     }
+}
+
+/// Whether a forecast may start a workload and hold it.
+fn has_a_say(mode: Mode) -> bool {
+    matches!(mode, Mode::Predictive | Mode::ScaleOut)
 }
 
 fn check_held(
@@ -189,9 +195,8 @@ fn check_held(
         ),
     }
     let held = before.recent.back().map_or(0, |plan| plan.planned);
-    let predictive = scenario.spec.mode == Mode::Predictive;
     assert!(
-        !predictive || plan.replicas >= held.min(max),
+        !has_a_say(scenario.spec.mode) || plan.replicas >= held.min(max),
         "held was lowered: {}",
         context()
     );

@@ -149,7 +149,7 @@ fn a_memory_of_an_older_version_is_one_without_experience() {
 }
 
 /// A scenario in which one replica was found to carry so much.
-fn carrying(per_replica: f64) -> Scenario {
+pub(super) fn carrying(per_replica: f64) -> Scenario {
     let mut scenario = Scenario::new().with(|spec| {
         spec.latency_query = Some("latency".into());
         spec.latency_slo = Some(Duration::from_millis(250).into());

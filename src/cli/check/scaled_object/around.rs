@@ -8,6 +8,8 @@ const DEFAULT_MAX: u64 = 100;
 
 /// The HPA's tolerance where neither its `behavior` nor the cluster says otherwise.
 const USUAL_TOLERANCE: f64 = 0.1;
+/// The HPA's default `stabilizationWindowSeconds` before it scales down.
+const DEFAULT_WINDOW: u64 = 300;
 
 pub(super) fn check(document: &Node, object: &Object, findings: &mut Vec<Finding>) {
     let Some(spec) = document.entry("spec") else {
@@ -22,6 +24,7 @@ pub(super) fn check(document: &Node, object: &Object, findings: &mut Vec<Finding
     for trigger in object.triggers.iter().filter(|trigger| trigger.ours) {
         bounds(spec, trigger, findings);
         tolerance(spec, trigger, findings);
+        window(&spec.value, trigger, findings);
     }
 }
 
@@ -79,13 +82,41 @@ fn from_zero(spec: &Node, object: &Object, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Where scale-in is left to the HPA, its window is what keeps replicas through a dip of the load.
+fn window(spec: &Node, trigger: &Trigger, findings: &mut Vec<Finding>) {
+    let Some(mode @ ("scale-out" | "auto" | "shadow")) = setting(trigger, "mode") else {
+        return;
+    };
+    let path = [
+        "advanced",
+        "horizontalPodAutoscalerConfig",
+        "behavior",
+        "scaleDown",
+    ];
+    let Some(down) = path.iter().try_fold(spec, |node, key| node.get(key)) else {
+        return;
+    };
+    let key = "stabilizationWindowSeconds";
+    let Some(entry) = down.entry(key) else { return };
+    let seconds = entry.value.text().and_then(|text| text.parse::<u64>().ok());
+    if let Some(seconds) = seconds.filter(|seconds| *seconds < DEFAULT_WINDOW) {
+        let text = format!(
+            "`{key}` is {seconds}, and `mode: {mode}` leaves scale-in to the HPA: replicas go as soon as the load dips; its \
+             default is {DEFAULT_WINDOW}"
+        );
+        findings.push(Finding::warning(entry.place, text));
+    }
+}
+
+fn setting<'a>(trigger: &'a Trigger, key: &str) -> Option<&'a str> {
+    let settings = trigger.settings.as_ref()?;
+    let setting = settings.iter().find(|setting| setting.key == key)?;
+    setting.value.as_deref()
+}
+
 /// The plan's own bounds beside those of the ScaledObject.
 fn bounds(spec: &Entry, trigger: &Trigger, findings: &mut Vec<Finding>) {
-    let own = |key: &str| -> Option<u64> {
-        let settings = trigger.settings.as_ref()?;
-        let setting = settings.iter().find(|setting| setting.key == key)?;
-        setting.value.as_ref()?.parse().ok()
-    };
+    let own = |key: &str| -> Option<u64> { setting(trigger, key)?.parse().ok() };
     let count = |key: &str| -> (Option<u64>, Place) {
         let entry = spec.value.entry(key);
         let value = entry.and_then(|entry| entry.value.text()?.parse().ok());

@@ -41,6 +41,7 @@ fn plan() -> Plan {
         vertical: None,
         model: Some("seasonal-naive".into()),
         chosen: None,
+        authority: None,
         reasons: vec![Reason {
             limit: Limit::Forecast,
             from: 0,

@@ -295,8 +295,10 @@ pub const KEYS: &[Key] = &[
             set: |spec, text| { spec.source = SourceRef::Named(name(text)?); Ok(()) },
             show: |spec| match &spec.source { SourceRef::Named(name) => Some(name.clone()), _ => None },
         }),
-    Key::new(Forescale, "mode", "`predictive`, `shadow` or `reactive`", Some("predictive"),
-        "Who decides: the plan; the measured load, with the plan only published; the measured load, without forecasts.",
+    Key::new(Forescale, "mode", "`predictive`, `scale-out`, `auto`, `shadow` or `reactive`", Some("predictive"),
+        "Who decides: the plan; the larger of the plan and what the measured load asks for, so that Forescale only adds \
+         replicas and scale-in is the HPA's; as much of the plan as its own grades have earned, nothing at first; the \
+         measured load, with the plan only published; the measured load, without forecasts.",
         acted!(mode, mode)),
     Key::new(Forescale, "model", "`auto`, `naive`, `recent-mean`, `seasonal-naive`, `holt-winters`, `ets`, `mstl`, `prophet`, `linear`, `linear-log`, \
          `mix`, `mlp`, `gru`, `lstm`, `hybrid` or `onnx:NAME`", Some("auto"),

@@ -102,7 +102,7 @@ fn a_mistake_names_the_key_the_value_and_what_is_allowed() {
     );
     assert_eq!(
         mistake(&[("mode", "predictve")]),
-        "`mode` is `predictve`: this is no mode; allowed: `predictive`, `shadow` or `reactive`"
+        "`mode` is `predictve`: this is no mode; allowed: `predictive`, `scale-out`, `auto`, `shadow` or `reactive`"
     );
     assert_eq!(
         mistake(&[("interval", "15")]),

@@ -265,6 +265,8 @@ pub(super) fn headers(text: &str) -> Result<Vec<(String, String)>, String> {
 pub(super) fn mode(text: &str) -> Result<Mode, String> {
     match text.trim() {
         "predictive" => Ok(Mode::Predictive),
+        "auto" => Ok(Mode::Auto),
+        "scale-out" => Ok(Mode::ScaleOut),
         "shadow" => Ok(Mode::Shadow),
         "reactive" => Ok(Mode::Reactive),
         _ => Err("this is no mode".to_owned()),

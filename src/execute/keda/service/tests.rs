@@ -89,6 +89,7 @@ fn published(replicas: u32, active: bool) -> Published {
             vertical: None,
             model: None,
             chosen: None,
+            authority: None,
             reasons: vec![],
         }),
         forecast: None,

@@ -1,0 +1,168 @@
+//! The plan grades itself: what it would have cost and missed if it had been followed in full, beside what a plain HPA on
+//! the measured load would have, and beside the replicas that were really ready.
+//!
+//! All are judged alike on the load that came, whatever was really done: the load is an overload when it is above what the
+//! ready replicas carry, and ready is the least that was asked for within the last lead time, because a replica asked for
+//! later is not Ready yet. The plain HPA takes down only what no load of its default stabilisation window of five minutes
+//! asks for (Kubernetes, "Horizontal Pod Autoscaling", `stabilizationWindowSeconds`). Beside it stand HPAs that scale
+//! down at once, with more and more spare replicas: what the plan has to be better than at its own cost. Nobody has a
+//! tolerance, and all have the trigger's bounds.
+
+mod compare;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use super::case::Case;
+use crate::domain::{Grade, LeadTime, SPARE, Slots, Timestamp};
+pub(super) use compare::{Comparison, lately, overall};
+
+/// The HPA's default window before it scales down.
+const HPA_WINDOW: Duration = Duration::from_mins(5);
+const HPA_SLOTS: u32 = 15;
+
+/// After a longer silence the present says nothing about what was asked for before it.
+const LONGEST_GAP: Duration = Duration::from_mins(5);
+
+/// Slots of a lead time that is given, and of the longest that may be learned.
+const GIVEN_SLOTS: u32 = 16;
+const LEARNED_SLOTS: u32 = 64;
+
+/// Float noise in a load.
+const NOISE: f64 = 1e-9;
+
+/// Scores the time since the last look on the load that came, and notes what each side asks for now.
+pub(super) fn learn(case: &Case<'_>, load: f64, planned: u32) -> Grade {
+    let mut grade = case.past.grade().cloned().unwrap_or_default();
+    arrange(&mut grade, case);
+    match passed(case, grade.at) {
+        Some(passed) if !passed.is_zero() => {
+            let minutes = passed.as_secs_f64() / 60.0;
+            judge(&mut grade, case, load, minutes);
+        }
+        Some(_) => {}
+        None => forget(&mut grade),
+    }
+    ask(&mut grade, case, load, planned);
+    grade.since.get_or_insert(case.now);
+    grade.at = Some(case.now);
+    grade
+}
+
+/// The same of the replicas that were really ready. `seen` are those, and the load in replicas.
+pub(super) fn learn_actual(grade: &mut Grade, now: Timestamp, seen: Option<(f64, f64)>) {
+    let Some((ready, need)) = seen.filter(|(ready, _)| ready.is_finite()) else {
+        (grade.actual_at, grade.actual.asked) = (None, None);
+        return;
+    };
+    let passed = grade.actual_at.filter(|at| *at <= now);
+    match passed.map(|at| now.since(at)) {
+        Some(passed) if passed <= LONGEST_GAP => {
+            let minutes = passed.as_secs_f64() / 60.0;
+            grade.actual.add(minutes, is_short(need, ready));
+        }
+        _ => grade.actual.asked = None,
+    }
+    grade.actual.ask(ready.max(0.0));
+    grade.actual_at = Some(now);
+}
+
+/// Time since the last look; `None` when nothing is known of it, or too much time has passed.
+fn passed(case: &Case<'_>, at: Option<Timestamp>) -> Option<Duration> {
+    let longest = LONGEST_GAP.max(case.spec.interval.get() * 2);
+    let passed = case.now.since(at.filter(|at| *at <= case.now)?);
+    (passed <= longest).then_some(passed)
+}
+
+/// The width of a slot stays the same while a learned lead time moves.
+fn arrange(grade: &mut Grade, case: &Case<'_>) {
+    let spec = case.spec;
+    let width = match spec.lead_time {
+        LeadTime::Fixed(lead) => lead.get() / GIVEN_SLOTS,
+        LeadTime::Auto => spec.horizon.get() / LEARNED_SLOTS,
+    };
+    let slot = Slots::new(width.max(spec.interval.get()), 1);
+    for slots in [
+        &mut grade.planned,
+        &mut grade.scaled_on,
+        &mut grade.measured,
+    ] {
+        if slots.width != slot.width {
+            *slots = slot.clone();
+        }
+    }
+    let slot = Slots::new(HPA_WINDOW / HPA_SLOTS, 1);
+    if grade.loads.width != slot.width {
+        grade.loads = slot;
+    }
+}
+
+fn forget(grade: &mut Grade) {
+    for slots in [
+        &mut grade.planned,
+        &mut grade.scaled_on,
+        &mut grade.measured,
+        &mut grade.loads,
+    ] {
+        slots.values.clear();
+    }
+    for score in [&mut grade.plan, &mut grade.reactive]
+        .into_iter()
+        .chain(&mut grade.spare)
+    {
+        score.asked = None;
+    }
+}
+
+fn judge(grade: &mut Grade, case: &Case<'_>, load: f64, minutes: f64) {
+    let since = case.now - case.lead;
+    if !(grade.planned.reach(since) && grade.scaled_on.reach(since)) {
+        return;
+    }
+    let least = |slots: &Slots| {
+        let values = slots.after(since).flatten().copied();
+        f64::from(values.fold(f32::INFINITY, f32::min))
+    };
+    let (planned, scaled_on) = (least(&grade.planned), least(&grade.scaled_on));
+    let measured = least(&grade.measured);
+    let need = case.load_in_replicas(load);
+    grade.plan.add(minutes, is_short(need, planned));
+    let plain = |load, spare| is_short(need, plain(case, load, spare));
+    grade.reactive.add(minutes, plain(scaled_on, 1.0));
+    for (score, spare) in grade.spare.iter_mut().zip(SPARE) {
+        score.add(minutes, plain(measured, spare));
+    }
+}
+
+fn ask(grade: &mut Grade, case: &Case<'_>, load: f64, planned: u32) {
+    let (now, most) = (case.now, HPA_SLOTS as usize + 1);
+    grade.loads.put(now, &[load as f32], most, f32::max);
+    let lately = grade.loads.after(now - HPA_WINDOW).flatten();
+    let highest = lately.fold(load, |highest, load| highest.max(f64::from(*load)));
+    let width = u128::try_from(grade.planned.width).unwrap_or(1).max(1);
+    let most = usize::try_from(case.lead.as_millis() / width).unwrap_or(usize::MAX);
+    let most = most.min(2 * LEARNED_SLOTS as usize) + 2;
+    grade.scaled_on.put(now, &[highest as f32], most, f32::min);
+    grade.measured.put(now, &[load as f32], most, f32::min);
+    grade.planned.put(now, &[planned as f32], most, f32::min);
+    grade.plan.ask(f64::from(planned));
+    grade.reactive.ask(plain(case, highest, 1.0));
+    for (score, spare) in grade.spare.iter_mut().zip(SPARE) {
+        score.ask(plain(case, load, spare));
+    }
+}
+
+/// What the measured load asks for: whole replicas, within the bounds that the plan has. Loads are kept in single precision, whose
+/// noise asks for no replica.
+fn plain(case: &Case<'_>, load: f64, spare: f64) -> f64 {
+    let replicas = spare * load / case.spec.threshold.max(0.001);
+    let whole = (replicas - 1e-6 * replicas.max(1.0)).ceil().max(0.0);
+    let least = u32::from(case.activates(load));
+    // A float too large for the type becomes its largest value, and the upper bound does the rest.
+    f64::from(case.bounded((whole as u32).max(least)))
+}
+
+fn is_short(need: f64, ready: f64) -> bool {
+    need - ready > NOISE * need.max(1.0)
+}
