@@ -10,6 +10,7 @@ mod milli;
 mod plan;
 mod quantile;
 mod series;
+mod spending;
 mod standing;
 mod time;
 mod track;
@@ -33,6 +34,7 @@ pub use plan::{
 };
 pub use quantile::{DEFAULT_LEVELS, Quantile, QuantileError};
 pub use series::{Sample, Series};
+pub use spending::{HourSum, Spending, TypicalHour};
 pub use standing::{ExpertStanding, RollingScore, Standing, Trust};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use track::{

@@ -10,9 +10,10 @@
 //! 4. Every limit that moved the number is a [`Reason`].
 //!
 //! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
-//! the smoothing of `smooth`, `trials` learns how much to be safe, `hold` stands in without data, `memory` remembers,
+//! the smoothing of `smooth` and the budget of `budget`, `trials` learns how much to be safe, `hold` stands in without data, `memory` remembers,
 //! `number` writes it for KEDA. What the replicas teach (`learn`: `lead_time`, `capacity`, `vertical`) is known to the next plan.
 
+mod budget;
 mod capacity;
 mod case;
 mod chosen;
@@ -22,6 +23,7 @@ mod lead_time;
 mod learn;
 mod ledger;
 mod load;
+mod local;
 mod memory;
 mod number;
 mod outlook;
@@ -71,13 +73,13 @@ pub struct Inputs<'a> {
 pub fn decide(config: &Config, inputs: &Inputs<'_>) -> Option<(Plan, PlanMemory)> {
     let case = Case::new(config, inputs);
     let load = load::judge(config, inputs);
-    let decision = match (&load, inputs.spec.mode) {
+    let mut decision = match (&load, inputs.spec.mode) {
         (Load::Fresh(sample), Mode::Reactive) => predict::reactive(&case, *sample),
         (Load::Fresh(sample), Mode::Shadow) => predict::shadow(&case, *sample),
         (Load::Fresh(sample), Mode::Predictive) => predict::predictive(&case, *sample),
         (Load::Absent(absent), _) => hold::hold(&case, absent)?,
     };
-    let memory = memory::remember(&case, &decision);
+    let memory = memory::remember(&case, &mut decision);
     Some((publish(&case, &load, decision), memory))
 }
 

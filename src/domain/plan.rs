@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Capacity, Experience, HumanDuration, Mode, Peak, PlanTrials, Quantile, Sample, Timestamp,
-    Vertical,
+    Capacity, Experience, HumanDuration, Mode, Peak, PlanTrials, Quantile, Sample, Spending,
+    Timestamp, Vertical,
 };
 
 /// One decision, from its inputs to the number that KEDA gets.
@@ -158,6 +158,8 @@ pub enum Limit {
     Headroom,
     /// The measured load is above the forecast's need.
     ObservedFloor,
+    /// `maxReplicaHoursPerDay`.
+    Budget,
     /// `rampUp`.
     RampUp,
     /// `rampDown`.
@@ -194,6 +196,9 @@ pub struct PlanMemory {
     /// What the replicas have taught; `None` where nothing is read beside the load.
     #[serde(default)]
     pub experience: Option<Arc<Experience>>,
+    /// Replica hours of the day; `None` where there is no budget.
+    #[serde(default)]
+    pub spending: Option<Box<Spending>>,
 }
 
 /// One entry of [`PlanMemory`].
@@ -242,6 +247,7 @@ impl Limit {
             Self::Safety => "safety",
             Self::Headroom => "headroom",
             Self::ObservedFloor => "observed-floor",
+            Self::Budget => "budget",
             Self::RampUp => "ramp-up",
             Self::RampDown => "ramp-down",
             Self::ScaleDownWindow => "scale-down-window",

@@ -67,7 +67,7 @@ pub struct TriggerSpec {
     pub scale_down_window: Option<HumanDuration>,
     /// IANA time zone in which days and weeks begin.
     pub timezone: String,
-    /// Budget for later versions.
+    /// Replica hours that plans may ask for on one local day beyond what the measured load needs.
     pub max_replica_hours_per_day: Option<f64>,
     /// Latency in seconds, for a learned capacity.
     pub latency_query: Option<String>,

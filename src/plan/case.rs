@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::budget::Budget;
 use super::lead_time;
 use super::ledger::{amount, replicas, span};
 use super::memory::Past;
@@ -61,6 +62,8 @@ pub(super) struct Decision {
     pub(super) reasons: Vec<Reason>,
     /// The fresh sample it rests on; `None` while holding.
     pub(super) fresh: Option<Sample>,
+    /// The budget that it was held against.
+    pub(super) budget: Option<Budget>,
 }
 
 impl<'a> Case<'a> {

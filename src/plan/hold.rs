@@ -119,5 +119,6 @@ fn decision(
         trials: None,
         reasons: ledger.close(),
         fresh: None,
+        budget: None,
     }
 }

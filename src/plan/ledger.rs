@@ -44,6 +44,11 @@ impl Ledger {
         self.move_to(limit, self.count.min(count), text);
     }
 
+    /// Says something that moves nothing.
+    pub(super) fn note(&mut self, limit: Limit, text: String) {
+        self.write(limit, self.count, text);
+    }
+
     /// `minReplicas`, then the upper bound, which wins.
     pub(super) fn bound(&mut self, case: &Case<'_>) {
         let min = case.lower_bound();

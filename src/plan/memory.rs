@@ -1,14 +1,15 @@
-//! What the planner remembers between two plans, in under a kibibyte: the plans of the longest ramp period in detail,
+//! What the planner remembers between two plans, in under a kibibyte beside the trials: the plans of the longest ramp period in detail,
 //! those of the rest of the scale-down window in coarser buckets that keep the highest raw plan.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::budget::Budget;
 use super::case::{Case, Decision};
 use super::smooth;
 use crate::domain::{
-    Experience, GoodPlan, PastPlan, PlanMemory, PlanTrials, Timestamp, TriggerSpec,
+    Experience, GoodPlan, PastPlan, PlanMemory, PlanTrials, Spending, Timestamp, TriggerSpec,
 };
 
 /// Never more entries than this: 48 of 16 bytes.
@@ -24,6 +25,7 @@ pub(super) struct Past {
     last_good: Option<GoodPlan>,
     trials: Arc<PlanTrials>,
     experience: Option<Arc<Experience>>,
+    spending: Option<Box<Spending>>,
 }
 
 impl Past {
@@ -47,6 +49,7 @@ impl Past {
             last_good: memory.last_good,
             trials: Arc::clone(&memory.trials),
             experience: memory.experience.clone(),
+            spending: memory.spending.clone(),
         }
     }
 
@@ -72,6 +75,11 @@ impl Past {
         within.map(|plan| plan.raw).max()
     }
 
+    /// Replica hours of the day.
+    pub(super) fn spending(&self) -> Option<&Spending> {
+        self.spending.as_deref()
+    }
+
     /// What the replicas have taught.
     pub(super) fn experience(&self) -> Option<&Experience> {
         self.experience.as_deref()
@@ -84,7 +92,9 @@ impl Past {
 }
 
 /// The memory with this decision in it.
-pub(super) fn remember(case: &Case<'_>, decision: &Decision) -> PlanMemory {
+pub(super) fn remember(case: &Case<'_>, decision: &mut Decision) -> PlanMemory {
+    // While nothing is measured the plan goes on costing.
+    let budget = decision.budget.take().or_else(|| Budget::of(case));
     let newest = PastPlan {
         at: case.now,
         raw: decision.raw,
@@ -104,6 +114,7 @@ pub(super) fn remember(case: &Case<'_>, decision: &Decision) -> PlanMemory {
         trials: (decision.trials.as_ref())
             .map_or_else(|| Arc::clone(&case.past.trials), Arc::clone),
         experience: case.past.experience.clone(),
+        spending: budget.map(|budget| budget.close(decision.planned)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A plan from fresh data: from the expected peak, or the measured load where nothing is expected, to replicas.
 
+use super::budget::Budget;
 use super::case::{Case, Decision};
 use super::chosen;
 use super::ledger::{Ledger, amount, replicas, span};
@@ -26,6 +27,10 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
         let load = case.load_text(sample.value);
         format!("the measured load of {load} is above the expectation")
     });
+    let mut budget = Budget::of(case);
+    if let Some(budget) = &mut budget {
+        budget.limit(case, reactive, &mut ledger);
+    }
     let raw = ledger.count().min(case.upper_bound());
     if choice.is_none() || case.spec.scale_down_window.is_some() {
         smooth::scale_down_window(case, &mut ledger);
@@ -59,6 +64,7 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
         trials: advice.trials,
         reasons: ledger.close(),
         fresh: Some(sample),
+        budget,
     }
 }
 
@@ -112,6 +118,7 @@ pub(super) fn reactive(case: &Case<'_>, sample: Sample) -> Decision {
         trials: None,
         reasons: ledger.close(),
         fresh: Some(sample),
+        budget: None,
     }
 }
 

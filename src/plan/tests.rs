@@ -1,5 +1,6 @@
 //! The planner's behaviour, told as stories: a scenario holds the trigger, the clock and the memory between plans.
 
+mod budget;
 mod faults;
 mod freshness;
 mod learned;

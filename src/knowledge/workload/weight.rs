@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Published;
 use crate::domain::{
-    Experience, ExpertStanding, Fit, Forecast, Metadata, PastPlan, Plan, PlanMemory, Standing,
-    Track, TriggerSpec, Trust, WorkloadKey,
+    Experience, ExpertStanding, Fit, Forecast, Metadata, PastPlan, Plan, PlanMemory, Spending,
+    Standing, Track, TriggerSpec, Trust, WorkloadKey,
 };
 
 /// An `Arc` carries two counters before its value.
@@ -119,7 +119,9 @@ fn forecast(forecast: &Forecast) -> usize {
 pub(super) fn memory(memory: &PlanMemory) -> usize {
     let experience = (memory.experience.as_deref())
         .map_or(0, |it| ARC + size_of::<Experience>() + it.heap_bytes());
-    memory.recent.capacity() * size_of::<PastPlan>() + experience
+    let spending =
+        (memory.spending.as_deref()).map_or(0, |it| size_of::<Spending>() + it.heap_bytes());
+    memory.recent.capacity() * size_of::<PastPlan>() + experience + spending
 }
 
 pub(super) fn fit(fit: &Fit) -> usize {

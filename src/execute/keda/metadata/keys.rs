@@ -50,12 +50,6 @@ pub struct Key {
 pub(super) enum Role {
     /// It is acted on.
     Acted { set: Set, show: Show },
-    /// It is validated and kept, but nothing acts on it yet.
-    Later {
-        set: Set,
-        show: Show,
-        instead: &'static str,
-    },
     /// It is KEDA's own business.
     Connection,
     /// It has no effect here.
@@ -96,11 +90,6 @@ impl Key {
         matches!(self.name, "query" | "threshold")
     }
 
-    /// Whether it is validated but not acted on in this version.
-    pub fn is_later(&self) -> bool {
-        matches!(self.role, Role::Later { .. })
-    }
-
     /// Whether it is refused wherever it stands.
     pub fn is_refused(&self) -> bool {
         matches!(self.role, Role::Refused { .. })
@@ -109,7 +98,7 @@ impl Key {
     /// Its value in `spec`, as it would be written; `None` when it is not set, or is no setting.
     pub fn shown(&self, spec: &TriggerSpec) -> Option<String> {
         match self.role {
-            Role::Acted { show, .. } | Role::Later { show, .. } => show(spec),
+            Role::Acted { show, .. } => show(spec),
             Role::Connection | Role::Legacy { .. } | Role::Refused { .. } => None,
         }
     }
@@ -218,21 +207,6 @@ macro_rules! optional {
             },
             |spec| spec.$field.as_ref().map(ToString::to_string)
         )
-    };
-}
-
-/// A key that is validated and kept for a later version.
-macro_rules! later {
-    ($field:ident, $read:expr, $instead:expr) => {
-        Role::Later {
-            set: |spec, text| {
-                let read: fn(&str) -> Result<_, String> = $read;
-                spec.$field = Some(read(text)?);
-                Ok(())
-            },
-            show: |spec| spec.$field.as_ref().map(ToString::to_string),
-            instead: $instead,
-        }
     };
 }
 
@@ -378,8 +352,9 @@ pub const KEYS: &[Key] = &[
         "Where the workload's days and weeks begin, daylight saving included.",
         acted!(timezone, timezone)),
     Key::new(Forescale, "maxReplicaHoursPerDay", "a number from 0.1 to 2400000", None,
-        "Budget.",
-        later!(max_replica_hours_per_day, |text| number(text, 0.1, 2.4e6), "no budget limits the plan")),
+        "Replica hours of a day of the `timezone`. What plans ask for above the measured load's need is cut so that the day keeps \
+         to it; the measured load is never cut.",
+        optional!(max_replica_hours_per_day, |text| number(text, 0.1, 2.4e6))),
     Key::new(Forescale, "latencyQuery", PROMQL, None,
         "Latency in seconds, such as a `histogram_quantile`. The load per ready replica at which it keeps `latencySlo` is \
          learned and takes the place of `threshold` in the plan.",

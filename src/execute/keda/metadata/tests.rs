@@ -251,11 +251,6 @@ fn what_has_no_effect_is_said() {
         ("authModes", "bearer", "named sources"),
         ("cortexOrgID", "a", "X-Scope-OrgID"),
         ("metricName", "x", "`forescale`"),
-        (
-            "maxReplicaHoursPerDay",
-            "10",
-            "not acted on in this version",
-        ),
         ("threshold", "0.0015", "three decimals"),
         ("unsafeSsl", "true", "named source"),
     ] {
@@ -271,6 +266,7 @@ fn what_has_no_effect_is_said() {
         ("threshold", "0.1"),
         ("model", "prophet"),
         ("model", "mlp"),
+        ("maxReplicaHoursPerDay", "10"),
     ] {
         assert_eq!(parsed(&[quiet]).warnings, Vec::<String>::new());
     }
@@ -328,8 +324,7 @@ fn what_is_shown_reads_back_as_the_same() {
     let mut again = keys::defaults();
     for key in KEYS {
         // The quantile follows from the cost here, and is none of its own.
-        if let (Some(text), Role::Acted { set, .. } | Role::Later { set, .. }) =
-            (key.shown(&spec), key.role)
+        if let (Some(text), Role::Acted { set, .. }) = (key.shown(&spec), key.role)
             && key.name != "quantile"
         {
             set(&mut again, &text).unwrap();
