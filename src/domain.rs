@@ -1,11 +1,14 @@
 //! The field's words as types. No I/O, no async, no logging: every room may use them, they use no room.
 
 mod anomaly;
+mod bounds;
+mod calendar;
 mod duration;
 mod events;
 mod experience;
 mod fit;
 mod forecast;
+mod guards;
 mod milli;
 mod plan;
 mod quantile;
@@ -19,6 +22,8 @@ mod trigger;
 mod workload;
 
 pub use anomaly::{Anomaly, AnomalyKind};
+pub use bounds::{BoundWindow, Bounds, Demand};
+pub use calendar::{Calendar, CalendarRef};
 pub use duration::{HumanDuration, HumanDurationError};
 pub use events::{EventTimes, Events, Excluded};
 pub use experience::{
@@ -28,6 +33,7 @@ pub use experience::{
 };
 pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Profile};
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
+pub use guards::{Band, Blind, Burst, Collapse, Guards};
 pub use milli::{milli_rounded, milli_truncated, wire_target};
 pub use plan::{
     Basis, ChosenPlan, GoodPlan, LeadSource, Limit, PastPlan, Plan, PlanMemory, Reason, Served,

@@ -10,14 +10,17 @@
 //! 4. Every limit that moved the number is a [`Reason`].
 //!
 //! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
-//! the smoothing of `smooth` and the budget of `budget`, `trials` learns how much to be safe, `hold` stands in without data, `memory` remembers,
+//! the smoothing of `smooth` and the budget of `budget`, `trials` learns how much to be safe, `bounds` knows what
+//! windows allow, `guard` stops a scale-down that can't be trusted, `hold` stands in without data, `memory` remembers,
 //! `number` writes it for KEDA. What the replicas teach (`learn`: `lead_time`, `capacity`, `vertical`) is known to the next plan.
 
+mod bounds;
 mod budget;
 mod capacity;
 mod case;
 mod chosen;
 mod config;
+mod guard;
 mod hold;
 mod lead_time;
 mod learn;
@@ -34,7 +37,7 @@ mod tests;
 mod trials;
 mod vertical;
 
-pub use config::{Config, ConfigError};
+pub use config::{CalendarFile, Config, ConfigError};
 pub use learn::{Readings, learn};
 pub(crate) use ledger::{amount, replicas};
 pub use number::serve;
@@ -148,5 +151,12 @@ fn preface(
     let capacity = capacity.map(|text| step(Limit::Capacity, plain.unwrap_or(start), text));
     let lead = case.lead_text().filter(|_| looked_ahead);
     let lead = lead.map(|text| step(Limit::LeadTime, start, text));
-    capacity.into_iter().chain(lead).chain(steps).collect()
+    let missing = case.missing_calendar.map(|name| {
+        let text = format!(
+            "`calendar: {name}` is none of the server's `plan.calendars`: its bounds do not count"
+        );
+        step(Limit::MinReplicas, start, text)
+    });
+    let before = capacity.into_iter().chain(lead).chain(missing);
+    before.chain(steps).collect()
 }

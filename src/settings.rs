@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::Calendar;
 use crate::monitor::DEFAULT_SOURCE;
 use crate::{admin, analyze, control, execute, knowledge, monitor, plan, telemetry};
 
@@ -118,6 +119,7 @@ impl Settings {
         };
         settings.apply(overrides);
         settings.validate()?;
+        settings.read_calendars()?;
         Ok(settings)
     }
 
@@ -130,6 +132,19 @@ impl Settings {
             return Ok(());
         }
         Err(SettingsError::Invalid(mistakes.join("\n       ")))
+    }
+
+    /// Reads the files of `plan.calendars`.
+    fn read_calendars(&mut self) -> Result<(), SettingsError> {
+        for (name, file) in &mut self.plan.calendars {
+            let wrong = |why: &dyn std::fmt::Display| {
+                let path = file.path.display();
+                SettingsError::Invalid(format!("`plan.calendars.{name}`, `{path}`: {why}"))
+            };
+            let text = fs::read_to_string(&file.path).map_err(|error| wrong(&error))?;
+            file.calendar = Some(Calendar::parse(&text).map_err(|why| wrong(&why))?);
+        }
+        Ok(())
     }
 
     /// Settings from YAML text; `path` is for messages.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Capacity, Experience, HumanDuration, Mode, Peak, PlanTrials, Quantile, Sample, Spending,
-    Timestamp, Vertical,
+    Capacity, Experience, Guards, HumanDuration, Mode, Peak, PlanTrials, Quantile, Sample,
+    Spending, Timestamp, Vertical,
 };
 
 /// One decision, from its inputs to the number that KEDA gets.
@@ -160,6 +160,12 @@ pub enum Limit {
     ObservedFloor,
     /// `maxReplicaHoursPerDay`.
     Budget,
+    /// A load above the forecast's band.
+    Burst,
+    /// Demand that may not have arrived: an outage of the data, or a load that is gone.
+    Outage,
+    /// `maxChangesPerHour`.
+    Changes,
     /// `rampUp`.
     RampUp,
     /// `rampDown`.
@@ -199,6 +205,9 @@ pub struct PlanMemory {
     /// Replica hours of the day; `None` where there is no budget.
     #[serde(default)]
     pub spending: Option<Box<Spending>>,
+    /// What stands in the way of a scale-down.
+    #[serde(default)]
+    pub guards: Guards,
 }
 
 /// One entry of [`PlanMemory`].
@@ -248,6 +257,9 @@ impl Limit {
             Self::Headroom => "headroom",
             Self::ObservedFloor => "observed-floor",
             Self::Budget => "budget",
+            Self::Burst => "burst",
+            Self::Outage => "outage",
+            Self::Changes => "changes",
             Self::RampUp => "ramp-up",
             Self::RampDown => "ramp-down",
             Self::ScaleDownWindow => "scale-down-window",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Events, HumanDuration, Quantile, wire_target};
+use super::{Bounds, CalendarRef, Events, HumanDuration, Quantile, wire_target};
 
 /// Everything that one trigger asks for, validated, defaults filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -58,6 +58,12 @@ pub struct TriggerSpec {
     pub min_replicas: Option<u32>,
     /// Upper bound of the plan.
     pub max_replicas: Option<u32>,
+    /// Bounds by time, in the place of the two above while one of its windows is on.
+    pub bounds: Option<Bounds>,
+    /// The same from a calendar.
+    pub calendar: Option<CalendarRef>,
+    /// Changes of the plan within an hour, after which steps down wait.
+    pub max_changes_per_hour: Option<u32>,
     /// Fastest growth of the forecast part of the plan.
     pub ramp_up: Option<Ramp>,
     /// Fastest shrinking of the plan.

@@ -71,8 +71,9 @@ fn raised(case: &Case<'_>, standing: Standing) -> Decision {
         ledger.raise_to(Limit::Forecast, need, || seen.text(case));
     }
     let expected = seen.as_ref().map_or(0.0, |seen| seen.peak.value);
-    let active = standing.active || case.foresees_activity(expected);
-    activate(case, active, expected, &mut ledger);
+    let by_load = standing.active || case.foresees_activity(expected);
+    let active = by_load || case.window_runs();
+    activate(case, by_load, expected, &mut ledger);
     ledger.bound(case);
     decision(case, active, ledger, None, seen)
 }
@@ -119,6 +120,7 @@ fn decision(
         trials: None,
         reasons: ledger.close(),
         fresh: None,
+        guards: None,
         budget: None,
     }
 }

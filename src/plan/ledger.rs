@@ -51,9 +51,8 @@ impl Ledger {
 
     /// `minReplicas`, then the upper bound, which wins.
     pub(super) fn bound(&mut self, case: &Case<'_>) {
-        let min = case.lower_bound();
-        self.raise_to(Limit::MinReplicas, min, || {
-            format!("`minReplicas` asks for at least {}", replicas(min))
+        self.raise_to(Limit::MinReplicas, case.lower_bound(), || {
+            case.lower_bound_text()
         });
         self.cap(case);
     }

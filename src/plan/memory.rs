@@ -1,4 +1,4 @@
-//! What the planner remembers between two plans, in under a kibibyte beside the trials: the plans of the longest ramp period in detail,
+//! What the planner remembers between two plans, in under two kibibytes beside the trials: the plans of the longest ramp period in detail,
 //! those of the rest of the scale-down window in coarser buckets that keep the highest raw plan.
 
 use std::collections::VecDeque;
@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::budget::Budget;
 use super::case::{Case, Decision};
-use super::smooth;
+use super::{guard, smooth};
 use crate::domain::{
-    Experience, GoodPlan, PastPlan, PlanMemory, PlanTrials, Spending, Timestamp, TriggerSpec,
+    Experience, GoodPlan, Guards, PastPlan, PlanMemory, PlanTrials, Spending, Timestamp,
+    TriggerSpec,
 };
 
 /// Never more entries than this: 48 of 16 bytes.
@@ -26,6 +27,7 @@ pub(super) struct Past {
     trials: Arc<PlanTrials>,
     experience: Option<Arc<Experience>>,
     spending: Option<Box<Spending>>,
+    guards: Guards,
 }
 
 impl Past {
@@ -50,12 +52,23 @@ impl Past {
             trials: Arc::clone(&memory.trials),
             experience: memory.experience.clone(),
             spending: memory.spending.clone(),
+            guards: memory.guards.clone(),
         }
     }
 
     /// The plans on trial.
     pub(super) fn trials(&self) -> &PlanTrials {
         &self.trials
+    }
+
+    /// What stands in the way of a scale-down.
+    pub(super) fn guards(&self) -> &Guards {
+        &self.guards
+    }
+
+    /// When the plan before this one was made.
+    pub(super) fn newest(&self) -> Option<Timestamp> {
+        self.recent.back().map(|plan| plan.at)
     }
 
     /// Replicas of the plan before this one.
@@ -95,6 +108,8 @@ impl Past {
 pub(super) fn remember(case: &Case<'_>, decision: &mut Decision) -> PlanMemory {
     // While nothing is measured the plan goes on costing.
     let budget = decision.budget.take().or_else(|| Budget::of(case));
+    let guards = decision.guards.take();
+    let guards = guards.unwrap_or_else(|| case.past.guards.clone());
     let newest = PastPlan {
         at: case.now,
         raw: decision.raw,
@@ -115,6 +130,7 @@ pub(super) fn remember(case: &Case<'_>, decision: &mut Decision) -> PlanMemory {
             .map_or_else(|| Arc::clone(&case.past.trials), Arc::clone),
         experience: case.past.experience.clone(),
         spending: budget.map(|budget| budget.close(decision.planned)),
+        guards: guard::remember(case, guards, decision.planned),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::budget::Budget;
 use super::case::{Case, Decision};
-use super::chosen;
 use super::ledger::{Ledger, amount, replicas, span};
 use super::outlook::{Outlook, over_lead_time_at};
 use super::smooth;
+use super::{chosen, guard};
 use crate::domain::{Basis, Limit, Sample};
 
 /// KEDA gets the plan.
@@ -27,6 +27,8 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
         let load = case.load_text(sample.value);
         format!("the measured load of {load} is above the expectation")
     });
+    let guards = guard::watch(case, sample);
+    guard::live(case, &guards, sample.value, &mut ledger);
     let mut budget = Budget::of(case);
     if let Some(budget) = &mut budget {
         budget.limit(case, reactive, &mut ledger);
@@ -38,13 +40,16 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
         smooth::small_steps(case, &mut ledger);
     }
     smooth::ramps(case, reactive, &mut ledger);
+    let held = guard::hold(case, &guards, sample.value, &mut ledger);
+    guard::changes(case, &mut ledger);
     let expected = expected_load(&outlook);
-    let active = case.activates(sample.value) || case.foresees_activity(expected);
-    activate(case, active, sample.value.max(expected), &mut ledger);
+    let by_load = case.activates(sample.value) || case.foresees_activity(expected);
+    let active = by_load || held || case.window_runs();
+    activate(case, by_load, sample.value.max(expected), &mut ledger);
     ledger.bound(case);
-    let by_load = choice.is_some_and(|(choice, _)| choice.level.is_none());
+    let by_measured = choice.is_some_and(|(choice, _)| choice.level.is_none());
     let seen = match outlook {
-        Outlook::Seen(seen) if !by_load => Some(seen),
+        Outlook::Seen(seen) if !by_measured => Some(seen),
         _ => None,
     };
     Decision {
@@ -64,6 +69,7 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
         trials: advice.trials,
         reasons: ledger.close(),
         fresh: Some(sample),
+        guards: Some(guards),
         budget,
     }
 }
@@ -118,6 +124,7 @@ pub(super) fn reactive(case: &Case<'_>, sample: Sample) -> Decision {
         trials: None,
         reasons: ledger.close(),
         fresh: Some(sample),
+        guards: None,
         budget: None,
     }
 }

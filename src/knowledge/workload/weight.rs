@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Published;
 use crate::domain::{
-    Experience, ExpertStanding, Fit, Forecast, Metadata, PastPlan, Plan, PlanMemory, Spending,
-    Standing, Track, TriggerSpec, Trust, WorkloadKey,
+    CalendarRef, Experience, ExpertStanding, Fit, Forecast, Metadata, PastPlan, Plan, PlanMemory,
+    Spending, Standing, Timestamp, Track, TriggerSpec, Trust, WorkloadKey,
 };
 
 /// An `Arc` carries two counters before its value.
@@ -44,7 +44,14 @@ pub(super) fn spec(spec: &TriggerSpec) -> usize {
         .events
         .as_ref()
         .map_or(0, |events| 3 * ARC + events.bytes());
-    spec.query.capacity() + spec.timezone.capacity() + events + pairs.chain(options).sum::<usize>()
+    let bounds = (spec.bounds.as_ref()).map_or(0, |bounds| 2 * ARC + bounds.bytes());
+    let calendar = match &spec.calendar {
+        Some(CalendarRef::Inline(calendar)) => 4 * ARC + calendar.bytes(),
+        Some(CalendarRef::Named(name)) => name.capacity(),
+        None => 0,
+    };
+    let by_time = events + bounds + calendar;
+    spec.query.capacity() + spec.timezone.capacity() + by_time + pairs.chain(options).sum::<usize>()
 }
 
 pub(super) fn published(published: &Published) -> usize {
@@ -121,7 +128,10 @@ pub(super) fn memory(memory: &PlanMemory) -> usize {
         .map_or(0, |it| ARC + size_of::<Experience>() + it.heap_bytes());
     let spending =
         (memory.spending.as_deref()).map_or(0, |it| size_of::<Spending>() + it.heap_bytes());
-    memory.recent.capacity() * size_of::<PastPlan>() + experience + spending
+    memory.recent.capacity() * size_of::<PastPlan>()
+        + experience
+        + spending
+        + memory.guards.changes.capacity() * size_of::<Timestamp>()
 }
 
 pub(super) fn fit(fit: &Fit) -> usize {

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::values::{
-    base_url, boolean, duration, events, finer_than_keda, free_text, headers, lead_time, mode,
-    model, name, number, parameters, percent, percentage, query, ramp, timeout, timezone,
-    unsafe_connection, whole,
+    base_url, boolean, bounds, calendar, duration, events, finer_than_keda, free_text, headers,
+    lead_time, mode, model, name, number, parameters, percent, percentage, query, ramp, timeout,
+    timezone, unsafe_connection, whole,
 };
 use crate::domain::{HumanDuration, LeadTime, Mode, ModelChoice, Quantile, SourceRef, TriggerSpec};
 
@@ -160,6 +160,9 @@ fn blank() -> TriggerSpec {
         shortage_cost: None,
         min_replicas: None,
         max_replicas: None,
+        bounds: None,
+        calendar: None,
+        max_changes_per_hour: None,
         ramp_up: None,
         ramp_down: None,
         scale_down_window: None,
@@ -337,6 +340,15 @@ pub const KEYS: &[Key] = &[
     Key::new(Forescale, "maxReplicas", "a whole number from 1 to 100000, at least `minReplicas`", None,
         "Upper bound of the plan, beside the HPA's own.",
         optional!(max_replicas, |text| whole(text, 1, 100_000))),
+    Key::new(Forescale, "bounds", "entries such as `Mon-Fri 08:00-18:00 min=10 max=50` or `2026-11-27T08:00/6h min=40 ramp=30m`, separated by `;`; at most 64, at most 4096 bytes", None,
+        "Bounds by time, in local time: while a window is on, its `min` and `max` hold in the place of `minReplicas` and `maxReplicas`.",
+        optional!(bounds, bounds)),
+    Key::new(Forescale, "calendar", "an iCalendar, `BEGIN:VCALENDAR` to `END:VCALENDAR`, or the name of one of the server's `plan.calendars`", None,
+        "Bounds by time from a calendar: each event says `min=40 max=80 ramp=30m` in its summary or description, or as `X-FORESCALE-MIN` and so on.",
+        optional!(calendar, calendar)),
+    Key::new(Forescale, "maxChangesPerHour", "a whole number from 1 to 60", None,
+        "Changes of the plan within an hour, up and down; when they are used up, steps down wait. Steps up never do.",
+        optional!(max_changes_per_hour, |text| whole(text, 1, 60))),
     Key::new(Forescale, "rampUp", "an amount per time, such as `100%/1m` or `4/1m`", None,
         "Fastest growth of the forecast part of the plan. The measured load is never held back.",
         optional!(ramp_up, |text| ramp(text, 100_000.0))),
