@@ -274,6 +274,35 @@ mod tests {
     }
 
     #[test]
+    fn calendars_are_read_from_their_files_when_settings_are_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let (settings, calendar) = (
+            folder.path().join("forescale.yaml"),
+            folder.path().join("sales.ics"),
+        );
+        let yaml = format!("plan:\n  calendars:\n    sales: {}\n", calendar.display());
+        fs::write(&settings, yaml).unwrap();
+        let load = || Settings::load(Some(&settings), Overrides::default());
+        let missing = load().unwrap_err().to_string();
+        assert!(
+            missing.starts_with("`plan.calendars.sales`, `"),
+            "{missing}"
+        );
+        fs::write(&calendar, "BEGIN:VCALENDAR\nnonsense\n").unwrap();
+        let broken = load().unwrap_err().to_string();
+        assert!(broken.contains("line 2: `nonsense`"), "{broken}");
+        let event = "BEGIN:VEVENT\nSUMMARY:min=4\nDTSTART;VALUE=DATE:20261127\nEND:VEVENT";
+        fs::write(
+            &calendar,
+            format!("BEGIN:VCALENDAR\n{event}\nEND:VCALENDAR\n"),
+        )
+        .unwrap();
+        let settings = load().unwrap();
+        assert_eq!(settings.plan.calendar("sales").unwrap().events(), 1);
+        assert!(settings.plan.calendar("other").is_none());
+    }
+
+    #[test]
     fn the_shipped_config_map_holds_valid_settings() {
         let map: serde_yaml::Value =
             serde_yaml::from_str(include_str!("../keda/configmap.yaml")).unwrap();

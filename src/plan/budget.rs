@@ -11,6 +11,7 @@
 //! what is left divided by the time that is left. Both are worked out anew at every plan, so that a day that is
 //! unlike others runs short gradually. Of the days before, the newest weighs half.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::case::Case;
@@ -92,9 +93,9 @@ impl Budget {
     }
 
     /// What is remembered once it is decided that `planned` replicas are asked for.
-    pub(super) fn close(mut self, planned: u32) -> Box<Spending> {
+    pub(super) fn close(mut self, planned: u32) -> Spending {
         self.spending.replicas = planned;
-        Box::new(self.spending)
+        self.spending
     }
 
     /// What is typical of the hours until midnight; `None` unless each of them has been seen.
@@ -134,11 +135,13 @@ impl Budget {
             case.spec.timezone,
         );
         if let Some(rest) = rest {
-            text.push_str(&format!(
+            // Writing to a string can't fail.
+            let _ = write!(
+                text,
                 "; as days before, the measured load will need {} and plans will want {}",
                 amount(rest.floor),
                 amount(rest.wanted)
-            ));
+            );
         }
         if loads_own {
             text.push_str("; the measured load alone goes beyond the budget, and is never cut");

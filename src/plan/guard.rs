@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use super::case::Case;
-use super::ledger::{Ledger, amount, replicas, span};
+use super::ledger::{Ledger, amount, span};
 use crate::domain::{Band, Blind, Burst, Collapse, Forecast, Guards, Limit, Sample, Timestamp};
 
 /// A burst is over once the load has been inside the band for so long …
@@ -73,8 +73,8 @@ pub(super) fn hold(case: &Case<'_>, guards: &Guards, load: f64, ledger: &mut Led
     if let Some(blind) = blind {
         ledger.raise_to(Limit::Outage, blind.replicas.min(before), || {
             format!(
-                "not scaling down for another {}: nothing was measured until {} ago, and demand may not have arrived \
-                 in full yet",
+                "not scaling down for another {}: data came back {} ago, and demand may not have arrived in \
+                 full yet",
                 span(blind.until.since(case.now)),
                 span(case.now.since(blind.ended)),
             )

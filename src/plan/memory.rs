@@ -129,7 +129,7 @@ pub(super) fn remember(case: &Case<'_>, decision: &mut Decision) -> PlanMemory {
         trials: (decision.trials.as_ref())
             .map_or_else(|| Arc::clone(&case.past.trials), Arc::clone),
         experience: case.past.experience.clone(),
-        spending: budget.map(|budget| budget.close(decision.planned)),
+        spending: budget.map(|budget| Box::new(budget.close(decision.planned))),
         guards: guard::remember(case, guards, decision.planned),
     }
 }

@@ -1,8 +1,10 @@
 //! The planner's behaviour, told as stories: a scenario holds the trigger, the clock and the memory between plans.
 
+mod bounds;
 mod budget;
 mod faults;
 mod freshness;
+mod guards;
 mod learned;
 mod limits;
 mod modes;
