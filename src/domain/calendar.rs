@@ -33,6 +33,8 @@ const MOST_EVENTS: usize = 1000;
 const MOST_RULES: usize = 48;
 /// Windows of all rules together on one day at most.
 const MOST_A_DAY: usize = 48;
+/// Expansions that are kept at most, one for each time zone of the triggers that share a calendar.
+const MOST_KEPT: usize = 16;
 /// What is expanded at once beyond what was asked for.
 const AHEAD: Duration = Duration::from_hours(32 * 24);
 
@@ -41,10 +43,10 @@ const AHEAD: Duration = Duration::from_hours(32 * 24);
 pub struct Calendar {
     text: Arc<str>,
     events: Arc<[Event]>,
-    expanded: Arc<Mutex<Option<Expanded>>>,
+    expanded: Arc<Mutex<Vec<Expanded>>>,
 }
 
-/// The windows of a stretch of time.
+/// The windows of a stretch of time in a time zone.
 struct Expanded {
     timezone: String,
     from: Timestamp,
@@ -115,26 +117,22 @@ impl Calendar {
     pub fn bytes(&self) -> usize {
         let events: usize = self.events.iter().map(Event::heap_bytes).sum();
         let expanded = self.expanded.lock().unwrap_or_else(PoisonError::into_inner);
-        let windows = expanded.as_ref().map_or(0, |it| {
-            size_of_val::<[_]>(&it.windows) + it.timezone.capacity()
+        let windows = expanded.iter().map(|it| {
+            size_of::<Expanded>() + size_of_val::<[_]>(&it.windows) + it.timezone.capacity()
         });
-        self.text.len()
-            + size_of_val::<[_]>(&self.events)
-            + events
-            + size_of::<Expanded>()
-            + windows
+        self.text.len() + size_of_val::<[_]>(&self.events) + events + windows.sum::<usize>()
     }
 
     /// Every window that may matter from `from` until `until`: what is kept if that covers it. Whether it was kept changes
     /// nothing but the time it takes.
     fn expanded(&self, timezone: &str, from: Timestamp, until: Timestamp) -> Arc<[BoundWindow]> {
         let margin = *LENGTHS.end() + 2 * LONGEST_RAMP;
-        let mut kept = self.expanded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = &*kept
-            && kept.timezone == timezone
-            && kept.from <= from
-            && until <= kept.until
-        {
+        // Where every time has a zone of its own the trigger's does not matter.
+        let floats = self.events.iter().any(Event::floats);
+        let timezone = if floats { timezone } else { "" };
+        let mut all = self.expanded.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = all.iter().find(|kept| kept.timezone == timezone);
+        if let Some(kept) = kept.filter(|kept| kept.from <= from && until <= kept.until) {
             return Arc::clone(&kept.windows);
         }
         let end = until + AHEAD;
@@ -143,7 +141,10 @@ impl Calendar {
             .flat_map(|event| event.windows(timezone, from - margin, end + LONGEST_RAMP))
             .filter(|window| window.reaches(from, end))
             .collect();
-        *kept = Some(Expanded {
+        all.retain(|kept| kept.timezone != timezone);
+        let surplus = (all.len() + 1).saturating_sub(MOST_KEPT);
+        all.drain(..surplus);
+        all.push(Expanded {
             timezone: timezone.to_owned(),
             from,
             until: end,

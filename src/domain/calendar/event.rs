@@ -268,6 +268,11 @@ impl Event {
         })
     }
 
+    /// Whether its times are those of the trigger's zone.
+    pub(super) fn floats(&self) -> bool {
+        self.start.zone == Zone::Floating
+    }
+
     /// Windows on one day at most, if it comes again by a rule.
     pub(super) fn a_day(&self) -> Option<usize> {
         self.again.as_ref().map(|again| again.a_day)

@@ -353,11 +353,35 @@ fn what_was_expanded_is_kept_and_expanded_anew_beyond_it() {
             fresh.windows("Europe/Berlin", now, ahead)
         );
     }
-    assert_ne!(
-        once.windows("Asia/Tokyo", from, from + Duration::from_hours(24)),
-        once.windows("Europe/Berlin", from, from + Duration::from_hours(24)),
-        "another zone is another expansion"
-    );
+}
+
+#[test]
+fn triggers_of_many_time_zones_may_share_a_calendar() {
+    let floating = "SUMMARY:min=1\nDTSTART:20260101T080000\nDURATION:PT1H\nRRULE:FREQ=DAILY";
+    let fixed = ONCE;
+    let from = at("2026-11-26T00:00:00Z");
+    let until = from + Duration::from_hours(48);
+    let zones = ["Asia/Tokyo", "Europe/Berlin", "UTC", "America/New_York"].map(str::to_owned);
+    let far = (1..=14).map(|hour| format!("Etc/GMT+{}", hour % 12 + 1));
+    let zones: Vec<String> = zones.into_iter().chain(far).collect();
+    let shared = Calendar::parse(&calendar(&[floating])).unwrap();
+    for zone in zones.iter().chain(&zones) {
+        let alone = Calendar::parse(&calendar(&[floating])).unwrap();
+        assert_eq!(
+            shared.windows(zone, from, until),
+            alone.windows(zone, from, until)
+        );
+    }
+    let bytes = shared.bytes();
+    assert!(bytes < 64 * 1024, "{bytes} bytes");
+    let own = Calendar::parse(&calendar(&[fixed])).unwrap();
+    for zone in &zones {
+        assert_eq!(
+            own.windows(zone, from, until),
+            own.windows("UTC", from, until)
+        );
+    }
+    assert_eq!(own.expanded.lock().unwrap().len(), 1);
 }
 
 proptest! {
