@@ -2,18 +2,22 @@
 
 mod anomaly;
 mod authority;
+mod bounds;
+mod calendar;
 mod duration;
 mod events;
 mod experience;
 mod fit;
 mod forecast;
 mod grade;
+mod guards;
 mod milli;
 mod numbers;
 mod plan;
 mod quantile;
 mod record;
 mod series;
+mod spending;
 mod standing;
 mod time;
 mod track;
@@ -23,6 +27,8 @@ mod workload;
 
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use authority::{Authority, Stage};
+pub use bounds::{BoundWindow, Bounds, Demand};
+pub use calendar::{Calendar, CalendarRef};
 pub use duration::{HumanDuration, HumanDurationError};
 pub use events::{EventTimes, Events, Excluded};
 pub use experience::{
@@ -33,6 +39,7 @@ pub use experience::{
 pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Profile};
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
 pub use grade::{Grade, SPARE, Score, Tally};
+pub use guards::{Band, Blind, Burst, Collapse, Guards};
 pub use milli::{milli_rounded, milli_truncated, wire_target};
 pub use plan::{
     Basis, ChosenPlan, GoodPlan, Landed, LeadSource, Limit, PastPlan, Plan, PlanMemory, PlanRule,
@@ -41,6 +48,7 @@ pub use plan::{
 pub use quantile::{DEFAULT_LEVELS, Quantile, QuantileError};
 pub use record::{PlanInputs, PlanRecord};
 pub use series::{Sample, Series};
+pub use spending::{HourSum, Spending, TypicalHour};
 pub use standing::{ExpertStanding, RollingScore, Standing, Trust};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use track::{

@@ -11,23 +11,28 @@
 //! 4. Every limit that moved the number is a [`Reason`].
 //!
 //! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
-//! the smoothing of `smooth`, `trials` learns how much to be safe, `hold` stands in without data, `memory` remembers,
-//! `landing` makes it one that the HPA follows, `number` writes it for KEDA. What the replicas teach (`learn`: `lead_time`,
+//! the smoothing of `smooth` and the budget of `budget`, `trials` learns how much to be safe, `bounds` knows what windows
+//! allow, `guard` stops a scale-down that can't be trusted, `hold` stands in without data, `memory` remembers, `landing`
+//! makes it one that the HPA follows, `number` writes it for KEDA. What the replicas teach (`learn`: `lead_time`,
 //! `capacity`, `vertical`) is known to the next plan. The plan keeps score of itself (`grade`), in `auto` mode that decides
 //! how much of it counts (`authority`), and `stage` says what KEDA is told.
 
 mod authority;
+mod bounds;
+mod budget;
 mod capacity;
 mod case;
 mod chosen;
 mod config;
 mod grade;
+mod guard;
 mod hold;
 mod landing;
 mod lead_time;
 mod learn;
 mod ledger;
 mod load;
+mod local;
 mod memory;
 mod number;
 mod outlook;
@@ -40,7 +45,7 @@ mod tests;
 mod trials;
 mod vertical;
 
-pub use config::{Config, ConfigError};
+pub use config::{CalendarFile, Config, ConfigError};
 pub use landing::{DeadBand, Number};
 pub use learn::{Readings, learn};
 pub(crate) use ledger::{amount, replicas};
@@ -98,7 +103,7 @@ pub fn decide(config: &Config, inputs: &Inputs<'_>) -> Option<(Plan, PlanMemory)
     let landed = landing.as_ref().map(|landing| landing.landed);
     let memory = PlanMemory {
         landed,
-        ..memory::remember(&case, &decision)
+        ..memory::remember(&case, &mut decision)
     };
     let served = landing.map_or_else(
         || serve(decision.replicas, case.spec.threshold),
@@ -176,5 +181,12 @@ fn preface(
     let capacity = capacity.map(|text| step(Limit::Capacity, plain.unwrap_or(start), text));
     let lead = case.lead_text().filter(|_| looked_ahead);
     let lead = lead.map(|text| step(Limit::LeadTime, start, text));
-    capacity.into_iter().chain(lead).chain(steps).collect()
+    let missing = case.missing_calendar.map(|name| {
+        let text = format!(
+            "`calendar: {name}` is none of the server's `plan.calendars`: its bounds do not count"
+        );
+        step(Limit::MinReplicas, start, text)
+    });
+    let before = capacity.into_iter().chain(lead).chain(missing);
+    before.chain(steps).collect()
 }

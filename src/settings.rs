@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::Calendar;
 use crate::monitor::DEFAULT_SOURCE;
 use crate::{admin, analyze, control, execute, knowledge, monitor, plan, telemetry};
 
@@ -120,6 +121,7 @@ impl Settings {
         };
         settings.apply(overrides);
         settings.validate()?;
+        settings.read_calendars()?;
         Ok(settings)
     }
 
@@ -132,6 +134,19 @@ impl Settings {
             return Ok(());
         }
         Err(SettingsError::Invalid(mistakes.join("\n       ")))
+    }
+
+    /// Reads the files of `plan.calendars`.
+    fn read_calendars(&mut self) -> Result<(), SettingsError> {
+        for (name, file) in &mut self.plan.calendars {
+            let wrong = |why: &dyn std::fmt::Display| {
+                let path = file.path.display();
+                SettingsError::Invalid(format!("`plan.calendars.{name}`, `{path}`: {why}"))
+            };
+            let text = fs::read_to_string(&file.path).map_err(|error| wrong(&error))?;
+            file.calendar = Some(Calendar::parse(&text).map_err(|why| wrong(&why))?);
+        }
+        Ok(())
     }
 
     /// Settings from YAML text; `path` is for messages.
@@ -261,6 +276,35 @@ mod tests {
             "{duration}"
         );
         assert!(duration.starts_with("`forescale.yaml`: "), "{duration}");
+    }
+
+    #[test]
+    fn calendars_are_read_from_their_files_when_settings_are_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let (settings, calendar) = (
+            folder.path().join("forescale.yaml"),
+            folder.path().join("sales.ics"),
+        );
+        let yaml = format!("plan:\n  calendars:\n    sales: {}\n", calendar.display());
+        fs::write(&settings, yaml).unwrap();
+        let load = || Settings::load(Some(&settings), Overrides::default());
+        let missing = load().unwrap_err().to_string();
+        assert!(
+            missing.starts_with("`plan.calendars.sales`, `"),
+            "{missing}"
+        );
+        fs::write(&calendar, "BEGIN:VCALENDAR\nnonsense\n").unwrap();
+        let broken = load().unwrap_err().to_string();
+        assert!(broken.contains("line 2: `nonsense`"), "{broken}");
+        let event = "BEGIN:VEVENT\nSUMMARY:min=4\nDTSTART;VALUE=DATE:20261127\nEND:VEVENT";
+        fs::write(
+            &calendar,
+            format!("BEGIN:VCALENDAR\n{event}\nEND:VCALENDAR\n"),
+        )
+        .unwrap();
+        let settings = load().unwrap();
+        assert_eq!(settings.plan.calendar("sales").unwrap().events(), 1);
+        assert!(settings.plan.calendar("other").is_none());
     }
 
     #[test]

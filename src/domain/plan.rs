@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Authority, Capacity, Experience, Grade, HumanDuration, Mode, Peak, PlanTrials, Quantile,
-    Sample, Timestamp, Vertical,
+    Authority, Capacity, Experience, Grade, Guards, HumanDuration, Mode, Peak, PlanTrials,
+    Quantile, Sample, Spending, Timestamp, Vertical,
 };
 
 /// One decision, from its inputs to the number that KEDA gets.
@@ -179,6 +179,14 @@ pub enum Limit {
     Headroom,
     /// The measured load is above the forecast's need.
     ObservedFloor,
+    /// `maxReplicaHoursPerDay`.
+    Budget,
+    /// A load above the forecast's band.
+    Burst,
+    /// Demand that may not have arrived: an outage of the data, or a load that is gone.
+    Outage,
+    /// `maxChangesPerHour`.
+    Changes,
     /// `rampUp`.
     RampUp,
     /// `rampDown`.
@@ -226,6 +234,12 @@ pub struct PlanMemory {
     /// How much of the plan counts; `None` in other modes than `auto`.
     #[serde(default)]
     pub authority: Option<Arc<Authority>>,
+    /// Replica hours of the day; `None` where there is no budget.
+    #[serde(default)]
+    pub spending: Option<Box<Spending>>,
+    /// What stands in the way of a scale-down.
+    #[serde(default)]
+    pub guards: Guards,
 }
 
 /// Where the HPA stands by what it was told.
@@ -287,6 +301,10 @@ impl Limit {
             Self::Safety => "safety",
             Self::Headroom => "headroom",
             Self::ObservedFloor => "observed-floor",
+            Self::Budget => "budget",
+            Self::Burst => "burst",
+            Self::Outage => "outage",
+            Self::Changes => "changes",
             Self::RampUp => "ramp-up",
             Self::RampDown => "ramp-down",
             Self::ScaleDownWindow => "scale-down-window",

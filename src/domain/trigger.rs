@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Events, HumanDuration, Quantile, wire_target};
+use super::{Bounds, CalendarRef, Events, HumanDuration, Quantile, wire_target};
 
 /// Everything that one trigger asks for, validated, defaults filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +58,12 @@ pub struct TriggerSpec {
     pub min_replicas: Option<u32>,
     /// Upper bound of the plan.
     pub max_replicas: Option<u32>,
+    /// Bounds by time, in the place of the two above while one of its windows is on.
+    pub bounds: Option<Bounds>,
+    /// The same from a calendar.
+    pub calendar: Option<CalendarRef>,
+    /// Changes of the plan within an hour, after which steps down wait.
+    pub max_changes_per_hour: Option<u32>,
     /// Fastest growth of the forecast part of the plan.
     pub ramp_up: Option<Ramp>,
     /// Fastest shrinking of the plan.
@@ -69,7 +75,7 @@ pub struct TriggerSpec {
     pub hpa_tolerance: f64,
     /// IANA time zone in which days and weeks begin.
     pub timezone: String,
-    /// Budget for later versions.
+    /// Replica hours that plans may ask for on one local day beyond what the measured load needs.
     pub max_replica_hours_per_day: Option<f64>,
     /// Latency in seconds, for a learned capacity.
     pub latency_query: Option<String>,

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bounds::{self, InForce, Plain};
+use super::budget::Budget;
 use super::lead_time;
 use super::ledger::{amount, replicas, span};
 use super::memory::Past;
 use super::{Config, Inputs};
 use crate::domain::{
-    Authority, Basis, Capacity, CapacityBound, ChosenPlan, Experience, Forecast, Grade, LeadSource,
-    LeadTime, Mode, Peak, PlanTrials, Quantile, Reason, Sample, Timestamp, TriggerSpec,
+    Authority, Basis, BoundWindow, Capacity, CapacityBound, ChosenPlan, Experience, Forecast,
+    Grade, Guards, LeadSource, LeadTime, Mode, Peak, PlanTrials, Quantile, Reason, Sample,
+    Timestamp, TriggerSpec,
 };
 
 /// A measured load this little (relatively) above a whole number of replicas is float noise.
@@ -34,10 +37,14 @@ pub(super) struct Case<'a> {
     pub(super) lead_source: LeadSource,
     /// What was learned of the load that one replica carries.
     pub(super) capacity: Option<Capacity>,
-    min: u32,
-    max: u32,
+    /// A sample older than this is no present load.
+    pub(super) stale: Duration,
+    /// The bounds that hold now; `max` is at most the one of the server's settings.
+    bounds: InForce,
     /// The bound of the server's settings, when it is the tighter one.
     server_max: bool,
+    /// A calendar that the trigger names and the server does not have.
+    pub(super) missing_calendar: Option<&'a str>,
 }
 
 /// What was decided.
@@ -65,13 +72,15 @@ pub(super) struct Decision {
     pub(super) authority: Option<Arc<Authority>>,
     /// The fresh sample it rests on; `None` while holding.
     pub(super) fresh: Option<Sample>,
+    /// What stands in the way of a scale-down; `None` while nothing fresh was seen.
+    pub(super) guards: Option<Guards>,
+    /// The budget that it was held against.
+    pub(super) budget: Option<Budget>,
 }
 
 impl<'a> Case<'a> {
     pub(super) fn new(config: &Config, inputs: &Inputs<'a>) -> Self {
         let spec = inputs.spec;
-        let bound = config.max_replicas.max(1);
-        let max = spec.max_replicas.unwrap_or(bound).min(bound);
         let past = Past::recall(inputs.memory, inputs.now);
         let capacity = past.experience().and_then(|it| it.capacity.known);
         let mut case = Self {
@@ -85,12 +94,38 @@ impl<'a> Case<'a> {
             // In reactive mode nothing that was learned has a say.
             capacity: capacity
                 .filter(|_| spec.mode != Mode::Reactive && spec.latency_slo.is_some()),
-            min: spec.min_replicas.unwrap_or(0),
-            max,
-            server_max: spec.max_replicas.is_none_or(|asked| asked > bound),
+            stale: config.stale_after(spec),
+            bounds: InForce::default(),
+            server_max: false,
+            missing_calendar: bounds::missing_calendar(config, spec),
         };
+        let windows = bounds::windows(config, spec, case.now);
+        // What the next windows ask for has a say in how large a step is to come, and so in how long it takes.
+        case.lead = match spec.lead_time {
+            LeadTime::Fixed(lead) => lead.get(),
+            LeadTime::Auto => config.default_lead_time.get(),
+        };
+        case.bind(config, &windows);
         (case.lead, case.lead_source) = case.lead_time(config);
+        case.bind(config, &windows);
         case
+    }
+
+    /// Sets the bounds, looking as far ahead as the lead time.
+    fn bind(&mut self, config: &Config, windows: &[BoundWindow]) {
+        let server = config.max_replicas.max(1);
+        let mut force = bounds::in_force(
+            windows,
+            Plain {
+                min: self.spec.min_replicas.unwrap_or(0),
+                max: self.spec.max_replicas.unwrap_or(u32::MAX),
+                now: self.now,
+                lead: self.lead,
+            },
+        );
+        self.server_max = force.max > server;
+        force.max = force.max.min(server);
+        self.bounds = force;
     }
 
     /// How far ahead to look. A larger step up takes longer, so that where the lead time is learned, the step that the
@@ -213,26 +248,40 @@ impl Case<'_> {
     }
 
     pub(super) fn lower_bound(&self) -> u32 {
-        self.min
+        self.bounds.min
     }
 
     pub(super) fn upper_bound(&self) -> u32 {
-        self.max
+        self.bounds.max
+    }
+
+    /// Whether a window asks for replicas: it would be in vain for a workload that is scaled to zero.
+    pub(super) fn window_runs(&self) -> bool {
+        self.bounds.min_by.is_some() && self.bounds.min.min(self.bounds.max) > 0
     }
 
     /// `replicas` within `minReplicas` and the upper bound; the upper one wins.
     pub(super) fn bounded(&self, replicas: u32) -> u32 {
-        replicas.max(self.min).min(self.max)
+        replicas.max(self.bounds.min).min(self.bounds.max)
     }
 
     /// The upper bound in words.
     pub(super) fn upper_bound_text(&self) -> String {
-        let whose = if self.server_max {
-            "the server's own bound `plan.maxReplicas`"
-        } else {
-            "`maxReplicas`"
+        let whose = match &self.bounds.max_by {
+            _ if self.server_max => "the server's own bound `plan.maxReplicas`",
+            Some(text) => return text.clone(),
+            None => "`maxReplicas`",
         };
-        format!("{whose} allows no more than {}", replicas(self.max))
+        format!("{whose} allows no more than {}", replicas(self.bounds.max))
+    }
+
+    /// The lower bound in words.
+    pub(super) fn lower_bound_text(&self) -> String {
+        let plain = || {
+            let least = replicas(self.bounds.min);
+            format!("`minReplicas` asks for at least {least}")
+        };
+        self.bounds.min_by.clone().unwrap_or_else(plain)
     }
 
     /// `load` and what one replica carries, in words.

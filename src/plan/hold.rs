@@ -77,8 +77,9 @@ fn raised(case: &Case<'_>, standing: Standing) -> Decision {
         ledger.raise_to(Limit::Forecast, need, || seen.text(case));
     }
     let expected = seen.as_ref().map_or(0.0, |seen| seen.peak.value);
-    let active = standing.active || case.foresees_activity(expected);
-    activate(case, active, expected, &mut ledger);
+    let by_load = standing.active || case.foresees_activity(expected);
+    let active = by_load || case.window_runs();
+    activate(case, by_load, expected, &mut ledger);
     ledger.bound(case);
     decision(case, active, ledger, None, seen)
 }
@@ -124,5 +125,7 @@ fn decision(
         authority: None,
         reasons: ledger.close(),
         fresh: None,
+        guards: None,
+        budget: None,
     }
 }

@@ -44,11 +44,15 @@ impl Ledger {
         self.move_to(limit, self.count.min(count), text);
     }
 
+    /// Says something that moves nothing.
+    pub(super) fn note(&mut self, limit: Limit, text: String) {
+        self.write(limit, self.count, text);
+    }
+
     /// `minReplicas`, then the upper bound, which wins.
     pub(super) fn bound(&mut self, case: &Case<'_>) {
-        let min = case.lower_bound();
-        self.raise_to(Limit::MinReplicas, min, || {
-            format!("`minReplicas` asks for at least {}", replicas(min))
+        self.raise_to(Limit::MinReplicas, case.lower_bound(), || {
+            case.lower_bound_text()
         });
         self.cap(case);
     }

@@ -34,7 +34,7 @@ impl Load {
 
 /// Judges the newest sample.
 pub(super) fn judge(config: &Config, inputs: &Inputs<'_>) -> Load {
-    let limit = config.stale_after.get().max(inputs.spec.step() * 3);
+    let limit = config.stale_after(inputs.spec);
     let now = inputs.now;
     if let Some(fault) = inputs.fault {
         let last = inputs.observed.filter(|sample| sample.value.is_finite());

@@ -1,15 +1,16 @@
-//! What the planner remembers between two plans, in under a kibibyte: the plans of the longest ramp period in detail,
+//! What the planner remembers between two plans, in under two kibibytes beside the trials: the plans of the longest ramp period in detail,
 //! those of the rest of the scale-down window in coarser buckets that keep the highest raw plan.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::budget::Budget;
 use super::case::{Case, Decision};
-use super::smooth;
+use super::{guard, smooth};
 use crate::domain::{
-    Authority, Experience, GoodPlan, Grade, Landed, PastPlan, PlanMemory, PlanTrials, Timestamp,
-    TriggerSpec,
+    Authority, Experience, GoodPlan, Grade, Guards, Landed, PastPlan, PlanMemory, PlanTrials,
+    Spending, Timestamp, TriggerSpec,
 };
 
 /// Never more entries than this: 48 of 16 bytes.
@@ -28,6 +29,8 @@ pub(super) struct Past {
     landed: Option<Landed>,
     grade: Option<Arc<Grade>>,
     authority: Option<Arc<Authority>>,
+    spending: Option<Box<Spending>>,
+    guards: Guards,
 }
 
 impl Past {
@@ -54,6 +57,8 @@ impl Past {
             landed: memory.landed,
             grade: memory.grade.clone(),
             authority: memory.authority.clone(),
+            spending: memory.spending.clone(),
+            guards: memory.guards.clone(),
         }
     }
 
@@ -65,6 +70,16 @@ impl Past {
     /// The plans on trial.
     pub(super) fn trials(&self) -> &PlanTrials {
         &self.trials
+    }
+
+    /// What stands in the way of a scale-down.
+    pub(super) fn guards(&self) -> &Guards {
+        &self.guards
+    }
+
+    /// When the plan before this one was made.
+    pub(super) fn newest(&self) -> Option<Timestamp> {
+        self.recent.back().map(|plan| plan.at)
     }
 
     /// Replicas of the plan before this one.
@@ -94,6 +109,11 @@ impl Past {
         self.authority.as_deref()
     }
 
+    /// Replica hours of the day.
+    pub(super) fn spending(&self) -> Option<&Spending> {
+        self.spending.as_deref()
+    }
+
     /// What the replicas have taught.
     pub(super) fn experience(&self) -> Option<&Experience> {
         self.experience.as_deref()
@@ -106,7 +126,11 @@ impl Past {
 }
 
 /// The memory with this decision in it.
-pub(super) fn remember(case: &Case<'_>, decision: &Decision) -> PlanMemory {
+pub(super) fn remember(case: &Case<'_>, decision: &mut Decision) -> PlanMemory {
+    // While nothing is measured the plan goes on costing.
+    let budget = decision.budget.take().or_else(|| Budget::of(case));
+    let guards = decision.guards.take();
+    let guards = guards.unwrap_or_else(|| case.past.guards.clone());
     let newest = PastPlan {
         at: case.now,
         raw: decision.raw,
@@ -133,6 +157,8 @@ pub(super) fn remember(case: &Case<'_>, decision: &Decision) -> PlanMemory {
         authority: (decision.authority.as_ref())
             .or(case.past.authority.as_ref())
             .map(Arc::clone),
+        spending: budget.map(|budget| Box::new(budget.close(decision.planned))),
+        guards: guard::remember(case, guards, decision.planned),
     }
 }
 

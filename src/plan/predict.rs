@@ -1,10 +1,11 @@
 //! A plan from fresh data: from the expected peak, or the measured load where nothing is expected, to replicas.
 
+use super::budget::Budget;
 use super::case::{Case, Decision};
-use super::chosen;
 use super::ledger::{Ledger, amount, span};
 use super::outlook::{Outlook, over_lead_time_at};
 use super::smooth;
+use super::{chosen, guard};
 use crate::domain::{Basis, Limit, PlanRule, Quantile, Sample};
 
 /// The plan.
@@ -23,6 +24,12 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
         let load = case.load_text(sample.value);
         format!("the measured load of {load} is above the expectation")
     });
+    let guards = guard::watch(case, sample);
+    guard::live(case, &guards, sample.value, &mut ledger);
+    let mut budget = Budget::of(case);
+    if let Some(budget) = &mut budget {
+        budget.limit(case, reactive, &mut ledger);
+    }
     let raw = ledger.count().min(case.upper_bound());
     if choice.is_none() || case.spec.scale_down_window.is_some() {
         smooth::scale_down_window(case, &mut ledger);
@@ -30,13 +37,17 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
         smooth::settle(case, &mut ledger);
     }
     smooth::ramps(case, reactive, &mut ledger);
+    let held = guard::hold(case, &guards, sample.value, &mut ledger);
+    guard::changes(case, &mut ledger);
     let expected = expected_load(&outlook);
-    let active = case.activates(sample.value) || case.foresees_activity(expected);
-    activate(case, active, sample.value.max(expected), &mut ledger);
+    let by_load = case.activates(sample.value) || case.foresees_activity(expected);
+    let active = by_load || held || case.window_runs();
+    activate(case, by_load, sample.value.max(expected), &mut ledger);
     ledger.bound(case);
-    let by_load = choice.is_some_and(|choice| matches!(choice.plan.rule, PlanRule::Load { .. }));
+    let by_measured =
+        choice.is_some_and(|choice| matches!(choice.plan.rule, PlanRule::Load { .. }));
     let seen = match outlook {
-        Outlook::Seen(seen) if !by_load => Some(seen),
+        Outlook::Seen(seen) if !by_measured => Some(seen),
         _ => None,
     };
     Decision {
@@ -58,6 +69,8 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
         authority: None,
         reasons: ledger.close(),
         fresh: Some(sample),
+        guards: Some(guards),
+        budget,
     }
 }
 
@@ -86,6 +99,8 @@ pub(super) fn reactive(case: &Case<'_>, sample: Sample) -> Decision {
         authority: None,
         reasons: ledger.close(),
         fresh: Some(sample),
+        guards: None,
+        budget: None,
     }
 }
 

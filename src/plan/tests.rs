@@ -1,7 +1,10 @@
 //! The planner's behaviour, told as stories: a scenario holds the trigger, the clock and the memory between plans.
 
+mod bounds;
+mod budget;
 mod faults;
 mod freshness;
+mod guards;
 mod learned;
 mod limits;
 mod modes;
@@ -140,6 +143,9 @@ fn spec() -> TriggerSpec {
         shortage_cost: None,
         min_replicas: None,
         max_replicas: None,
+        bounds: None,
+        calendar: None,
+        max_changes_per_hour: None,
         ramp_up: None,
         ramp_down: None,
         scale_down_window: Some(HumanDuration::default()),

@@ -51,8 +51,16 @@ impl Setting {
     /// The value and where it comes from, for people.
     pub(super) fn text(&self) -> String {
         let value = self.value.as_deref().unwrap_or("");
+        let mut lines = value.trim().lines();
+        let first = lines.next().unwrap_or("");
+        let more = match lines.count() {
+            0 => String::new(),
+            1 => " … (one more line)".to_owned(),
+            more => format!(" … ({more} more lines)"),
+        };
+        let value = format!("{first}{more}");
         match self.from {
-            From::Metadata => value.to_owned(),
+            From::Metadata => value,
             From::Environment => "(from the workload's environment)".to_owned(),
             From::Default => format!("{value} (default)"),
             From::Derived => format!("{value} (from another key)"),

@@ -148,12 +148,6 @@ impl Reading {
     fn value(&mut self, key: &'static Key, name: &str, value: &str) {
         match key.role {
             Role::Acted { set, .. } => self.set(key, name, value, set),
-            Role::Later { set, instead, .. } => {
-                self.set(key, name, value, set);
-                let text =
-                    format!("`{name}` is checked but not acted on in this version: {instead}");
-                self.warning(name, text);
-            }
             Role::Connection => {}
             Role::Legacy { why } => self.warning(name, format!("`{name}` {why}")),
             // The value is a secret: it must not appear in a message.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::{Decision, Published};
 use crate::domain::{
-    Authority, Experience, ExpertStanding, Fit, Forecast, Grade, Metadata, PastPlan, Plan,
-    PlanMemory, PlanTrials, Standing, Track, TriggerSpec, Trust, WorkloadKey,
+    Authority, CalendarRef, Experience, ExpertStanding, Fit, Forecast, Grade, Metadata, PastPlan,
+    Plan, PlanMemory, PlanTrials, Spending, Standing, Timestamp, Track, TriggerSpec, Trust,
+    WorkloadKey,
 };
 
 /// An `Arc` carries two counters before its value.
@@ -44,7 +45,14 @@ pub(super) fn spec(spec: &TriggerSpec) -> usize {
         .events
         .as_ref()
         .map_or(0, |events| 3 * ARC + events.bytes());
-    spec.query.capacity() + spec.timezone.capacity() + events + pairs.chain(options).sum::<usize>()
+    let bounds = (spec.bounds.as_ref()).map_or(0, |bounds| 2 * ARC + bounds.bytes());
+    let calendar = match &spec.calendar {
+        Some(CalendarRef::Inline(calendar)) => 4 * ARC + calendar.bytes(),
+        Some(CalendarRef::Named(name)) => name.capacity(),
+        None => 0,
+    };
+    let by_time = events + bounds + calendar;
+    spec.query.capacity() + spec.timezone.capacity() + by_time + pairs.chain(options).sum::<usize>()
 }
 
 pub(super) fn published(published: &Published) -> usize {
@@ -133,7 +141,11 @@ pub(super) fn memory(memory: &PlanMemory) -> usize {
         let next = it.next.as_ref().map_or(0, String::capacity);
         ARC + size_of::<Authority>() + it.why.capacity() + next
     });
-    memory.recent.capacity() * size_of::<PastPlan>() + experience + trials + grade + authority
+    let spending =
+        (memory.spending.as_deref()).map_or(0, |it| size_of::<Spending>() + it.heap_bytes());
+    let guards = memory.guards.changes.capacity() * size_of::<Timestamp>();
+    let recent = memory.recent.capacity() * size_of::<PastPlan>();
+    recent + experience + trials + grade + authority + spending + guards
 }
 
 /// A decision beside the published plan and forecast, which it shares.

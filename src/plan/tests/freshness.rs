@@ -127,6 +127,9 @@ fn when_data_returns_the_fleet_shrinks_no_sooner_than_the_window_allows() {
     let plan = scenario.later(15).sees(100.0);
     assert_eq!((plan.replicas, plan.basis), (10, Basis::Reactive));
     assert!(has(&plan, Limit::ScaleDownWindow));
+    let plan = scenario.later(310).sees(100.0);
+    assert_eq!(plan.replicas, 10, "the outage was long");
+    assert!(has(&plan, Limit::Outage));
     assert_eq!(scenario.later(310).sees(100.0).replicas, 1);
 }
 

@@ -1,8 +1,8 @@
 //! What several keys say together. A value that is not known (from the environment, or a mistake itself) takes part in
 //! no check.
 
-use super::{Given, Reading};
-use crate::domain::{HumanDuration, LeadTime, SourceRef};
+use super::{Given, Reading, excerpt};
+use crate::domain::{Bounds, Calendar, CalendarRef, Demand, HumanDuration, LeadTime, SourceRef};
 
 /// Points that one workload's history may have.
 const MAX_POINTS: u64 = 100_000;
@@ -13,6 +13,7 @@ pub(super) fn check(reading: &mut Reading) {
     source(reading);
     level(reading);
     replicas(reading);
+    bounds(reading);
     times(reading);
     latency(reading);
 }
@@ -52,6 +53,38 @@ fn replicas(reading: &mut Reading) {
     {
         let text = format!("`minReplicas` is `{min}`, more than `maxReplicas`, which is `{max}`");
         reading.mistake("minReplicas", text);
+    }
+}
+
+/// A window that asks for more than its most would never get it: it needs a `max` of its own.
+fn bounds(reading: &mut Reading) {
+    let Some(max) = reading.spec.max_replicas else {
+        return;
+    };
+    let beyond = |demand: Demand| demand.max.is_none() && demand.min.is_some_and(|min| min > max);
+    let spec = &reading.spec;
+    let written = spec.bounds.iter().flat_map(Bounds::demands);
+    let written = written.map(|(demand, name)| ("bounds", demand, name));
+    let calendar = match &spec.calendar {
+        Some(CalendarRef::Inline(calendar)) => Some(calendar),
+        Some(CalendarRef::Named(_)) | None => None,
+    };
+    let events = calendar.into_iter().flat_map(Calendar::demands);
+    let events = events.map(|(demand, name)| ("calendar", demand, name));
+    let all = written
+        .chain(events)
+        .filter(|(_, demand, _)| beyond(*demand));
+    let mistakes: Vec<(&str, String)> = all
+        .map(|(key, _, name)| {
+            let name = excerpt(name);
+            let text = format!(
+                "`{key}`: `{name}` asks for more than `maxReplicas`, which is `{max}`, and has no `max` of its own"
+            );
+            (key, text)
+        })
+        .collect();
+    for (key, text) in mistakes {
+        reading.mistake(key, text);
     }
 }
 

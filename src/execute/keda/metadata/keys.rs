@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::values::{
-    base_url, boolean, duration, events, finer_than_keda, free_text, headers, lead_time, mode,
-    model, name, number, parameters, percent, percentage, query, ramp, timeout, timezone,
-    unsafe_connection, whole,
+    base_url, boolean, bounds, calendar, duration, events, finer_than_keda, free_text, headers,
+    lead_time, mode, model, name, number, parameters, percent, percentage, query, ramp, timeout,
+    timezone, unsafe_connection, whole,
 };
 use crate::domain::{HumanDuration, LeadTime, Mode, ModelChoice, Quantile, SourceRef, TriggerSpec};
 
@@ -50,12 +50,6 @@ pub struct Key {
 pub(super) enum Role {
     /// It is acted on.
     Acted { set: Set, show: Show },
-    /// It is validated and kept, but nothing acts on it yet.
-    Later {
-        set: Set,
-        show: Show,
-        instead: &'static str,
-    },
     /// It is KEDA's own business.
     Connection,
     /// It has no effect here.
@@ -96,11 +90,6 @@ impl Key {
         matches!(self.name, "query" | "threshold")
     }
 
-    /// Whether it is validated but not acted on in this version.
-    pub fn is_later(&self) -> bool {
-        matches!(self.role, Role::Later { .. })
-    }
-
     /// Whether it is refused wherever it stands.
     pub fn is_refused(&self) -> bool {
         matches!(self.role, Role::Refused { .. })
@@ -109,7 +98,7 @@ impl Key {
     /// Its value in `spec`, as it would be written; `None` when it is not set, or is no setting.
     pub fn shown(&self, spec: &TriggerSpec) -> Option<String> {
         match self.role {
-            Role::Acted { show, .. } | Role::Later { show, .. } => show(spec),
+            Role::Acted { show, .. } => show(spec),
             Role::Connection | Role::Legacy { .. } | Role::Refused { .. } => None,
         }
     }
@@ -171,6 +160,9 @@ fn blank() -> TriggerSpec {
         shortage_cost: None,
         min_replicas: None,
         max_replicas: None,
+        bounds: None,
+        calendar: None,
+        max_changes_per_hour: None,
         ramp_up: None,
         ramp_down: None,
         scale_down_window: None,
@@ -219,21 +211,6 @@ macro_rules! optional {
             },
             |spec| spec.$field.as_ref().map(ToString::to_string)
         )
-    };
-}
-
-/// A key that is validated and kept for a later version.
-macro_rules! later {
-    ($field:ident, $read:expr, $instead:expr) => {
-        Role::Later {
-            set: |spec, text| {
-                let read: fn(&str) -> Result<_, String> = $read;
-                spec.$field = Some(read(text)?);
-                Ok(())
-            },
-            show: |spec| spec.$field.as_ref().map(ToString::to_string),
-            instead: $instead,
-        }
     };
 }
 
@@ -366,6 +343,15 @@ pub const KEYS: &[Key] = &[
     Key::new(Forescale, "maxReplicas", "a whole number from 1 to 100000, at least `minReplicas`", None,
         "Upper bound of the plan, beside the HPA's own.",
         optional!(max_replicas, |text| whole(text, 1, 100_000))),
+    Key::new(Forescale, "bounds", "entries such as `Mon-Fri 08:00-18:00 min=10 max=50` or `2026-11-27T08:00/6h min=40 ramp=30m`, separated by `;`; at most 64, at most 4096 bytes", None,
+        "Bounds by time, in local time: while a window is on, its `min` and `max` hold in the place of `minReplicas` and `maxReplicas`.",
+        optional!(bounds, bounds)),
+    Key::new(Forescale, "calendar", "an iCalendar, `BEGIN:VCALENDAR` to `END:VCALENDAR`, or the name of one of the server's `plan.calendars`", None,
+        "Bounds by time from a calendar: each event says `min=40 max=80 ramp=30m` in its summary or description, or as `X-FORESCALE-MIN` and so on.",
+        optional!(calendar, calendar)),
+    Key::new(Forescale, "maxChangesPerHour", "a whole number from 1 to 60", None,
+        "Changes of the plan within an hour, up and down; when they are used up, steps down wait. Steps up never do.",
+        optional!(max_changes_per_hour, |text| whole(text, 1, 60))),
     Key::new(Forescale, "rampUp", "an amount per time, such as `100%/1m` or `4/1m`", None,
         "Fastest growth of the forecast part of the plan. The measured load is never held back.",
         optional!(ramp_up, |text| ramp(text, 100_000.0))),
@@ -386,8 +372,9 @@ pub const KEYS: &[Key] = &[
         "Where the workload's days and weeks begin, daylight saving included.",
         acted!(timezone, timezone)),
     Key::new(Forescale, "maxReplicaHoursPerDay", "a number from 0.1 to 2400000", None,
-        "Budget.",
-        later!(max_replica_hours_per_day, |text| number(text, 0.1, 2.4e6), "no budget limits the plan")),
+        "Replica hours of a day of the `timezone`. What plans ask for above the measured load's need is cut so that the day keeps \
+         to it; the measured load is never cut.",
+        optional!(max_replica_hours_per_day, |text| number(text, 0.1, 2.4e6))),
     Key::new(Forescale, "latencyQuery", PROMQL, None,
         "Latency in seconds, such as a `histogram_quantile`. The load per ready replica at which it keeps `latencySlo` is \
          learned and takes the place of `threshold` in the plan.",

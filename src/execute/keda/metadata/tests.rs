@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{LeadTime, Mode, ModelChoice, RampStep, SourceRef};
+use crate::domain::{CalendarRef, LeadTime, Mode, ModelChoice, RampStep, SourceRef};
 
 fn metadata(pairs: &[(&str, &str)]) -> Metadata {
     pairs
@@ -148,6 +148,13 @@ fn every_key_refuses_what_is_outside_its_bounds() {
         ("scaleDownWindow", "-5m"),
         ("timezone", "Mars/Olympus"),
         ("maxReplicaHoursPerDay", "0"),
+        ("maxChangesPerHour", "0"),
+        ("maxChangesPerHour", "61"),
+        ("bounds", "Mon-Fri 08:00-18:00"),
+        ("bounds", "Someday min=3"),
+        ("calendar", "../team"),
+        ("calendar", "/etc/passwd"),
+        ("calendar", "BEGIN:VCALENDAR"),
         ("cpuQuery", ""),
     ] {
         let text = mistake(&[(key, value)]);
@@ -187,6 +194,14 @@ fn keys_that_do_not_fit_together_are_told_apart_from_bad_values() {
             "at most 1440",
         ),
         (vec![("latencySlo", "250ms")], "needs `latencyQuery`"),
+        (
+            vec![("maxReplicas", "9"), ("bounds", "Mon min=3; Tue min=10")],
+            "`bounds`: `Tue min=10` asks for more than `maxReplicas`",
+        ),
+        (
+            vec![("maxReplicas", "4"), ("calendar", CALENDAR)],
+            "`calendar`: `Sale` asks for more than `maxReplicas`",
+        ),
     ] {
         let text = mistake(&pairs);
         assert!(text.contains(part), "{text}");
@@ -251,11 +266,6 @@ fn what_has_no_effect_is_said() {
         ("authModes", "bearer", "named sources"),
         ("cortexOrgID", "a", "X-Scope-OrgID"),
         ("metricName", "x", "`forescale`"),
-        (
-            "maxReplicaHoursPerDay",
-            "10",
-            "not acted on in this version",
-        ),
         ("threshold", "0.0015", "three decimals"),
         ("unsafeSsl", "true", "named source"),
     ] {
@@ -271,6 +281,7 @@ fn what_has_no_effect_is_said() {
         ("threshold", "0.1"),
         ("model", "prophet"),
         ("model", "mlp"),
+        ("maxReplicaHoursPerDay", "10"),
     ] {
         assert_eq!(parsed(&[quiet]).warnings, Vec::<String>::new());
     }
@@ -312,6 +323,31 @@ fn sizes_are_bounded() {
     }
 }
 
+const CALENDAR: &str = "BEGIN:VCALENDAR
+BEGIN:VEVENT
+SUMMARY:Sale
+DESCRIPTION:min=5 ramp=1h
+DTSTART;TZID=Europe/Berlin:20261127T080000
+DURATION:PT6H
+END:VEVENT
+END:VCALENDAR";
+
+#[test]
+fn a_calendar_stands_in_the_metadata_or_is_named() {
+    let spec = parsed(&[("calendar", CALENDAR)]).spec;
+    let Some(CalendarRef::Inline(calendar)) = spec.calendar else {
+        panic!("{:?}", spec.calendar);
+    };
+    assert_eq!(calendar.demands().next().unwrap().0.min, Some(5));
+    let spec = parsed(&[("calendar", "team-a")]).spec;
+    assert_eq!(spec.calendar, Some(CalendarRef::Named("team-a".to_owned())));
+    let text = mistake(&[("calendar", &CALENDAR.replace("min=5", "min=lots"))]);
+    assert!(
+        text.contains("line 4: `DESCRIPTION` is `min=lots ramp=1h`: `min` is `lots`"),
+        "{text}"
+    );
+}
+
 #[test]
 fn what_is_shown_reads_back_as_the_same() {
     let given = [
@@ -323,13 +359,19 @@ fn what_is_shown_reads_back_as_the_same() {
         ("customHeaders", "a=b,c=d"),
         ("latencyQuery", "x"),
         ("latencySlo", "250ms"),
+        ("maxChangesPerHour", "6"),
+        ("maxReplicaHoursPerDay", "240"),
+        (
+            "bounds",
+            "Mon-Fri 08:00-18:00 min=10 max=50; 2026-11-27/1d min=40 max=80 ramp=30m",
+        ),
+        ("calendar", CALENDAR),
     ];
     let spec = parsed(&given).spec;
     let mut again = keys::defaults();
     for key in KEYS {
         // The quantile follows from the cost here, and is none of its own.
-        if let (Some(text), Role::Acted { set, .. } | Role::Later { set, .. }) =
-            (key.shown(&spec), key.role)
+        if let (Some(text), Role::Acted { set, .. }) = (key.shown(&spec), key.role)
             && key.name != "quantile"
         {
             set(&mut again, &text).unwrap();

@@ -5,7 +5,10 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use url::Url;
 
-use crate::domain::{Events, HumanDuration, LeadTime, Mode, ModelChoice, Ramp, RampStep};
+use crate::domain::{
+    Bounds, Calendar, CalendarRef, Events, HumanDuration, LeadTime, Mode, ModelChoice, Ramp,
+    RampStep,
+};
 
 /// The longest PromQL expression.
 const MAX_QUERY: usize = 8 * 1024;
@@ -176,6 +179,20 @@ pub(super) fn free_text(text: &str, max: usize) -> Result<String, String> {
 /// Known events, and times that nothing is learned from.
 pub(super) fn events(text: &str) -> Result<Events, String> {
     Events::parse(&free_text(text, 4096)?)
+}
+
+/// Bounds by time.
+pub(super) fn bounds(text: &str) -> Result<Bounds, String> {
+    Bounds::parse(&free_text(text, 4096)?)
+}
+
+/// A calendar, or the name of one in the server's settings: metadata names no paths.
+pub(super) fn calendar(text: &str) -> Result<CalendarRef, String> {
+    let text = text.trim();
+    if text.contains(':') {
+        return Calendar::parse(text).map(CalendarRef::Inline);
+    }
+    name(text).map(CalendarRef::Named)
 }
 
 /// A name made of letters, digits, `-`, `_` and `.`, which can't leave its folder.
