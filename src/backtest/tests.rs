@@ -94,7 +94,7 @@ async fn a_backtest_says_for_each_policy_what_it_cost_and_missed() {
     }
     let page = html::html(&whole);
     assert!(page.contains("<svg") && page.contains("perfect"));
-    assert!(table(&whole).contains("share of its gap captured"));
+    assert!(table(&whole).contains("% of its gap captured"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

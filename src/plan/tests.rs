@@ -68,8 +68,13 @@ impl Scenario {
     }
 
     pub(super) fn expect(&mut self, path: &[f32]) {
-        let half = path.iter().map(|value| value / 2.0);
-        let values = half.chain(path.iter().copied()).collect();
+        self.expect_around(path, 0.5);
+    }
+
+    /// The same with a median of `share` of the path, which is the 0.9 quantile.
+    pub(super) fn expect_around(&mut self, path: &[f32], share: f32) {
+        let medians = path.iter().map(|value| value * share);
+        let values = medians.chain(path.iter().copied()).collect();
         let levels = [0.5, 0.9]
             .map(|level| Quantile::new(level).unwrap())
             .to_vec();

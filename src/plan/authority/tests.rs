@@ -35,7 +35,7 @@ fn lived(
     let mut last = None;
     for minute in minutes {
         let path: Vec<f32> = (1..=6).map(|ahead| expect(minute, ahead) as f32).collect();
-        scenario.expect(&path);
+        scenario.expect_around(&path, 0.97);
         let plan = scenario.sees(load(minute));
         let stage = plan.authority.as_ref().unwrap().stage;
         if stages.last().is_none_or(|(_, before)| *before != stage) {

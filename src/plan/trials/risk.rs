@@ -8,14 +8,12 @@
 //!
 //! The distribution is that of the forecast's levels, between them exponential in the chance of more, above the highest
 //! with the tail that the distance of 0.9 and 0.99 makes. The newest sample is younger than the forecast: half of what it
-//! is above or below what had been expected for now, in proportion, shifts the whole.
-
-use std::time::Duration;
+//! is above or below what had been expected for now (its median path, drawn out to now), in proportion, shifts the whole.
 
 use super::super::case::Case;
 use super::super::outlook;
 use super::family::{PRICES, RISKS, STRETCHES};
-use crate::domain::Quantile;
+use crate::domain::{Forecast, Quantile, Timestamp};
 
 const LEVELS: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99];
 const MEDIAN: usize = 2;
@@ -47,16 +45,14 @@ pub(super) struct Peak {
 impl Peak {
     /// What the forecast says, if it says anything.
     pub(super) fn foreseen(case: &Case<'_>, load: f64) -> Option<Self> {
-        let at = |level: f64, ahead| {
-            let level = Quantile::new(level).ok()?;
-            Some(outlook::worst_at(case, level, ahead)?.value)
-        };
         let mut peak = [0.0; LEVELS.len()];
         for (peak, level) in peak.iter_mut().zip(LEVELS) {
-            *peak = at(level, case.lead)?;
+            let level = Quantile::new(level).ok()?;
+            *peak = outlook::worst_at(case, level, case.lead)?.value;
         }
-        let now = at(LEVELS[MEDIAN], Duration::ZERO).unwrap_or(0.0);
-        let shift = surprise(load, now);
+        let shift = case.forecast.map_or(1.0, |forecast| {
+            surprise(load, expected_at(forecast, case.now))
+        });
         Some(Self::new(
             peak.map(|load| load * shift / case.per_replica()),
         ))
@@ -96,6 +92,19 @@ impl Peak {
         let (from, to) = ((1.0 - LEVELS[low]).ln(), (1.0 - LEVELS[low + 1]).ln());
         (from + share.clamp(0.0, 1.0) * (to - from)).exp()
     }
+}
+
+/// The median path at `now`; between the origin and its first step the line of the first two, drawn back.
+fn expected_at(forecast: &Forecast, now: Timestamp) -> f64 {
+    let median = |index: usize| forecast.quantile(Quantile::MEDIAN, index);
+    let last = forecast.steps().saturating_sub(1);
+    if last == 0 {
+        return median(0);
+    }
+    let passed = now.since(forecast.origin()).as_secs_f64() / forecast.step().as_secs_f64();
+    let right = (passed as usize).clamp(1, last);
+    let share = (passed - right as f64).min(1.0);
+    median(right - 1) + share * (median(right) - median(right - 1))
 }
 
 /// What the newest sample says about the forecast: above 1 where there is more load than was expected for now.
@@ -142,6 +151,8 @@ fn weigh(peak: &Peak, floor: f64, wishes: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn peak(middle: f64, width: f64) -> Peak {
@@ -203,6 +214,18 @@ mod tests {
         let wishes = wishes(&peak(50_000.0, 4000.0), 10);
         let asked = f64::from(wishes[PRICES - 1]);
         assert!(asked > 50_000.0 && asked < 120_000.0, "{asked}");
+    }
+
+    #[test]
+    fn what_was_expected_for_now_lies_on_the_line_of_the_path() {
+        let origin = Timestamp::from_secs(600);
+        let step = Duration::from_mins(1);
+        let path = vec![10.0, 20.0, 40.0];
+        let levels = vec![Quantile::MEDIAN];
+        let forecast = Forecast::new("test", origin, step, levels, path, None).unwrap();
+        let at = |secs| expected_at(&forecast, Timestamp::from_secs(secs));
+        let expected = [at(600), at(630), at(660), at(690), at(720), at(780)];
+        assert_eq!(expected, [0.0, 5.0, 10.0, 15.0, 20.0, 40.0]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ fn lived(
         let path: Vec<f32> = (1..=10)
             .map(|ahead| expect(minute + ahead) as f32)
             .collect();
-        scenario.expect(&path);
+        scenario.expect_around(&path, 0.97);
         let plan = scenario.sees(load(minute));
         if minute + 1440 >= minutes {
             plans.push(plan);
