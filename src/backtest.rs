@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use self::report::{Moments, PolicyReport, Report, Scored, TraceReport};
+pub use self::report::{AgainstHpa, Gap, Moments, PolicyReport, Report, Scored, TraceReport};
 pub use self::table::table;
 
 use crate::analyze::models::Registry;

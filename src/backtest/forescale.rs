@@ -14,8 +14,8 @@ use crate::simulate::hpa::Behavior;
 use crate::simulate::keda::Answer;
 
 /// `maxOverload` in percent, over which our frontier is swept.
-const SETTINGS: [f64; 16] = [
-    0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0,
+const SETTINGS: [f64; 12] = [
+    0.002, 0.01, 0.03, 0.07, 0.15, 0.25, 0.4, 0.6, 0.9, 1.4, 2.5, 5.0,
 ];
 
 /// A finer grid than this would show a straight line between two points of the record.

@@ -130,11 +130,11 @@ pub(super) fn wishes(peak: &Peak, floor: u32) -> [f32; RISKS] {
 /// For each price, of all numbers of replicas the one with the least cost and risk together.
 fn weigh(peak: &Peak, floor: f64, wishes: &mut [f32]) {
     let most = peak.at[TOP] + TAIL * peak.tail();
-    let last = (most.ceil() + 1.0).min(MOST).max(floor);
-    let every = ((last - floor) / WEIGHED).ceil().max(1.0);
+    let highest = (most.ceil() + 1.0).min(MOST).max(floor);
+    let every = ((highest - floor) / WEIGHED).ceil().max(1.0);
     let mut least = [f64::INFINITY; PRICES];
     let mut replicas = floor;
-    while replicas <= last {
+    while replicas <= highest {
         let chance = peak.above(replicas);
         let mut price = 1.0;
         for (least, wish) in least.iter_mut().zip(wishes.iter_mut()) {
