@@ -196,7 +196,9 @@ mod tests {
         let certain = Peak::new([19.5; LEVELS.len()]);
         let wishes = wishes(&certain, 1);
         assert!(
-            wishes[6..PRICES].iter().all(|wish| (*wish - 20.0).abs() < 1e-6),
+            wishes[6..PRICES]
+                .iter()
+                .all(|wish| (*wish - 20.0).abs() < 1e-6),
             "{wishes:?}"
         );
     }
@@ -225,7 +227,10 @@ mod tests {
         let forecast = Forecast::new("test", origin, step, levels, path, None).unwrap();
         let at = |secs| expected_at(&forecast, Timestamp::from_secs(secs));
         let expected = [at(600), at(630), at(660), at(690), at(720), at(780)];
-        assert_eq!(format!("{expected:?}"), "[0.0, 5.0, 10.0, 15.0, 20.0, 40.0]");
+        assert_eq!(
+            format!("{expected:?}"),
+            "[0.0, 5.0, 10.0, 15.0, 20.0, 40.0]"
+        );
     }
 
     #[test]
