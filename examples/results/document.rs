@@ -263,7 +263,7 @@ fn sensitivity(text: &mut String, rows: &[Row]) {
 
 fn history(text: &mut String, rows: &[Row]) {
     text.push_str(
-        "\n## How it moves with history\n\nThe last day of a record, met after so much history; out of the box (`maxOverload` of 0.5 %), against the HPA with tolerance 0.1 swept with \
+        "\n## How it moves with history\n\nThe last day of a record, of which the metric's store knows no more than so much before it; out of the box (`maxOverload` of 0.5 %), against the HPA with tolerance 0.1 swept with \
          hindsight at the overload that came about.\n\n| record | history | overload % | replica hours | the HPA's at that overload | ours / HPA |\n\
          | --- | --- | --- | --- | --- | --- |\n",
     );

@@ -7,7 +7,7 @@ use std::time::Duration;
 use forescale::analyze::models::Registry;
 use forescale::backtest::{Case, Settings, TraceReport};
 use forescale::dataset;
-use forescale::domain::{HumanDuration, TriggerSpec};
+use forescale::domain::{HumanDuration, Series, TriggerSpec};
 use forescale::execute::keda::parse_metadata;
 use forescale::simulate::policies::{Kind, Search};
 use forescale::simulate::queueing::Service;
@@ -141,15 +141,22 @@ impl Job {
     }
 
     pub(crate) fn run(&self, models: &Arc<Registry>) -> Result<Row, String> {
-        let data = read(&self.file)?;
+        let mut data = read(&self.file)?;
         let span = data.series.step() * u32::try_from(data.series.len()).unwrap_or(u32::MAX);
         let judged = match self.shows {
             Shows::History => Duration::from_hours(24).as_secs_f64() / span.as_secs_f64().max(1.0),
             Shows::Policies | Shows::Cluster => 0.3,
         };
+        let capacity = (self.shows == Shows::History)
+            .then(|| median(data.series.values()).map(|median| median / self.replicas))
+            .flatten();
+        if self.shows == Shows::History {
+            let known = Duration::from_secs(self.history) + Duration::from_hours(24);
+            data.series = newest(&data.series, known);
+        }
         let settings = Settings {
             start_up: HumanDuration::from_secs(self.start_up),
-            capacity: None,
+            capacity,
             replicas_at_median: self.replicas,
             judged: judged.min(0.5),
             history: HumanDuration::from_secs(self.history),
@@ -241,6 +248,25 @@ impl Row {
 
 fn read(file: &Path) -> Result<dataset::Dataset, String> {
     dataset::read(file).map_err(|error| error.to_string())
+}
+
+/// A series of which only the newest stretch is known, to the metric's store as well.
+fn newest(series: &Series, known: Duration) -> Series {
+    let steps = (known.as_secs_f64() / series.step().as_secs_f64()).ceil() as usize;
+    let unknown = series.len().saturating_sub(steps + 1);
+    let mut values = series.values().to_vec();
+    values[..unknown].fill(f64::NAN);
+    Series::new(series.start(), series.step(), values)
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut known: Vec<f64> = values
+        .iter()
+        .copied()
+        .filter(|value| !value.is_nan())
+        .collect();
+    known.sort_by(f64::total_cmp);
+    known.get(known.len() / 2).copied()
 }
 
 /// The trigger as it is when nothing is said, on an HPA whose tolerance is 0 as in the manifests.
