@@ -52,7 +52,7 @@ fn captured(rows: &[Row], start_up: u64) -> String {
             "% of the gap between the HPA and perfect foresight",
             "captured at 0.5 % overload",
         )
-        .between(-40.0, 100.0)
+        .from_to(-40.0, 100.0)
         .upright(0.0);
     let labels = [
         "HPA with tolerance 0 or 0.1, the better",
@@ -84,12 +84,16 @@ fn frontier(row: &Row) -> String {
             best = best.min(*overload);
             better
         });
-        chart = chart.line(points, index, &policy.name);
+        chart = if policy.name == "perfect" {
+            chart.ink(points, &policy.name)
+        } else {
+            chart.line(points, index, &policy.name)
+        };
     }
     let dearest = row.at(0.1).and_then(|at| at.hpa[1]);
     let least = row.at(1.0).and_then(|at| at.perfect);
     if let (Some(most), Some(least)) = (dearest, least) {
-        chart = chart.between(0.98 * least, 1.3 * most);
+        chart = chart.from_to(0.98 * least, 1.3 * most);
     }
     chart.standalone()
 }

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use super::axis::Scale;
 use super::{Axis, COLOURS, escape};
 
-/// Entries of a legend beside each other, where the drawing is a file of its own.
-const IN_A_ROW: usize = 6;
+/// Width of a letter in a legend, and of what stands before a label.
+const LETTER: f64 = 6.2;
+const MARK: f64 = 40.0;
 
 /// A point: x and y, in the axes' own units.
 pub type Point = (f64, f64);
@@ -215,7 +216,10 @@ impl Chart {
             .map_or("", |(svg, _)| svg);
         let (frame, marks) = drawing.split_once('>').unwrap_or((drawing, ""));
         let (width, height) = self.size;
-        let row = |index: usize| height + 14.0 + 16.0 * (index / IN_A_ROW) as f64;
+        let labels = self.legend.iter().map(|(_, label)| label.chars().count());
+        let longest = MARK + LETTER * labels.max().unwrap_or(0) as f64;
+        let beside = ((width - 40.0) / longest).floor().max(1.0) as usize;
+        let row = |index: usize| height + 14.0 + 16.0 * (index / beside) as f64;
         let whole = row(self.legend.len().saturating_sub(1)) + 10.0;
         let frame = frame.replace(
             &format!("viewBox=\"0 0 {width:.0} {height:.0}\""),
@@ -223,7 +227,7 @@ impl Chart {
         );
         let mut legend = String::new();
         for (index, (paint, label)) in self.legend.iter().enumerate() {
-            let x = 20.0 + (width - 40.0) / IN_A_ROW as f64 * (index % IN_A_ROW) as f64;
+            let x = 20.0 + longest * (index % beside) as f64;
             let y = row(index);
             let colour = match paint {
                 Paint::Ink => "--ink".to_owned(),

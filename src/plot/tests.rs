@@ -107,3 +107,17 @@ fn numbers_are_short() {
         assert_eq!(number(value), text);
     }
 }
+
+#[test]
+fn a_drawing_of_its_own_brings_its_colours_and_its_legend() {
+    let points = vec![(1.0, 2.0), (2.0, 3.0)];
+    let chart = Chart::new(Axis::Linear, Axis::Linear)
+        .titled("x", "y")
+        .line(points.clone(), 0, "one <tag>")
+        .line(points, 1, "another");
+    let file = chart.standalone();
+    assert!(file.starts_with("<svg xmlns=") && file.trim_end().ends_with("</svg>"));
+    assert_eq!(file.matches("<svg").count(), 1);
+    assert!(file.contains("--c1:") && file.contains("one &lt;tag&gt;") && file.contains("another"));
+    assert!(!file.contains("<figure"));
+}
