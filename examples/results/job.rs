@@ -11,6 +11,7 @@ use forescale::domain::{HumanDuration, Series, TriggerSpec};
 use forescale::execute::keda::parse_metadata;
 use forescale::simulate::policies::{Kind, Search};
 use forescale::simulate::queueing::Service;
+use forescale::simulate::trace::Trace;
 use serde::{Deserialize, Serialize};
 
 const START_UPS: [u64; 4] = [30, 90, 240, 600];
@@ -54,7 +55,7 @@ pub(crate) struct Row {
     pub(crate) days: f64,
     pub(crate) policies: Vec<Policy>,
     pub(crate) against: Vec<Against>,
-    /// The HPA's cost, tolerance 0.1, at the overload that ours had out of the box.
+    /// Of a run that shows the history: the HPA's cost, tolerance 0.1, at the overload that ours had out of the box.
     pub(crate) hpa_hours_at_ours: Option<f64>,
 }
 
@@ -148,8 +149,9 @@ impl Job {
             Shows::Policies | Shows::Cluster => 0.3,
         };
         let capacity = (self.shows == Shows::History)
-            .then(|| median(data.series.values()).map(|median| median / self.replicas))
-            .flatten();
+            .then(|| Trace::new(&data.series))
+            .and_then(|trace| trace.median(trace.start(), trace.end()))
+            .map(|median| median / self.replicas);
         if self.shows == Shows::History {
             let known = Duration::from_secs(self.history) + Duration::from_hours(24);
             data.series = newest(&data.series, known);
@@ -178,9 +180,12 @@ impl Job {
         let report = runtime
             .block_on(case.run(&settings, models, &|_| ()))
             .map_err(|error| error.to_string())?;
-        let ours = report.policies[0].usual.figures.overload_percent;
-        let hpa = Search::on(&case.scene(&settings)).usual_frontier();
-        Ok(self.row(&report, hpa.hours_at(ours.max(0.01))))
+        let hpa_hours = (self.shows == Shows::History).then(|| {
+            let ours = report.policies[0].usual.figures.overload_percent;
+            let hpa = Search::on(&case.scene(&settings)).usual_frontier();
+            hpa.hours_at(ours.max(0.01))
+        });
+        Ok(self.row(&report, hpa_hours.flatten()))
     }
 
     fn row(&self, report: &TraceReport, hpa_hours_at_ours: Option<f64>) -> Row {
@@ -257,16 +262,6 @@ fn newest(series: &Series, known: Duration) -> Series {
     let mut values = series.values().to_vec();
     values[..unknown].fill(f64::NAN);
     Series::new(series.start(), series.step(), values)
-}
-
-fn median(values: &[f64]) -> Option<f64> {
-    let mut known: Vec<f64> = values
-        .iter()
-        .copied()
-        .filter(|value| !value.is_nan())
-        .collect();
-    known.sort_by(f64::total_cmp);
-    known.get(known.len() / 2).copied()
 }
 
 /// The trigger as it is when nothing is said, on an HPA whose tolerance is 0 as in the manifests.

@@ -17,7 +17,7 @@ use crate::monitor::replay::ReplaySource;
 use crate::{analyze, knowledge, plan};
 
 /// A model may take as long as it needs: the clock waits for it.
-pub(super) const MODEL_TIMEOUT: HumanDuration = HumanDuration::from_secs(3600);
+const MODEL_TIMEOUT: HumanDuration = HumanDuration::from_secs(3600);
 
 /// What a query returned, moment by moment.
 #[derive(Debug)]
@@ -49,7 +49,6 @@ pub(super) struct Rooms {
     pub(super) models: Arc<Registry>,
     pub(super) plan: plan::Config,
     pub(super) analyze: analyze::Config,
-    pub(super) knowledge: knowledge::Config,
 }
 
 /// The engine with one workload on its board, and nothing kept on disk.
@@ -59,7 +58,12 @@ pub(super) fn alone(
     (key, spec): (WorkloadKey, TriggerSpec),
     rooms: Rooms,
 ) -> Result<(Arc<Engine>, Arc<Workload>), BoardFull> {
-    let board = Arc::new(Board::new(rooms.knowledge.max_workloads));
+    let knowledge = knowledge::Config {
+        data_dir: None,
+        forget_after: HumanDuration(Duration::MAX),
+        ..knowledge::Config::default()
+    };
+    let board = Arc::new(Board::new(knowledge.max_workloads));
     let workload = board.register(key, spec, Vec::new(), clock.now())?;
     let engine = Engine::new(Parts {
         clock,
@@ -68,9 +72,12 @@ pub(super) fn alone(
         models: rooms.models,
         store: None,
         control: super::Config::default(),
-        analyze: rooms.analyze,
+        analyze: analyze::Config {
+            model_timeout: MODEL_TIMEOUT,
+            ..rooms.analyze
+        },
         plan: rooms.plan,
-        knowledge: rooms.knowledge,
+        knowledge,
         metrics: Metrics::default(),
         recorder: None,
     });
@@ -112,20 +119,11 @@ impl Replay {
             measured,
             clock: Arc::clone(&clock),
         };
-        let knowledge = knowledge::Config {
-            data_dir: None,
-            forget_after: HumanDuration(Duration::MAX),
-            ..knowledge::Config::default()
-        };
         let key = WorkloadKey::new("backtest", "workload", Metadata::default());
         let rooms = Rooms {
             models,
             plan: plan.clone(),
-            analyze: analyze::Config {
-                model_timeout: MODEL_TIMEOUT,
-                ..analyze::Config::default()
-            },
-            knowledge,
+            analyze: analyze::Config::default(),
         };
         let (engine, workload) = alone(
             Arc::clone(&clock) as Arc<dyn Clock>,

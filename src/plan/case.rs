@@ -205,6 +205,11 @@ impl<'a> Case<'a> {
         need(load, self.spec.threshold, MEASURED_NOISE)
     }
 
+    /// The same for a load that was kept in single precision.
+    pub(super) fn plain_need_of_kept(&self, load: f64) -> u32 {
+        need(load, self.spec.threshold, FORECAST_NOISE)
+    }
+
     /// A load in replicas, not rounded.
     pub(super) fn load_in_replicas(&self, load: f64) -> f64 {
         load.max(0.0) / self.per_replica().max(0.001)

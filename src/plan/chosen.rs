@@ -6,7 +6,7 @@ use super::case::Case;
 use super::ledger::{Ledger, amount, replicas, span};
 use super::outlook::Outlook;
 use super::trials::{self, Ask, Choice, Objective};
-use crate::domain::{ChosenPlan, Limit, PlanRule, PlanTrials};
+use crate::domain::{ChosenPlan, Limit, PlanTrials};
 
 /// What the trials say.
 pub(super) struct Advice {
@@ -40,8 +40,19 @@ pub(super) fn open(
     measured: f64,
 ) -> Ledger {
     let mut ledger = match choice.ask {
-        Ask::Replicas { now, highest } => by_risk(case, choice, outlook, measured, (now, highest)),
-        Ask::Load { highest } => by_load(case, choice, measured, highest),
+        Ask::Risk {
+            price,
+            stretch,
+            now,
+            highest,
+        } => {
+            let mut ledger = by_risk(case, choice, outlook, measured, (price, stretch, now));
+            ledger.raise_to(Limit::ScaleDownWindow, highest, || {
+                window_text(choice, &replicas(highest))
+            });
+            ledger
+        }
+        Ask::Load { factor, highest } => by_load(case, choice, measured, (factor, highest)),
     };
     let headroom = case.spec.headroom.max(0.0);
     let with_headroom = (f64::from(ledger.count()) * (1.0 + headroom) - 1e-6).ceil();
@@ -57,14 +68,16 @@ fn by_risk(
     choice: &Choice,
     outlook: &Outlook<'_>,
     measured: f64,
-    (now, highest): (u32, u32),
+    (price, stretch, now): (f64, f64, u32),
 ) -> Ledger {
     let reactive = case.measured_need(measured);
-    let mut ledger = match outlook {
+    match outlook {
         Outlook::Seen(seen) => {
             let need = case.expected_need(seen.peak.value);
             let mut ledger = Ledger::open(Limit::Forecast, reactive, need, seen.text(case));
-            ledger.move_to(Limit::Safety, now, || risk_text(case, choice));
+            ledger.move_to(Limit::Safety, now, || {
+                risk_text(case, choice, price, stretch)
+            });
             ledger
         }
         Outlook::Blind(why) => {
@@ -77,19 +90,16 @@ fn by_risk(
             });
             ledger
         }
-    };
-    ledger.raise_to(Limit::ScaleDownWindow, highest, || {
-        format!(
-            "within the past {} it was {}, and plans with this window have done best on trial",
-            choice.plan.window,
-            replicas(highest)
-        )
-    });
-    ledger
+    }
 }
 
 /// From the measured load over its window to its factor.
-fn by_load(case: &Case<'_>, choice: &Choice, measured: f64, highest: f64) -> Ledger {
+fn by_load(
+    case: &Case<'_>,
+    choice: &Choice,
+    measured: f64,
+    (factor, highest): (f64, f64),
+) -> Ledger {
     let reactive = case.measured_need(measured);
     let text = format!(
         "the measured load decides, {}: on trial, plans that start from it have done best",
@@ -97,15 +107,8 @@ fn by_load(case: &Case<'_>, choice: &Choice, measured: f64, highest: f64) -> Led
     );
     let mut ledger = Ledger::open(Limit::Observed, reactive, reactive, text);
     ledger.raise_to(Limit::ScaleDownWindow, case.expected_need(highest), || {
-        format!(
-            "within the past {} it was {}, and plans with this window have done best on trial",
-            choice.plan.window,
-            amount(highest)
-        )
+        window_text(choice, &amount(highest))
     });
-    let PlanRule::Load { factor } = choice.plan.rule else {
-        return ledger;
-    };
     ledger.move_to(Limit::Safety, case.expected_need(highest * factor), || {
         let verdict = verdict(&choice.plan, choice.objective);
         format!("times {}: {verdict}", amount(factor))
@@ -113,11 +116,15 @@ fn by_load(case: &Case<'_>, choice: &Choice, measured: f64, highest: f64) -> Led
     ledger
 }
 
-fn risk_text(case: &Case<'_>, choice: &Choice) -> String {
+fn window_text(choice: &Choice, highest: &str) -> String {
+    format!(
+        "within the past {} it was {highest}, and plans with this window have done best on trial",
+        choice.plan.window
+    )
+}
+
+fn risk_text(case: &Case<'_>, choice: &Choice, price: f64, stretch: f64) -> String {
     let verdict = verdict(&choice.plan, choice.objective);
-    let PlanRule::Risk { price, stretch } = choice.plan.rule else {
-        return verdict;
-    };
     let band = if stretch > 1.0 {
         format!(", in a band {} times as wide as forecast", amount(stretch))
     } else {

@@ -153,14 +153,10 @@ fn ask(grade: &mut Grade, case: &Case<'_>, load: f64, planned: u32) {
     }
 }
 
-/// What the measured load asks for: whole replicas, within the bounds that the plan has. Loads are kept in single precision, whose
-/// noise asks for no replica.
+/// What the measured load asks for, within the bounds that the plan has.
 fn plain(case: &Case<'_>, load: f64, spare: f64) -> f64 {
-    let replicas = spare * load / case.spec.threshold.max(0.001);
-    let whole = (replicas - 1e-6 * replicas.max(1.0)).ceil().max(0.0);
     let least = u32::from(case.activates(load));
-    // A float too large for the type becomes its largest value, and the upper bound does the rest.
-    f64::from(case.bounded((whole as u32).max(least)))
+    f64::from(case.bounded(case.plain_need_of_kept(spare * load).max(least)))
 }
 
 fn is_short(need: f64, ready: f64) -> bool {

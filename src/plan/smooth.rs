@@ -19,13 +19,8 @@ const SETTLED_AFTER: Duration = Duration::from_mins(2);
 
 /// How far back plans are looked at.
 pub(super) fn longest_look_back(spec: &TriggerSpec) -> Duration {
-    let window = spec.scale_down_window.unwrap_or(USUAL_WINDOW).get();
-    let on_trial = spec.max_overload.is_some() || spec.shortage_cost.is_some();
-    if on_trial {
-        window.max(SETTLED_AFTER)
-    } else {
-        window
-    }
+    // [`settle`] looks back less far than the usual window, and a given one takes its place.
+    spec.scale_down_window.unwrap_or(USUAL_WINDOW).get()
 }
 
 /// A step down waits a little: a replica more or less from one reading to the next saves nothing.

@@ -70,16 +70,7 @@ fn shadow(case: &Case<'_>, plan: Decision, sample: Sample) -> Decision {
         why_not(plan.authority.as_deref())
     );
     let ledger = plain(case, plan.planned, sample, text);
-    let replicas = ledger.count();
-    let mut reasons = plan.reasons;
-    reasons.extend(ledger.close());
-    Decision {
-        basis: Basis::Reactive,
-        replicas,
-        active: case.activates(sample.value),
-        reasons,
-        ..plan
-    }
+    overruled(plan, ledger, case.activates(sample.value))
 }
 
 /// KEDA gets the larger of the plan and what it would get without one: the plan may add replicas, and takes none away.
@@ -97,14 +88,17 @@ fn scale_out(case: &Case<'_>, plan: Decision, sample: Sample) -> Decision {
     if ledger.count() <= plan.planned {
         return in_charge(Decision { active, ..plan });
     }
-    let replicas = ledger.count();
-    let mut reasons = plan.reasons;
-    reasons.extend(ledger.close());
+    overruled(plan, ledger, active)
+}
+
+/// The plan is published, and KEDA is told the measured load's number.
+fn overruled(mut plan: Decision, told: Ledger, active: bool) -> Decision {
+    let replicas = told.count();
+    plan.reasons.extend(told.close());
     Decision {
         basis: Basis::Reactive,
         replicas,
         active,
-        reasons,
         ..plan
     }
 }

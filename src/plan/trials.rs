@@ -74,7 +74,7 @@ pub(super) fn learn(case: &Case<'_>, objective: Objective, load: f64) -> Learned
     let floor = case.measured_need(load);
     let wishes = match &peak {
         Some(peak) => risk::wishes(peak, floor),
-        None => [floor.max(without_forecast(&trials, case, objective, &loads)) as f32; RISKS],
+        None => [without_forecast(&trials, case, objective, &loads).max(floor as f32); RISKS],
     };
     let mut asks = remember(&mut trials.wishes, case, &RISK_WINDOWS, &wishes);
     asks.extend(loads);
@@ -135,7 +135,7 @@ fn judge(trials: &mut PlanTrials, case: &Case<'_>, objective: Objective, load: f
     }
     let keep = 0.5_f64.powf(minutes / HALF_LIFE_MINUTES);
     trials.minutes = trials.minutes * keep + minutes;
-    let need = load / case.per_replica();
+    let need = case.load_in_replicas(load);
     let floor = f64::from(case.measured_need(load));
     let mut held = [f32::INFINITY; ASKS];
     for row in trials.asked.after(since) {
@@ -174,12 +174,9 @@ fn without_forecast(
     case: &Case<'_>,
     objective: Objective,
     loads: &[f32],
-) -> u32 {
-    let best = choice::best_on_load(trials, objective).map(Member::at);
-    best.map_or(0, |best| match best {
-        Member::Load { window, factor } => {
-            case.expected_need(factor_of(factor) * f64::from(loads[window]))
-        }
-        Member::Risk { .. } => 0,
-    })
+) -> f32 {
+    let mut asks = vec![0.0; RISK_PLANS];
+    asks.extend(loads);
+    let best = choice::best_on_load(trials, objective);
+    best.map_or(0.0, |plan| replicas_of(case, plan, &asks) as f32)
 }

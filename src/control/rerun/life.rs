@@ -1,7 +1,6 @@
 //! One workload of a recording, lived through again.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -14,7 +13,6 @@ use crate::domain::{Clock, ManualClock, Sample, Timestamp, TriggerSpec, Workload
 use crate::execute::keda::parse_metadata;
 use crate::knowledge::Workload;
 use crate::monitor::{FetchError, FetchErrorKind, Fetched, Monitor, Script, Span};
-use crate::{analyze, knowledge};
 
 /// One workload's loop.
 pub(super) struct Life {
@@ -109,15 +107,7 @@ impl Life {
             replay::Rooms {
                 models: Arc::clone(&settings.models),
                 plan: settings.plan.clone(),
-                analyze: analyze::Config {
-                    model_timeout: replay::MODEL_TIMEOUT,
-                    ..settings.analyze.clone()
-                },
-                knowledge: knowledge::Config {
-                    data_dir: None,
-                    forget_after: crate::domain::HumanDuration(Duration::MAX),
-                    ..knowledge::Config::default()
-                },
+                analyze: settings.analyze.clone(),
             },
         )
         .map_err(|full| full.to_string())?;

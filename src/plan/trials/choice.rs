@@ -27,10 +27,24 @@ pub(in crate::plan) struct Choice {
 /// What the chosen plan asks for.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::plan) enum Ask {
-    /// Replicas: what the risk is worth now, and the most of the window.
-    Replicas { now: u32, highest: u32 },
-    /// Capacity for this load: the highest of the window.
-    Load { highest: f64 },
+    /// Replicas: what the risk is worth now at `price`, in a band `stretch` times as wide, and the most of the window.
+    Risk {
+        price: f64,
+        stretch: f64,
+        now: u32,
+        highest: u32,
+    },
+    /// Capacity for `factor` times the highest load of the window.
+    Load { factor: f64, highest: f64 },
+}
+
+impl Ask {
+    fn rule(self) -> PlanRule {
+        match self {
+            Self::Risk { price, stretch, .. } => PlanRule::Risk { price, stretch },
+            Self::Load { factor, .. } => PlanRule::Load { factor },
+        }
+    }
 }
 
 /// Chooses, and notes the choice down; `None` while there is too little evidence.
@@ -41,24 +55,27 @@ pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Op
     }
     let place = best(trials, objective)?;
     trials.chosen = u16::try_from(place).ok();
-    let (rule, window, ask) = match Member::at(place) {
+    let (window, ask) = match Member::at(place) {
         Member::Risk { rule, window } => {
             let (price, stretch) = risk_of(rule);
-            let ask = Ask::Replicas {
+            let ask = Ask::Risk {
+                price,
+                stretch,
                 now: learned.wishes[rule] as u32,
                 highest: learned.asks[place] as u32,
             };
-            (PlanRule::Risk { price, stretch }, RISK_WINDOWS[window], ask)
+            (RISK_WINDOWS[window], ask)
         }
         Member::Load { window, factor } => {
-            let factor = factor_of(factor);
-            let highest = f64::from(learned.asks[RISK_PLANS + window]);
-            let ask = Ask::Load { highest };
-            (PlanRule::Load { factor }, LOAD_WINDOWS[window], ask)
+            let ask = Ask::Load {
+                factor: factor_of(factor),
+                highest: f64::from(learned.asks[RISK_PLANS + window]),
+            };
+            (LOAD_WINDOWS[window], ask)
         }
     };
     let plan = ChosenPlan {
-        rule,
+        rule: ask.rule(),
         window: Duration::from_mins(u64::from(window)).into(),
         short: f64::from(trials.short[place]) / trials.minutes,
         evidence: HumanDuration::from_secs((trials.minutes * 60.0) as u64),

@@ -57,8 +57,12 @@ impl Member {
 
 /// The price and the stretch of a rule that weighs the risk.
 pub(super) fn risk_of(rule: usize) -> (f64, f64) {
-    let power = i32::try_from(rule % PRICES).unwrap_or(0);
-    (2.0_f64.powi(power), STRETCHES[rule / PRICES])
+    (price_of(rule % PRICES), STRETCHES[rule / PRICES])
+}
+
+/// Replicas that being short is worth.
+pub(super) fn price_of(index: usize) -> f64 {
+    2.0_f64.powi(i32::try_from(index).unwrap_or(0))
 }
 
 /// What the measured load is multiplied by.

@@ -12,7 +12,7 @@
 
 use super::super::case::Case;
 use super::super::outlook;
-use super::family::{PRICES, RISKS, STRETCHES};
+use super::family::{PRICES, RISKS, STRETCHES, price_of};
 use crate::domain::{Forecast, Quantile, Timestamp};
 
 const LEVELS: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99];
@@ -54,7 +54,7 @@ impl Peak {
             surprise(load, expected_at(forecast, case.now))
         });
         Some(Self::new(
-            peak.map(|load| load * shift / case.per_replica()),
+            peak.map(|load| case.load_in_replicas(load * shift)),
         ))
     }
 
@@ -133,17 +133,17 @@ fn weigh(peak: &Peak, floor: f64, wishes: &mut [f32]) {
     let highest = (most.ceil() + 1.0).min(MOST).max(floor);
     let every = ((highest - floor) / WEIGHED).ceil().max(1.0);
     let mut least = [f64::INFINITY; PRICES];
+    let prices: [f64; PRICES] = std::array::from_fn(price_of);
     let mut replicas = floor;
     while replicas <= highest {
         let chance = peak.above(replicas);
-        let mut price = 1.0;
-        for (least, wish) in least.iter_mut().zip(wishes.iter_mut()) {
+        let each = least.iter_mut().zip(wishes.iter_mut());
+        for ((least, wish), price) in each.zip(prices) {
             let sum = replicas + price * chance;
             if sum < *least - 1e-12 {
                 *least = sum;
                 *wish = replicas as f32;
             }
-            price *= 2.0;
         }
         replicas += every;
     }
