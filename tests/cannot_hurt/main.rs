@@ -9,32 +9,35 @@
 
 #![expect(clippy::unwrap_used, reason = "the stage fails as its tests do")]
 
-#[path = "support/onnx.rs"]
+#[path = "../support/onnx.rs"]
 #[expect(dead_code, reason = "shared with the tests of the engines")]
 mod support;
 
+mod networks;
+mod world;
+
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use forescale::analyze::models::Registry;
-use forescale::analyze::{self, OnnxEngine};
+use forescale::analyze;
 use forescale::control::{self, Engine, Metrics, Parts};
 use forescale::domain::{
-    Basis, Clock, HumanDuration, ManualClock, Metadata, Mode, Plan, Sample, Timestamp, WorkloadKey,
+    Basis, Clock, HumanDuration, ManualClock, Metadata, Mode, Plan, Timestamp, WorkloadKey,
     milli_truncated,
 };
 use forescale::execute::keda::parse_metadata;
 use forescale::knowledge::{self, Board, Store, Workload};
-use forescale::monitor::{FetchError, FetchErrorKind, Fetched, Monitor, Script, Span};
+use forescale::monitor::{FetchErrorKind, Monitor, Script};
 use forescale::plan;
-use forescale::train::onnx_file::Graph;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use tempfile::TempDir;
+
+use networks::Networks;
+use world::{Fault, State, World};
 
 /// Faults that must have been lived through.
 const FAULTS: usize = 10_000;
@@ -66,23 +69,6 @@ const WORKLOADS: [(&str, &[(&str, &str)]); 4] = [
     ("reactive", &[("mode", "reactive"), ("maxReplicas", "60")]),
 ];
 
-/// What is wrong with the source of one workload.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
-    None,
-    Error(FetchErrorKind),
-    /// Answers, so many seconds late.
-    Slow(u64),
-    /// Gives up, so many seconds late.
-    TimesOut(u64),
-    Empty,
-    NotFinite,
-    /// The newest samples are so many seconds old.
-    Stale(u64),
-    /// One sample in so many is there.
-    Holes(u64),
-}
-
 struct Dice(ChaCha8Rng);
 
 impl Dice {
@@ -112,185 +98,6 @@ impl Dice {
         let by = self.below(furthest).cast_signed();
         [by, -by, 0][self.below(3) as usize]
     }
-}
-
-/// The world outside: true time, true load, and what is wrong.
-struct World {
-    seed: u64,
-    clock: Arc<ManualClock>,
-    state: Mutex<State>,
-}
-
-#[derive(Clone)]
-struct State {
-    /// The true time. The loop's clock may be off by `offset` milliseconds.
-    now: Timestamp,
-    offset: i64,
-    faults: [Fault; 4],
-}
-
-/// A number that looks random and is the same for the same input.
-fn mixed(seed: u64, input: i64) -> u64 {
-    let mut bits = seed ^ input.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    bits ^= bits >> 29;
-    bits = bits.wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits ^ (bits >> 32)
-}
-
-impl World {
-    /// Waves, steps and noise between 60 and about 600; never nothing.
-    fn load(&self, place: usize, at: Timestamp) -> f64 {
-        let secs = at.as_secs();
-        let wave = 250.0 + 120.0 * (at.as_secs_f64() / (600.0 + 300.0 * place as f64)).sin();
-        let level = [1.0, 1.0, 0.5, 1.6][mixed(self.seed, secs.div_euclid(700)) as usize % 4];
-        let noise = mixed(self.seed, secs) % 1000;
-        wave * level * (1.0 + noise as f64 / 10_000.0)
-    }
-
-    fn pass(&self, secs: u64) {
-        let mut state = self.state.lock().unwrap();
-        state.now = state.now + Duration::from_secs(secs);
-        let there = Timestamp::from_millis(state.now.as_millis() + state.offset);
-        self.clock.set(there);
-    }
-
-    fn samples(&self, place: usize, span: Span, until: Timestamp, one_in: u64) -> Vec<Sample> {
-        let (mut samples, mut at) = (Vec::new(), span.from);
-        while at <= span.until && at <= until {
-            if mixed(self.seed ^ 7, at.as_secs()).is_multiple_of(one_in) {
-                let value = self.load(place, at);
-                samples.push(Sample { at, value });
-            }
-            at = at + span.step;
-        }
-        samples
-    }
-}
-
-impl Script for World {
-    fn load(&self, query: &str, span: Span) -> Result<Fetched, FetchError> {
-        let place = WORKLOADS.iter().position(|(name, _)| *name == query);
-        let place = place.unwrap();
-        let State { now, faults, .. } = self.state.lock().unwrap().clone();
-        let answer = |until: Timestamp, one_in: u64| {
-            let samples = self.samples(place, span, until, one_in);
-            Ok(Fetched {
-                series: usize::from(!samples.is_empty()),
-                samples,
-                ..Fetched::default()
-            })
-        };
-        let error = |kind: FetchErrorKind| Err(FetchError::new(kind, "on purpose"));
-        match faults[place] {
-            Fault::None => answer(now, 1),
-            Fault::Error(kind) => error(kind),
-            Fault::Slow(secs) => {
-                self.pass(secs);
-                answer(now, 1)
-            }
-            Fault::TimesOut(secs) => {
-                self.pass(secs);
-                error(FetchErrorKind::Timeout)
-            }
-            Fault::Empty => Ok(Fetched::default()),
-            Fault::NotFinite => Ok(Fetched {
-                not_finite: span.points() as usize,
-                series: 1,
-                ..Fetched::default()
-            }),
-            Fault::Stale(age) => answer(now - Duration::from_secs(age), 1),
-            Fault::Holes(one_in) => answer(now, one_in),
-        }
-    }
-
-    /// Ready replicas, as wrong as they can be.
-    fn beside(&self, query: &str, span: Span) -> Result<Fetched, FetchError> {
-        let dice = mixed(self.seed, span.until.as_secs());
-        let value = [0.0, 1.0, 17.0, 30.0, -5.0, 1e300][dice as usize % 6];
-        match dice % 9 {
-            7 => Ok(Fetched::default()),
-            8 => Err(FetchError::new(FetchErrorKind::Query, query)),
-            _ => Ok(Fetched {
-                samples: vec![Sample {
-                    at: span.until,
-                    value,
-                }],
-                series: 1,
-                ..Fetched::default()
-            }),
-        }
-    }
-}
-
-/// Networks called `m`, by what is wrong with them; each folder is loaded once for all lives.
-struct Networks {
-    _folder: TempDir,
-    registries: Vec<Arc<Registry>>,
-}
-
-impl Networks {
-    fn write() -> Self {
-        let folder = TempDir::new().unwrap();
-        let mut card = support::card();
-        let good = support::mlp(&card, 8).to_onnx(&card).unwrap();
-        card.calendar.clear();
-        let files: [(&str, Option<Vec<u8>>); 5] = [
-            ("good", Some(good)),
-            (
-                "nonsense",
-                Some(made(|graph, newest| {
-                    // The root of what is below zero: not a number whenever the load falls.
-                    graph.node("Sqrt", &[&newest], &[])
-                })),
-            ),
-            (
-                "huge",
-                Some(made(|graph, newest| {
-                    let much = graph.floats(&[1], &[3e37]);
-                    let once = graph.node("Abs", &[&newest], &[]);
-                    let once = graph.node("Add", &[&once, &much], &[]);
-                    graph.node("Mul", &[&once, &much], &[])
-                })),
-            ),
-            ("broken", Some(b"not a network".to_vec())),
-            ("absent", None),
-        ];
-        let registries = files.map(|(name, bytes)| {
-            let dir = folder.path().join(name);
-            fs::create_dir(&dir).unwrap();
-            if let Some(bytes) = bytes {
-                fs::write(dir.join("m.onnx"), bytes).unwrap();
-            }
-            let config = analyze::Config {
-                model_dirs: vec![dir],
-                onnx_engine: OnnxEngine::Rten,
-                ..analyze::Config::default()
-            };
-            Arc::new(Registry::new(&config).unwrap())
-        });
-        Self {
-            _folder: folder,
-            registries: registries.into(),
-        }
-    }
-}
-
-/// A network whose every output is `of` the newest value.
-fn made(
-    of: impl FnOnce(
-        &mut Graph,
-        forescale::train::onnx_file::Value,
-    ) -> forescale::train::onnx_file::Value,
-) -> Vec<u8> {
-    let mut card = support::card();
-    card.calendar.clear();
-    let mut graph = Graph::new();
-    let context = graph.context(&card);
-    let newest = graph.slice(&context, 1, 23, 24);
-    let value = of(&mut graph, newest);
-    let flat = graph.concat(&[&value; 18], 1);
-    graph.quantiles(&card, &flat);
-    graph.to_bytes(&card).unwrap()
 }
 
 /// What a workload may be held to.
