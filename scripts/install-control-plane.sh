@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Builds the control plane of the end-to-end tests with Go: etcd, kube-apiserver, kube-controller-manager, kubectl,
+# KEDA's operator, metrics adapter and webhooks, and KWOK, at the versions pinned in tests/e2e/tools/*/go.mod.
+#
+# They are built once into a cache outside the clone, so that every clone of the same versions shares them; a run
+# that finds them all takes a second. `install-control-plane.sh --print` only says where that is.
+# `install-control-plane.sh kubernetes etcd` builds those two and leaves the others.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
+
+TOOLS="$REPO/tests/e2e/tools"
+
+# The version of a module that a tool's go.mod requires, without the leading v.
+pinned() { awk -v m="$2" '$1 == "require" && $2 == m { print substr($3, 2) } $1 == m && $2 ~ /^v/ { print substr($2, 2) }' "$TOOLS/$1/go.mod" | head -1; }
+
+KUBERNETES="$(pinned kubernetes k8s.io/kubernetes)"
+ETCD="$(pinned etcd go.etcd.io/etcd/server/v3)"
+KEDA="$(pinned keda github.com/kedacore/keda/v2)"
+KWOK="$(pinned kwok sigs.k8s.io/kwok)"
+HOME_OF_ALL="${XDG_CACHE_HOME:-$HOME/.cache}/forescale/control-plane"
+TARGET="$HOME_OF_ALL/kubernetes-$KUBERNETES+etcd-$ETCD+keda-$KEDA+kwok-$KWOK"
+mkdir -p "$TARGET/bin"
+
+if [ "${1:-}" = --print ]; then
+    echo "$TARGET"
+    exit 0
+fi
+
+# Builds one program: the tool module it belongs to, its package, its file name, further linker flags.
+build() {
+    local module="$1" package="$2" name="$3" flags="${4:-}"
+    [ ! -x "$TARGET/bin/$name" ] || return 0
+    have go || die "building the control plane needs Go 1.26 or newer" "install Go (go.dev/dl)"
+    local start=$SECONDS
+    say "control plane: building $name"
+    # Written under another name first, so that a build cut short leaves nothing that looks finished.
+    CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -mod=readonly" \
+        go build -C "$TOOLS/$module" -trimpath -ldflags "-s -w $flags" -o "$TARGET/bin/.$name.part" "$package"
+    mv "$TARGET/bin/.$name.part" "$TARGET/bin/$name"
+    say "control plane: $name is built ($((SECONDS - start)) s)"
+}
+
+build_kubernetes() {
+    # Without its version the API server calls itself v0.0.0, and KEDA asks for it.
+    local version="-X k8s.io/component-base/version.gitVersion=v$KUBERNETES"
+    version+=" -X k8s.io/component-base/version.gitMajor=${KUBERNETES%%.*}"
+    version+=" -X k8s.io/component-base/version.gitMinor=$(cut -d. -f2 <<<"$KUBERNETES")"
+    local name
+    for name in kube-apiserver kubectl kube-controller-manager; do
+        build kubernetes "k8s.io/kubernetes/cmd/$name" "$name" "$version"
+    done
+}
+
+build_etcd() { build etcd go.etcd.io/etcd/server/v3 etcd; }
+
+build_keda() {
+    local version="-X github.com/kedacore/keda/v2/version.Version=$KEDA"
+    build keda github.com/kedacore/keda/v2/cmd/operator keda-operator "$version"
+    build keda github.com/kedacore/keda/v2/cmd/adapter keda-metrics-adapter "$version"
+    build keda github.com/kedacore/keda/v2/cmd/webhooks keda-webhooks "$version"
+    [ ! -d "$TARGET/keda-crds" ] || return 0
+    local source
+    source="$(go list -C "$TOOLS/keda" -m -f '{{.Dir}}' github.com/kedacore/keda/v2)"
+    rm -rf "$TARGET/.keda-crds.part"
+    mkdir "$TARGET/.keda-crds.part"
+    install -m 644 "$source"/config/crd/bases/*.yaml "$TARGET/.keda-crds.part/"
+    mv "$TARGET/.keda-crds.part" "$TARGET/keda-crds"
+}
+
+build_kwok() { build kwok sigs.k8s.io/kwok/cmd/kwok kwok "-X sigs.k8s.io/kwok/pkg/consts.Version=v$KWOK"; }
+
+[ $# -gt 0 ] || set -- etcd kubernetes keda kwok
+for tool in "$@"; do
+    case "$tool" in
+        etcd | kubernetes | keda | kwok) "build_$tool" ;;
+        *) die "there is no tool \`$tool\`" "allowed: etcd, kubernetes, keda, kwok" ;;
+    esac
+done
