@@ -20,7 +20,7 @@ func (p *Plane) StartControllerManager(hpaSync time.Duration) error {
 	return p.launch("kube-controller-manager", []string{
 		"--kubeconfig=" + p.Kubeconfig,
 		// The node life cycle is left out: the node is simulated.
-		"--controllers=*,-node-lifecycle-controller,-node-ipam-controller,-service-lb-controller,-node-route-controller",
+		"--controllers=*,-node-lifecycle-controller,-node-ipam-controller",
 		"--leader-elect=false",
 		"--secure-port=0",
 		"--root-ca-file=" + p.pki("apiserver", "ca.crt"),

@@ -1,0 +1,134 @@
+package harness
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"forescale/tests/e2e/controlplane"
+)
+
+// Forescale is the program under test, running.
+type Forescale struct {
+	// GRPC is the address for `scalerAddress`, HTTP the base URL of its API.
+	GRPC, HTTP string
+
+	process *controlplane.Process
+}
+
+// Plan is what Forescale's API says of a workload.
+type Plan struct {
+	Replicas int
+	Basis    string
+	Active   bool
+	Observed float64
+}
+
+// Setup says how a Forescale is started.
+type Setup struct {
+	// Host is the loopback address to listen on, 127.0.0.1 by default; Port that of the gRPC server, a free one by default.
+	Host string
+	Port int
+	// Settings are further lines of the settings file.
+	Settings string
+}
+
+// StartForescale starts the program and waits until it is ready.
+func StartForescale(dir, name, binary, prometheus string, setup Setup) (*Forescale, error) {
+	home := filepath.Join(dir, "forescale", name)
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return nil, err
+	}
+	settings := filepath.Join(home, "forescale.yaml")
+	if err := os.WriteFile(settings, []byte(setup.Settings), 0o644); err != nil {
+		return nil, err
+	}
+	if setup.Host == "" {
+		setup.Host = "127.0.0.1"
+	}
+	for setup.Port == 0 {
+		port, err := controlplane.FreePort()
+		if err != nil {
+			return nil, err
+		}
+		setup.Port = port
+	}
+	httpPort, err := controlplane.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	forescale := &Forescale{
+		GRPC: fmt.Sprintf("%s:%d", setup.Host, setup.Port),
+		HTTP: fmt.Sprintf("http://127.0.0.1:%d", httpPort),
+	}
+	forescale.process, err = controlplane.Launch(dir, "forescale-"+name, binary, []string{
+		"serve",
+		"--config", settings,
+		"--prometheus", prometheus,
+		"--grpc-addr", forescale.GRPC,
+		"--http-addr", fmt.Sprintf("127.0.0.1:%d", httpPort),
+		"--data-dir", filepath.Join(home, "data"),
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := forescale.WaitReady(); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, forescale.process.Tail())
+	}
+	return forescale, nil
+}
+
+// WaitReady waits until the readiness probe is satisfied.
+func (f *Forescale) WaitReady() error { return WaitForHTTP(f.HTTP+"/readyz", time.Minute) }
+
+// Kill ends it as a crash does.
+func (f *Forescale) Kill() { f.process.Kill() }
+
+// Terminate ends it as the kubelet does, with its drain.
+func (f *Forescale) Terminate() { f.process.Terminate() }
+
+// Start starts it again where it was.
+func (f *Forescale) Start() error {
+	if err := f.process.Start(); err != nil {
+		return err
+	}
+	return f.WaitReady()
+}
+
+// Plans gives the plans of a ScaledObject's triggers; none while it is unknown or Forescale is away.
+func (f *Forescale) Plans(namespace, name string) []Plan {
+	client := &http.Client{Timeout: 2 * time.Second}
+	response, err := client.Get(fmt.Sprintf("%s/api/v1/workloads/%s/%s?since=5m", f.HTTP, namespace, name))
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = response.Body.Close() }()
+	var answer struct {
+		Workloads []struct {
+			Plan *struct {
+				Replicas int
+				Basis    string
+				Active   bool
+				Observed *struct{ Value float64 }
+			}
+		}
+	}
+	if json.NewDecoder(response.Body).Decode(&answer) != nil {
+		return nil
+	}
+	var plans []Plan
+	for _, workload := range answer.Workloads {
+		if workload.Plan == nil {
+			continue
+		}
+		plan := Plan{Replicas: workload.Plan.Replicas, Basis: workload.Plan.Basis, Active: workload.Plan.Active}
+		if workload.Plan.Observed != nil {
+			plan.Observed = workload.Plan.Observed.Value
+		}
+		plans = append(plans, plan)
+	}
+	return plans
+}

@@ -1,0 +1,63 @@
+package e2e
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"forescale/tests/e2e/harness"
+)
+
+// land puts a workload under a load that goes from 20 replicas to 21 and to 25, and gives the counts on which it stays.
+func land(t *testing.T, ctx context.Context, scenario *harness.Scenario, name, tolerance string, advanced map[string]any) []harness.State {
+	t.Helper()
+	apply(t, deployment("landing", name, 20, 5*time.Second))
+	apply(t, object{
+		namespace: "landing", name: name, min: 1, max: 60,
+		triggers: []trigger{forecast("external", world.forescale.GRPC, "exact", "leadTime", "30s", "hpaTolerance", tolerance)},
+		spec:     map[string]any{"advanced": advanced},
+	}.manifest())
+	watched := watch(ctx, scenario, "landing", name, "exact", "", world.forescale)
+	var landed []harness.State
+	for _, moment := range []time.Duration{firstStep, secondStep, secondStep + 2*time.Minute} {
+		sinceEpoch(moment - 2*time.Second)
+		state, ok := watched.Last()
+		if !ok {
+			t.Fatal("nothing was seen of the workload")
+		}
+		scenario.Log("settled: load %.0f, plan %d, HPA %d, replicas %d", state.Load, state.Plan, state.Desired, state.Spec)
+		landed = append(landed, state)
+	}
+	return landed
+}
+
+func landsExactlyOnThePlanWithTolerance0(t *testing.T) {
+	scenario, ctx := begin(t, 2)
+	namespace(t, "landing")
+	landed := land(t, ctx, scenario, "exact", "0", behavior())
+	for _, state := range landed {
+		scenario.Timing("load %.0f: plan %d, replicas %d", state.Load, state.Plan, state.Spec)
+		if state.Spec != state.Plan || state.Desired != state.Plan {
+			t.Errorf("the plan was %d, the HPA wanted %d and set %d", state.Plan, state.Desired, state.Spec)
+		}
+	}
+	if landed[1].Plan <= landed[0].Plan {
+		t.Errorf("a load of %.0f got no more than one of %.0f: %d", landed[1].Load, landed[0].Load, landed[1].Plan)
+	}
+}
+
+func withoutToleranceTheNumberToldLeadsOutOfTheDeadBand(t *testing.T) {
+	scenario, ctx := begin(t, 3)
+	namespace(t, "landing")
+	// Nothing is said of tolerance anywhere: the HPA ignores what is within 10 %, and Forescale knows that.
+	landed := land(t, ctx, scenario, "plain", "0.1", map[string]any{})
+	for _, state := range landed {
+		scenario.Timing("load %.0f: told %d, replicas %d", state.Load, state.Plan, state.Spec)
+		if state.Spec != state.Plan {
+			t.Errorf("KEDA was told %d, which is %d replicas", state.Plan, state.Spec)
+		}
+		if float64(state.Spec)*perReplica*1.01 < state.Load {
+			t.Errorf("%d replicas for a load of %.0f", state.Spec, state.Load)
+		}
+	}
+}

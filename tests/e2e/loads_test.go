@@ -1,0 +1,37 @@
+package e2e
+
+import (
+	"time"
+
+	"forescale/tests/e2e/harness"
+)
+
+// The loads of all scenarios. Times are since the run's epoch, shortly before the first scenario begins.
+const (
+	rampBegins = 4 * time.Minute
+	rampTakes  = 2 * time.Minute
+	rampEnds   = 9 * time.Minute
+
+	jobBegins = 4*time.Minute + 30*time.Second
+	jobEnds   = 6*time.Minute + 30*time.Second
+
+	firstStep  = 3 * time.Minute
+	secondStep = 5 * time.Minute
+)
+
+var loads = map[string]harness.Load{
+	// 2 to 10 replicas, every day at this time.
+	"ahead": harness.Hill(190, 980, rampBegins, rampTakes, rampEnds),
+	// Nothing but two minutes a day.
+	"sleeper": harness.Hill(0, 280, jobBegins, 5*time.Second, jobEnds),
+	// 20 replicas on all days, and today one more, then four more.
+	"exact":   harness.From(secondStep, harness.From(firstStep, harness.Flat(1950), harness.Flat(2050)), harness.Flat(2450)),
+	"orders":  harness.From(firstStep, harness.Flat(280), harness.Flat(680)),
+	"basket":  harness.From(secondStep, harness.Flat(380), harness.Flat(880)),
+	"moved":   harness.Flat(750),
+	"secured": harness.Flat(450),
+	"killed":  harness.Flat(550),
+	"rolled":  harness.Flat(650),
+	"again":   harness.Flat(350),
+	"kept":    harness.Flat(850),
+}

@@ -1,0 +1,26 @@
+package e2e
+
+import "testing"
+
+// The scenarios that don't disturb one another, at the same time on one control plane, each in a namespace of its own.
+func TestForescale(t *testing.T) {
+	scenarios := []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"a Deployment is scaled ahead of a ramp it has seen on the days before", aDeploymentIsScaledAheadOfARampItHasSeenOnTheDaysBefore},
+		{"lands exactly on the plan with tolerance 0", landsExactlyOnThePlanWithTolerance0},
+		{"without tolerance, the number told leads out of the dead band", withoutToleranceTheNumberToldLeadsOutOfTheDeadBand},
+		{"wakes from zero before the load, and goes back", wakesFromZeroBeforeTheLoadAndGoesBack},
+		{"two triggers of ours on one ScaledObject", twoTriggersOfOursOnOneScaledObject},
+		{"migrated from the prometheus trigger by one line", migratedFromThePrometheusTriggerByOneLine},
+		{"over mutual TLS", overMutualTLS},
+		{"a ScaledObject is deleted and created again", aScaledObjectIsDeletedAndCreatedAgain},
+	}
+	for _, scenario := range scenarios {
+		t.Run(scenario.name, func(t *testing.T) {
+			t.Parallel()
+			scenario.run(t)
+		})
+	}
+}
