@@ -9,7 +9,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## list the verbs
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## /\1\t/' | expand -t 12
 
 .PHONY: demo
 demo: ## run the whole loop with nothing else installed
@@ -45,6 +45,10 @@ bench: ## GetMetrics against a no-op server, in the same run
 loadtest: ## k6 against a running `forescale serve` (loadtest/README.md)
 	@scripts/install-k6.sh
 	.cache/bin/k6 run $(ARGS) loadtest/getmetrics.js
+
+.PHONY: e2e
+e2e: ## real KEDA, HPA controller and API server in the loop (tests/e2e; ARGS="-run ...")
+	@scripts/e2e.sh $(ARGS)
 
 .PHONY: ci
 ci: ## everything that CI runs, with timings
