@@ -15,7 +15,9 @@ func TestForescale(t *testing.T) {
 		{"two triggers of ours on one ScaledObject", twoTriggersOfOursOnOneScaledObject},
 		{"migrated from the prometheus trigger by one line", migratedFromThePrometheusTriggerByOneLine},
 		{"over mutual TLS", overMutualTLS},
+		{"Forescale is killed while a CPU or cron trigger is beside it", forescaleIsKilledWhileACPUOrCronTriggerIsBesideIt},
 		{"a ScaledObject is deleted and created again", aScaledObjectIsDeletedAndCreatedAgain},
+		{"a rolling update of Forescale with two replicas fails no read", aRollingUpdateOfForescaleWithTwoReplicasFailsNoRead},
 	}
 	for _, scenario := range scenarios {
 		t.Run(scenario.name, func(t *testing.T) {

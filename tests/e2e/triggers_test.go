@@ -82,18 +82,25 @@ func migratedFromThePrometheusTriggerByOneLine(t *testing.T) {
 		reads++
 		time.Sleep(time.Second)
 	}
-	// Noise of half a per cent around 750, and the HPA's dead band: the fleet has no reason to move.
+	// The young plan's band is wide: it may ask for more than the load needs, and never for less.
+	most := 0
 	for _, state := range watched.States() {
-		if state.At.After(moved) && state.Spec != 8 {
-			t.Errorf("the fleet moved to %d replicas", state.Spec)
+		if state.At.After(moved) {
+			most = max(most, state.Spec)
+		}
+		if state.At.After(moved) && state.Spec < 8 {
+			t.Errorf("the fleet fell to %d replicas", state.Spec)
 			break
 		}
+	}
+	if failed > 0 {
+		t.Errorf("%d of %d reads failed", failed, reads)
 	}
 	value, err := read(ctx, web, "s0-forescale")
 	if err != nil {
 		t.Fatal(err)
 	}
-	scenario.Timing("planned %.0f s after the change, %d of %d reads failed, the fleet stayed at 8, the HPA reads %s", planned.At.Sub(moved).Seconds(), failed, reads, value)
+	scenario.Timing("planned %.0f s after the change, %d of %d reads failed, 8 replicas or more throughout (at most %d), the HPA reads %s", planned.At.Sub(moved).Seconds(), failed, reads, most, value)
 }
 
 func overMutualTLS(t *testing.T) {
@@ -192,6 +199,7 @@ func aScaledObjectIsDeletedAndCreatedAgain(t *testing.T) {
 	if _, err := world.plane.Kubectl("", "scale", "deployment/web", "-n", "again", "--replicas=1"); err != nil {
 		t.Fatal(err)
 	}
+	until(t, watched, "a fleet of one", patience, func(s harness.State) bool { return s.Ready == 1 })
 	created := time.Now()
 	apply(t, web.manifest())
 	scenario.Log("it is created again, on a fleet of one")

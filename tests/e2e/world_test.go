@@ -36,6 +36,7 @@ var world struct {
 	loads      *harness.Loads
 	prometheus string
 	forescale  *harness.Forescale
+	podMetrics *harness.PodMetrics
 	binary     string
 	report     harness.Report
 }
@@ -85,6 +86,9 @@ func build() error {
 	}
 	config.QPS, config.Burst = 200, 400
 	if world.client, err = kubernetes.NewForConfig(config); err != nil {
+		return err
+	}
+	if world.podMetrics, err = harness.ServePodMetrics(plane, world.client); err != nil {
 		return err
 	}
 	world.loads = harness.NewLoads(time.Now(), loads)

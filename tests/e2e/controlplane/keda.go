@@ -1,10 +1,10 @@
 package controlplane
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strconv"
 )
 
 // KEDANamespace is where KEDA's services are.
@@ -90,25 +90,7 @@ func (p *Plane) startAdapter(certificates string, service, port, metrics int, en
 	if err != nil {
 		return err
 	}
-	// The adapter is no pod, so that its service has no endpoints: an external name leads to this machine, and the
-	// certificate still has to be the service's.
-	err = p.Apply(fmt.Sprintf(`apiVersion: v1
-kind: Service
-metadata: {name: keda-metrics-apiserver, namespace: %s}
-spec: {type: ExternalName, externalName: localhost}
----
-apiVersion: apiregistration.k8s.io/v1
-kind: APIService
-metadata: {name: v1beta1.external.metrics.k8s.io}
-spec:
-  group: external.metrics.k8s.io
-  version: v1beta1
-  groupPriorityMinimum: 100
-  versionPriority: 100
-  caBundle: %s
-  service: {name: keda-metrics-apiserver, namespace: %s, port: %d}
-`, KEDANamespace, base64.StdEncoding.EncodeToString(p.authority.PEM), KEDANamespace, port))
-	if err != nil {
+	if err := p.Register("external.metrics.k8s.io", "v1beta1", KEDANamespace, "keda-metrics-apiserver", strconv.Itoa(port)); err != nil {
 		return err
 	}
 	return p.wait("keda-metrics-adapter", func() error {

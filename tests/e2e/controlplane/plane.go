@@ -224,6 +224,30 @@ func (p *Plane) wait(name string, ready func() error) error {
 	}
 }
 
+// Sign makes a certificate that the API server trusts.
+func (p *Plane) Sign(identity Identity) (KeyPair, error) { return p.authority.Sign(identity) }
+
+// Register has the API server pass a group's requests on to a server on this machine. That is no pod and has no
+// endpoints: an external name leads to it, and its certificate still has to be the service's.
+func (p *Plane) Register(group, version, namespace, service, port string) error {
+	return p.Apply(fmt.Sprintf(`apiVersion: v1
+kind: Service
+metadata: {name: %[1]s, namespace: %[2]s}
+spec: {type: ExternalName, externalName: localhost}
+---
+apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: %[4]s.%[3]s}
+spec:
+  group: %[3]s
+  version: %[4]s
+  groupPriorityMinimum: 100
+  versionPriority: 100
+  caBundle: %[6]s
+  service: {name: %[1]s, namespace: %[2]s, port: %[5]s}
+`, service, namespace, group, version, port, base64.StdEncoding.EncodeToString(p.authority.PEM)))
+}
+
 // Kubectl runs kubectl against this control plane and gives its standard output.
 func (p *Plane) Kubectl(stdin string, args ...string) (string, error) {
 	command := exec.Command(filepath.Join(p.bin, "kubectl"), append([]string{"--kubeconfig=" + p.Kubeconfig}, args...)...)
