@@ -8,7 +8,7 @@ import (
 	"forescale/tests/e2e/harness"
 )
 
-// land puts a workload under a load that goes from 20 replicas to 21 and to 25, and gives the counts on which it stays.
+// land puts a workload under a load that goes from 20 replicas to 22 and to 25, and gives the counts on which it stays.
 func land(t *testing.T, ctx context.Context, scenario *harness.Scenario, name, tolerance string, advanced map[string]any) []harness.State {
 	t.Helper()
 	apply(t, deployment("landing", name, 20, 5*time.Second))
@@ -20,11 +20,9 @@ func land(t *testing.T, ctx context.Context, scenario *harness.Scenario, name, t
 	watched := watch(ctx, scenario, "landing", name, "exact", "", world.forescale)
 	var landed []harness.State
 	for _, moment := range []time.Duration{firstStep, secondStep, secondStep + 2*time.Minute} {
-		sinceEpoch(moment - 2*time.Second)
-		state, ok := watched.Last()
-		if !ok {
-			t.Fatal("nothing was seen of the workload")
-		}
+		// A plan that has just changed waits for the HPA's next look.
+		sinceEpoch(moment - 40*time.Second)
+		state := until(t, watched, "the fleet to be where the plan is", 40*time.Second, func(s harness.State) bool { return s.Spec == s.Plan })
 		scenario.Log("settled: load %.0f, plan %d, HPA %d, replicas %d", state.Load, state.Plan, state.Desired, state.Spec)
 		landed = append(landed, state)
 	}

@@ -20,12 +20,12 @@ const (
 )
 
 var loads = map[string]harness.Load{
-	// 2 to 10 replicas, every day at this time.
-	"ahead": harness.Hill(190, 980, rampBegins, rampTakes, rampEnds),
-	// Nothing but two minutes a day.
-	"sleeper": harness.Hill(0, 280, jobBegins, 5*time.Second, jobEnds),
-	// 20 replicas on all days, and today one more, then four more.
-	"exact":   harness.From(secondStep, harness.From(firstStep, harness.Flat(1950), harness.Flat(2050)), harness.Flat(2450)),
+	// 2 to 10 replicas, every day at this minute of each hour.
+	"ahead": harness.Every(time.Hour, harness.Hill(150, 980, rampBegins, rampTakes, rampEnds)),
+	// Nothing but two minutes of each hour.
+	"sleeper": harness.Every(time.Hour, harness.Hill(0, 280, jobBegins, 5*time.Second, jobEnds)),
+	// 20 replicas on all days, and today two more, then three more.
+	"exact":   harness.From(secondStep, harness.From(firstStep, harness.Flat(1950), harness.Flat(2150)), harness.Flat(2450)),
 	"orders":  harness.From(firstStep, harness.Flat(280), harness.Flat(680)),
 	"basket":  harness.From(secondStep, harness.Flat(380), harness.Flat(880)),
 	"moved":   harness.Flat(750),

@@ -26,7 +26,9 @@ func aDeploymentIsScaledAheadOfARampItHasSeenOnTheDaysBefore(t *testing.T) {
 	web := watch(ctx, scenario, "ahead", "web", "ahead", "forescale   ", world.forescale)
 	twin := watch(ctx, scenario, "ahead", "twin", "ahead", "prometheus  ", nil)
 
-	until(t, web, "a settled fleet before the ramp", patience, func(s harness.State) bool { return s.Plan == 2 && s.Ready == 2 })
+	until(t, web, "a settled fleet before the ramp", patience, func(s harness.State) bool { return s.Plan > 0 && s.Ready == s.Plan })
+	sinceEpoch(rampBegins - 2*time.Minute)
+	calm, _ := web.Last()
 	ramp := sinceEpoch(rampBegins)
 	scenario.Log("the ramp begins")
 	peak := sinceEpoch(rampBegins + rampTakes)
@@ -34,12 +36,12 @@ func aDeploymentIsScaledAheadOfARampItHasSeenOnTheDaysBefore(t *testing.T) {
 	until(t, web, "ten Ready replicas", patience, func(s harness.State) bool { return s.Ready >= 10 })
 	until(t, twin, "ten Ready replicas of the twin", patience, func(s harness.State) bool { return s.Ready >= 10 })
 
-	before := ramp.Add(-3 * time.Minute)
-	raised, ok := web.First(before, func(s harness.State) bool { return s.Desired > 2 })
+	before := ramp.Add(-2 * time.Minute)
+	raised, ok := web.First(before, func(s harness.State) bool { return s.Desired > calm.Desired })
 	if !ok {
 		t.Fatal("the HPA never raised the fleet")
 	}
-	twinRaised, _ := twin.First(before, func(s harness.State) bool { return s.Desired > 2 })
+	twinRaised, _ := twin.First(before, func(s harness.State) bool { return s.Desired > calm.Desired })
 	full, _ := web.First(before, func(s harness.State) bool { return s.Ready >= 10 })
 	twinFull, _ := twin.First(before, func(s harness.State) bool { return s.Ready >= 10 })
 	end := ramp.Add(rampTakes + 2*time.Minute)

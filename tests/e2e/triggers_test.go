@@ -27,7 +27,7 @@ func twoTriggersOfOursOnOneScaledObject(t *testing.T) {
 	}
 	apply(t, shop.manifest())
 	watched := watch(ctx, scenario, "two", "shop", "orders", "", world.forescale)
-	until(t, watched, "the basket's four replicas", patience, func(s harness.State) bool { return s.Ready == 4 })
+	until(t, watched, "the basket's four replicas", patience, func(s harness.State) bool { return s.Ready >= 4 && s.Ready == s.Plan })
 	orders := sinceEpoch(firstStep)
 	scenario.Log("orders need 7 from now on")
 	first := until(t, watched, "the orders' seven replicas", patience, func(s harness.State) bool { return s.Ready >= 7 })

@@ -12,10 +12,8 @@ import (
 	"time"
 )
 
-const day = 24 * time.Hour
-
-// Load is a workload's load by the time since the run's epoch, in requests a second. Every day is like the other: the
-// days before the epoch are in Prometheus when the run begins.
+// Load is a workload's load by the time since the run's epoch, in requests a second; times before it are the history
+// that is in Prometheus when the run begins.
 type Load func(sinceEpoch time.Duration) float64
 
 // Flat is the same load at all times.
@@ -27,6 +25,17 @@ func Hill(low, high float64, from, rise, until time.Duration) Load {
 		up := share(at-from, rise)
 		down := share(at-until, rise)
 		return low + (high-low)*(up-down)
+	}
+}
+
+// Every repeats what a load does between half a period before the epoch and half a period after it, at all times.
+func Every(period time.Duration, load Load) Load {
+	return func(at time.Duration) float64 {
+		phase := (at + period/2) % period
+		if phase < 0 {
+			phase += period
+		}
+		return load(phase - period/2)
 	}
 }
 
@@ -53,7 +62,7 @@ type Loads struct {
 	byApp map[string]Load
 }
 
-// At gives a load at a moment: the same as at this time of other days.
+// At gives a load at a moment.
 func (l *Loads) At(app string, moment time.Time) float64 {
 	l.mutex.Lock()
 	load := l.byApp[app]
@@ -61,12 +70,7 @@ func (l *Loads) At(app string, moment time.Time) float64 {
 	if load == nil {
 		return 0
 	}
-	since := moment.Sub(l.Epoch)
-	if since < -day/2 {
-		// Half a day before the epoch to half a day after it is one day.
-		since = (since+day/2)%day + day/2
-	}
-	return round(load(since) * (1 + noise(app, moment)))
+	return round(load(moment.Sub(l.Epoch)) * (1 + noise(app, moment)))
 }
 
 // NewLoads fixes the loads of a run.

@@ -59,7 +59,7 @@ func backfill(home, bin, target string, loads *Loads, days int) error {
 	_, _ = fmt.Fprintln(writer, "# TYPE load gauge")
 	now := time.Now()
 	for _, app := range loads.Apps() {
-		for at := now.Add(-time.Duration(days) * day); at.Before(now.Add(-2 * time.Second)); at = at.Add(30 * time.Second) {
+		for at := now.Add(-time.Duration(days) * 24 * time.Hour); at.Before(now.Add(-2 * time.Second)); at = at.Add(30 * time.Second) {
 			_, _ = fmt.Fprintf(writer, "load{app=%q,instance=%q,job=\"load\"} %g %d\n", app, target, loads.At(app, at), at.Unix())
 		}
 	}
