@@ -26,3 +26,8 @@ func TestForescale(t *testing.T) {
 		})
 	}
 }
+
+// It comes last and alone: every scenario depends on KEDA.
+func TestKEDA(t *testing.T) {
+	t.Run("KEDA is restarted", kedaIsRestarted)
+}
