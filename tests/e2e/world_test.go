@@ -102,7 +102,12 @@ func build() error {
 
 func head(took time.Duration) string {
 	versions := strings.Split(filepath.Base(filepath.Dir(os.Getenv("CONTROL_PLANE_BIN"))), "+")
-	return fmt.Sprintf("%s · %s · the whole run took %.0f s\n", time.Now().UTC().Format("2006-01-02"), strings.Join(versions, " · "), took.Seconds())
+	return fmt.Sprintf(`# On a real control plane
+
+What `+"`make e2e`"+` saw on %s: KEDA's operator and metrics adapter, the HPA controller, kube-apiserver and etcd as they are
+released (%s), KWOK for the pods' start-up times and a Prometheus with %d days of each load. The HPA
+looks every 15 s, KEDA polls every 30 s. The run took %.0f s. [How it is built](../tests/e2e/README.md).
+`, time.Now().UTC().Format("2006-01-02"), strings.ReplaceAll(strings.Join(versions, ", "), "-", " "), daysBefore, took.Seconds())
 }
 
 // === What the cluster is given ===
