@@ -12,22 +12,32 @@ import (
 
 // variant is one way to put a trigger of ours beside another one.
 type variant struct {
-	name     string
-	kind     string
-	beside   string
-	fallback bool
+	name   string
+	kind   string
+	beside string
+	// threshold is the fallback's `failureThreshold`; without one there is no fallback.
+	threshold *int
 	// follows: the HPA still follows the trigger beside while Forescale is dead.
 	follows bool
 }
 
+var never, atOnce, afterThree = (*int)(nil), new(0), new(3)
+
 // What KEDA 2.21 and the HPA do with each while Forescale is dead and the trigger beside asks for 12 replicas.
+//
+// KEDA asks a dead scaler for its metric's name first, fails, and fails every read of the ScaledObject with it, those of
+// other triggers included (keda#5914); the fallback needs that name and never comes (keda#8056). CPU is read past KEDA,
+// and so the HPA still scales up by it. A name that `external-push` has streamed is kept until a read fails: a fallback
+// from the first failure on suppresses that failure, and everything goes on.
 var variants = []variant{
-	{name: "external-cron", kind: "external", beside: "cron"},
-	{name: "push-cron", kind: "external-push", beside: "cron"},
-	{name: "external-cron-fallback", kind: "external", beside: "cron", fallback: true},
-	{name: "push-cron-fallback", kind: "external-push", beside: "cron", fallback: true},
-	{name: "external-cpu", kind: "external", beside: "cpu", follows: true},
-	{name: "push-cpu-fallback", kind: "external-push", beside: "cpu", fallback: true, follows: true},
+	{name: "external-cron", kind: "external", beside: "cron", threshold: never},
+	{name: "external-cron-fallback-3", kind: "external", beside: "cron", threshold: afterThree},
+	{name: "external-cron-fallback-0", kind: "external", beside: "cron", threshold: atOnce},
+	{name: "push-cron", kind: "external-push", beside: "cron", threshold: never},
+	{name: "push-cron-fallback-3", kind: "external-push", beside: "cron", threshold: afterThree},
+	{name: "push-cron-fallback-0", kind: "external-push", beside: "cron", threshold: atOnce, follows: true},
+	{name: "external-cpu", kind: "external", beside: "cpu", threshold: never, follows: true},
+	{name: "push-cpu-fallback-0", kind: "external-push", beside: "cpu", threshold: atOnce, follows: true},
 }
 
 const outageNamespace = "killed"
@@ -45,8 +55,8 @@ func (v variant) object(address string, cronFrom time.Time) object {
 		}}
 	}
 	spec := map[string]any{"advanced": behavior()}
-	if v.fallback {
-		spec["fallback"] = map[string]any{"failureThreshold": 3, "replicas": 9, "behavior": "currentReplicasIfHigher"}
+	if v.threshold != nil {
+		spec["fallback"] = map[string]any{"failureThreshold": *v.threshold, "replicas": 2, "behavior": "currentReplicasIfHigher"}
 	}
 	return object{namespace: outageNamespace, name: v.name, min: 1, max: 20, triggers: []trigger{ours, beside}, spec: spec}
 }
