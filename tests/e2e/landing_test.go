@@ -8,7 +8,7 @@ import (
 	"forescale/tests/e2e/harness"
 )
 
-// land puts a workload under a load that goes from 20 replicas to 22 and to 25, and gives the counts on which it stays.
+// land puts a workload under a load that goes from 20 replicas to 23 and to 24, and gives the counts on which it stays.
 func land(t *testing.T, ctx context.Context, scenario *harness.Scenario, name, tolerance string, advanced map[string]any) []harness.State {
 	t.Helper()
 	apply(t, deployment("landing", name, 20, 5*time.Second))

@@ -24,8 +24,8 @@ var loads = map[string]harness.Load{
 	"ahead": harness.Every(time.Hour, harness.Hill(150, 980, rampBegins, rampTakes, rampEnds)),
 	// Nothing but two minutes of each hour.
 	"sleeper": harness.Every(time.Hour, harness.Hill(0, 280, jobBegins, 5*time.Second, jobEnds)),
-	// 20 replicas on all days, and today two more, then three more.
-	"exact":   harness.From(secondStep, harness.From(firstStep, harness.Flat(1950), harness.Flat(2150)), harness.Flat(2450)),
+	// 20 replicas on all days, and today three more, then one more.
+	"exact":   harness.From(secondStep, harness.From(firstStep, harness.Flat(1950), harness.Flat(2260)), harness.Flat(2360)),
 	"orders":  harness.From(firstStep, harness.Flat(280), harness.Flat(680)),
 	"basket":  harness.From(secondStep, harness.Flat(380), harness.Flat(880)),
 	"moved":   harness.Flat(750),

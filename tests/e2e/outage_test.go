@@ -74,7 +74,7 @@ func forescaleIsKilledWhileACPUOrCronTriggerIsBesideIt(t *testing.T) {
 		apply(t, deployment(outageNamespace, variant.name, 5, 5*time.Second))
 		objects[variant.name] = variant.object(forescale.GRPC, cronFrom)
 		apply(t, objects[variant.name].manifest())
-		watched[variant.name] = watch(ctx, scenario, outageNamespace, variant.name, "killed", fmt.Sprintf("%-24s", variant.name), forescale)
+		watched[variant.name] = watch(ctx, scenario, outageNamespace, variant.name, "killed", fmt.Sprintf("%-26s", variant.name), forescale)
 	}
 	for _, variant := range variants {
 		until(t, watched[variant.name], variant.name+" to follow the plan", patience, func(s harness.State) bool { return s.Ready >= 6 && s.Spec == s.Plan })

@@ -285,16 +285,24 @@ func read(ctx context.Context, object object, metric string) (string, error) {
 	return answer.Items[0].Value, nil
 }
 
-// conditions are the HPA's conditions and KEDA's, as a user sees them with `kubectl describe`.
+// conditions are the HPA's and KEDA's, as a user sees them with `kubectl describe`.
 func conditions(object object) string {
-	template := `{range .status.conditions[*]}{.type}={.status} ({.reason}: {.message}) {end}`
-	var all []string
-	for _, resource := range []string{"hpa/keda-hpa-" + object.name, "scaledobject/" + object.name} {
-		text, err := world.plane.Kubectl("", "get", resource, "-n", object.namespace, "-o", "jsonpath="+template)
-		if err != nil {
-			text = err.Error()
-		}
-		all = append(all, strings.Split(resource, "/")[0]+": "+strings.TrimSpace(text))
+	hpa := jsonPath(object, "hpa/keda-hpa-"+object.name, `{range .status.conditions[?(@.type=="ScalingActive")]}{.type}={.status} ({.reason}: {.message}){end}`)
+	if selector, rest, ok := strings.Cut(hpa, "&LabelSelector{"); ok {
+		_, rest, _ = strings.Cut(rest, "},}")
+		hpa = strings.TrimSuffix(selector, "/") + rest
 	}
-	return strings.Join(all, "\n         ")
+	keda := jsonPath(object, "scaledobject/"+object.name, `{range .status.conditions[*]}{.type}={.status} ({.reason}) {end}`)
+	return "the HPA: " + hpa + "\n         the ScaledObject: " + keda
+}
+
+func jsonPath(object object, resource, template string) string {
+	text, err := world.plane.Kubectl("", "get", resource, "-n", object.namespace, "--ignore-not-found", "-o", "jsonpath="+template)
+	if err != nil {
+		text = err.Error()
+	}
+	if text == "" {
+		text = "there is none"
+	}
+	return strings.TrimSpace(text)
 }
