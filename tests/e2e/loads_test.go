@@ -10,7 +10,7 @@ import (
 const (
 	rampBegins = 4 * time.Minute
 	rampTakes  = 2 * time.Minute
-	rampEnds   = 9 * time.Minute
+	rampEnds   = 7*time.Minute + 30*time.Second
 
 	jobBegins = 4*time.Minute + 30*time.Second
 	jobEnds   = 6*time.Minute + 30*time.Second

@@ -15,7 +15,7 @@ func aDeploymentIsScaledAheadOfARampItHasSeenOnTheDaysBefore(t *testing.T) {
 	// The twin has KEDA's own prometheus trigger on the same load: what the ramp does without a forecast.
 	apply(t, object{
 		namespace: "ahead", name: "web", min: 1, max: 20,
-		triggers: []trigger{forecast("external", world.forescale.GRPC, "ahead", "leadTime", "90s", "hpaTolerance", "0")},
+		triggers: []trigger{forecast("external", world.forescale.GRPC, "ahead", "leadTime", "90s", "scaleDownWindow", "2m", "hpaTolerance", "0")},
 		spec:     map[string]any{"advanced": behavior()},
 	}.manifest(), object{
 		namespace: "ahead", name: "twin", min: 1, max: 20,
@@ -61,7 +61,9 @@ func aDeploymentIsScaledAheadOfARampItHasSeenOnTheDaysBefore(t *testing.T) {
 
 	sinceEpoch(rampEnds)
 	scenario.Log("the load falls")
-	until(t, web, "the fleet's way back", 10*time.Minute, func(s harness.State) bool { return s.Spec < 10 })
+	falls := time.Now()
+	back := until(t, web, "the fleet's way back", 10*time.Minute, func(s harness.State) bool { return s.Spec < 10 })
+	scenario.Timing("scaled down %.0f s after the load began to fall", back.At.Sub(falls).Seconds())
 	low, _ := web.First(ramp, func(s harness.State) bool { return s.Ready >= 10 })
 	for _, state := range web.States() {
 		if state.At.After(low.At) && float64(state.Ready)*perReplica*1.01 < state.Load {
