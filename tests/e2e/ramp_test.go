@@ -34,7 +34,8 @@ func aDeploymentIsScaledAheadOfARampItHasSeenOnTheDaysBefore(t *testing.T) {
 	peak := sinceEpoch(rampBegins + rampTakes)
 	scenario.Log("the ramp has ended, the load is %.0f", world.loads.At("ahead", peak))
 	until(t, web, "ten Ready replicas", patience, func(s harness.State) bool { return s.Ready >= 10 })
-	until(t, twin, "ten Ready replicas of the twin", patience, func(s harness.State) bool { return s.Ready >= 10 })
+	// At a load of 980 the twin's HPA may stop at nine, within its tolerance.
+	until(t, twin, "nine Ready replicas of the twin", patience, func(s harness.State) bool { return s.Ready >= 9 })
 
 	before := ramp.Add(-2 * time.Minute)
 	raised, ok := web.First(before, func(s harness.State) bool { return s.Desired > calm.Desired })
@@ -43,11 +44,11 @@ func aDeploymentIsScaledAheadOfARampItHasSeenOnTheDaysBefore(t *testing.T) {
 	}
 	twinRaised, _ := twin.First(before, func(s harness.State) bool { return s.Desired > calm.Desired })
 	full, _ := web.First(before, func(s harness.State) bool { return s.Ready >= 10 })
-	twinFull, _ := twin.First(before, func(s harness.State) bool { return s.Ready >= 10 })
+	twinFull, _ := twin.First(before, func(s harness.State) bool { return s.Ready >= 9 })
 	end := ramp.Add(rampTakes + 2*time.Minute)
 	over, twinOver := web.Overloaded(before, end, perReplica), twin.Overloaded(before, end, perReplica)
 	scenario.Timing("first step %+.0f s of the ramp's begin (twin %+.0f s)", raised.At.Sub(ramp).Seconds(), twinRaised.At.Sub(ramp).Seconds())
-	scenario.Timing("10 Ready %+.0f s of its end (twin %+.0f s)", full.At.Sub(peak).Seconds(), twinFull.At.Sub(peak).Seconds())
+	scenario.Timing("10 Ready %+.0f s of its end (twin: 9 Ready %+.0f s)", full.At.Sub(peak).Seconds(), twinFull.At.Sub(peak).Seconds())
 	scenario.Timing("overloaded for %.0f s (twin %.0f s)", over.Seconds(), twinOver.Seconds())
 	if !raised.At.Before(ramp) {
 		t.Errorf("the first step came %s after the ramp began", raised.At.Sub(ramp))
