@@ -3,6 +3,7 @@
 mod backtest;
 pub mod check;
 mod collect;
+mod crd;
 mod demo;
 mod evaluate;
 mod explain;
@@ -52,6 +53,8 @@ enum Command {
     Preprocess(preprocess::Args),
     /// Ask a running Forescale why KEDA is told this number, and get it in plain words
     Explain(explain::Args),
+    /// Print the CustomResourceDefinition of PredictiveAutoscaler: `forescale crd | kubectl apply --server-side -f -`
+    Crd,
     /// Train a network on recorded history and write it as an ONNX file
     #[cfg(feature = "train")]
     Train(train::Args),
@@ -72,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Collect(args) => collect::run(&args),
         Command::Preprocess(args) => preprocess::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Crd => crd::run(),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(&args),
     };

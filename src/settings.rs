@@ -21,6 +21,8 @@ pub struct Settings {
     pub keda: execute::keda::Config,
     /// The HTTP server: metrics, health, JSON API.
     pub admin: admin::Config,
+    /// The operator of PredictiveAutoscalers.
+    pub operator: execute::operator::Config,
     /// Sources of history.
     pub monitor: monitor::Config,
     /// Forecasts.
@@ -63,6 +65,8 @@ pub struct Overrides {
     pub grpc_addr: Option<std::net::SocketAddr>,
     /// Address of the HTTP server.
     pub http_addr: Option<std::net::SocketAddr>,
+    /// Whether the operator runs.
+    pub operator: Option<bool>,
     /// Folder for snapshots.
     pub data_dir: Option<PathBuf>,
     /// File for a recording.
@@ -192,6 +196,7 @@ impl Settings {
         }
         set(&mut self.keda.addr, overrides.grpc_addr);
         set(&mut self.admin.addr, overrides.http_addr);
+        set(&mut self.operator.enabled, overrides.operator);
         set(&mut self.analyze.onnx_engine, overrides.onnx_engine);
         set(&mut self.log.filter, overrides.log_filter);
         set(&mut self.log.format, overrides.log_format);

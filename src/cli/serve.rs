@@ -28,6 +28,9 @@ pub(super) struct Args {
     /// Address of the HTTP server: metrics, health, API, page [default: 0.0.0.0:8080]
     #[arg(long, value_name = "ADDR", env = "FORESCALE_HTTP_ADDR")]
     http_addr: Option<SocketAddr>,
+    /// Look after PredictiveAutoscaler objects in the cluster (docs/operator.md)
+    #[arg(long, env = "FORESCALE_OPERATOR")]
+    operator: bool,
     /// Folder for snapshots, so that a restart answers at once [default: none, nothing is written]
     #[arg(long, value_name = "DIR", env = "FORESCALE_DATA_DIR")]
     data_dir: Option<PathBuf>,
@@ -71,6 +74,7 @@ fn overrides(args: Args) -> Overrides {
         prometheus: args.prometheus,
         grpc_addr: args.grpc_addr,
         http_addr: args.http_addr,
+        operator: args.operator.then_some(true),
         data_dir: args.data_dir,
         record: args.record,
         models_dir: args.models_dir,

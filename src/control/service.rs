@@ -32,6 +32,7 @@ pub struct Service {
     http: admin::Bound,
     admin: admin::State,
     heartbeat: Heartbeat,
+    operator: Option<execute::operator::Parts>,
 }
 
 impl Service {
@@ -61,6 +62,7 @@ impl Service {
         if settings.admin.workload_metrics {
             admin::register_workload_metrics(&mut registry, Arc::clone(engine.board()));
         }
+        let operator = operator(settings, &engine, &mut registry);
         let http = admin::Server::bind(&settings.admin).await?;
         listening("grpc", grpc.local_addr()?);
         listening("http", http.addr());
@@ -72,6 +74,7 @@ impl Service {
             http,
             admin,
             heartbeat,
+            operator,
         })
     }
 
@@ -98,7 +101,9 @@ impl Service {
     ///
     /// # Errors
     /// When a server can't go on.
-    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+    pub async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let operating =
+            (self.operator.take()).map(|parts| tokio::spawn(operate(parts, shutdown.clone())));
         let engine = Arc::clone(&self.engine);
         let started = self
             .admin
@@ -106,7 +111,11 @@ impl Service {
             .latch("the first turn of the refresh loop");
         let supervised = supervise(engine, shutdown.clone(), self.heartbeat.clone(), started);
         let looped = tokio::spawn(supervised);
-        self.serve(looped, shutdown).await
+        let served = self.serve(looped, shutdown).await;
+        if let Some(operating) = operating {
+            operating.await.context("the operator died")?;
+        }
+        served
     }
 
     /// Runs only the servers until `shutdown`; whoever holds the engine turns it.
@@ -201,6 +210,35 @@ fn engine(
         tracing::info!(restored, left_out, "snapshot read");
     }
     Ok(engine)
+}
+
+/// The operator's parts, where it is asked for.
+fn operator(
+    settings: &Settings,
+    engine: &Engine,
+    registry: &mut Registry,
+) -> Option<execute::operator::Parts> {
+    settings.operator.enabled.then(|| {
+        let metrics = execute::operator::Metrics::default();
+        metrics.register(registry);
+        execute::operator::Parts {
+            config: settings.operator.clone(),
+            board: Arc::clone(engine.board()),
+            clock: engine.clock(),
+            forget_after: settings.knowledge.forget_after,
+            metrics,
+        }
+    })
+}
+
+/// Runs the operator. Without Kubernetes' API there is none, and KEDA is answered all the same.
+async fn operate(parts: execute::operator::Parts, shutdown: CancellationToken) {
+    if let Err(error) = execute::operator::run(parts, shutdown).await {
+        tracing::error!(
+            error = format!("{error:#}"),
+            "there is no operator, KEDA is answered without it"
+        );
+    }
 }
 
 fn admin_state(

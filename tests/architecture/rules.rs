@@ -173,11 +173,15 @@ const CONFINED: [Confined; 6] = [
         only_in: &["analyze/models/onnx"],
     },
     Confined {
-        what: "Kubernetes' API lives in `execute/operator` only",
+        what: "Kubernetes' API lives in `execute/operator`, `execute/cluster` and their connection only",
         paths: &["kube", "k8s_openapi"],
         words: &[],
         strings: &[],
-        only_in: &["execute/operator"],
+        only_in: &[
+            "execute/operator",
+            "execute/cluster",
+            "execute/kubernetes.rs",
+        ],
     },
     Confined {
         what: "decisions are made in the one loop of `control`",

@@ -1,0 +1,148 @@
+//! The operator: it looks after `PredictiveAutoscaler` objects.
+//!
+//! For each it makes and keeps what scales the workload, a KEDA ScaledObject or, where there is no KEDA, an HPA on the
+//! external metrics API; puts its trigger on the board, so that there is a plan before anybody asks; and tells in the
+//! status what is planned and why. Every replica of Forescale does the second, the one that holds a Lease ([`election`])
+//! does the rest. What somebody else sets in an owned object is theirs from then on ([`apply`]).
+
+mod apply;
+mod conditions;
+mod config;
+mod context;
+mod desired;
+mod election;
+mod metrics;
+mod notes;
+mod quantity;
+mod reconcile;
+mod remove;
+pub mod resource;
+mod status;
+mod target;
+mod trigger;
+mod vertical;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures::StreamExt as _;
+use k8s_openapi::jiff;
+use kube::Api;
+use kube::runtime::controller::Action;
+use kube::runtime::{Controller, watcher};
+use tokio_util::sync::CancellationToken;
+
+pub use self::config::{Authentication, Config, LeaseConfig, Scaler};
+use self::context::Context;
+use self::election::{Election, Leadership};
+pub use self::metrics::Metrics;
+use self::resource::PredictiveAutoscaler;
+pub use self::resource::crd_yaml;
+use crate::domain::{Clock, HumanDuration, Timestamp};
+use crate::knowledge::Board;
+
+/// PredictiveAutoscalers that are looked at in parallel.
+const CONCURRENCY: u16 = 16;
+
+/// What could not be done is tried again after this.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// What the operator needs.
+#[derive(Debug)]
+pub struct Parts {
+    /// Its settings.
+    pub config: Config,
+    /// Where plans are.
+    pub board: Arc<Board>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// After how long the board drops a workload that nobody asks about.
+    pub forget_after: HumanDuration,
+    /// What it counts.
+    pub metrics: Metrics,
+}
+
+/// Looks after PredictiveAutoscalers until `shutdown`. An API server that can't be reached is waited for.
+///
+/// # Errors
+/// When there is no way to reach an API server at all.
+pub async fn run(parts: Parts, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let client = super::kubernetes::client(parts.config.kubeconfig.as_deref()).await?;
+    let identity = identity();
+    let leadership = Leadership::new();
+    let election = Election::new(
+        client.clone(),
+        parts.config.lease.clone(),
+        identity.clone(),
+        Arc::clone(&parts.clock),
+        leadership.clone(),
+    );
+    // The lease is given back after the last write.
+    let written = CancellationToken::new();
+    let elected = tokio::spawn(election.run(written.clone()));
+    let namespaces = parts.config.namespaces.clone();
+    let context = Arc::new(Context::new(client.clone(), parts, leadership, identity));
+    tracing::info!(namespaces = ?namespaces, "operator started");
+    let scopes: Vec<Api<PredictiveAutoscaler>> = if namespaces.is_empty() {
+        vec![Api::all(client)]
+    } else {
+        let of = |namespace: &String| Api::namespaced(client.clone(), namespace);
+        namespaces.iter().map(of).collect()
+    };
+    let watches = scopes
+        .into_iter()
+        .map(|api| look_after(api, Arc::clone(&context), shutdown.clone()));
+    futures::future::join_all(watches).await;
+    written.cancel();
+    elected.await.context("the lease's task died")
+}
+
+async fn look_after(
+    api: Api<PredictiveAutoscaler>,
+    context: Arc<Context>,
+    shutdown: CancellationToken,
+) {
+    let leader = {
+        let follow = context.leadership.follow();
+        // A new leader looks at everything at once.
+        tokio_stream::wrappers::WatchStream::from_changes(follow).map(|_| ())
+    };
+    let config = kube::runtime::controller::Config::default().concurrency(CONCURRENCY);
+    Controller::new(api, watcher::Config::default())
+        .with_config(config)
+        .reconcile_all_on(leader)
+        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .run(reconcile::reconcile, on_error, context)
+        .for_each(|outcome| async move {
+            if let Err(error) = outcome {
+                tracing::debug!(%error, "a look at a PredictiveAutoscaler ended early");
+            }
+        })
+        .await;
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the controller's signature")]
+fn on_error(
+    object: Arc<PredictiveAutoscaler>,
+    error: &reconcile::Error,
+    context: Arc<Context>,
+) -> Action {
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    tracing::warn!(namespace, name, %error, "failed to look after a PredictiveAutoscaler, trying again");
+    context.metrics.reconciled("error");
+    Action::requeue(RETRY)
+}
+
+/// This replica's name in the Lease: the pod's.
+fn identity() -> String {
+    let pod = std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME"));
+    let host = pod.unwrap_or_else(|_| "forescale".to_owned());
+    format!("{host}_{:08x}", rand::random::<u32>())
+}
+
+/// A moment in Kubernetes' types; the first one of all for what they can't hold.
+fn time(at: Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default()
+}

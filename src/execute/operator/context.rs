@@ -1,0 +1,208 @@
+//! What every look at a PredictiveAutoscaler shares.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kube::api::DynamicObject;
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::events::{Recorder, Reporter};
+use kube::{Api, Client};
+use tokio::time::Instant;
+
+use super::Parts;
+use super::config::{Config, Scaler};
+use super::desired::Kind;
+use super::election::Leadership;
+use super::metrics::Metrics;
+use super::resource::Yielded;
+use super::trigger::Trigger;
+use crate::domain::Clock;
+use crate::domain::{HumanDuration, Timestamp, WorkloadKey};
+use crate::knowledge::{Board, BoardFull, Workload};
+
+/// What the cluster offers is asked again after this.
+const ASK_AGAIN: Duration = Duration::from_mins(1);
+
+/// From this minor version on an HPA's `tolerance` needs no feature gate to be set (KEP-4951, beta in 1.35).
+const TOLERANCE_SINCE: u32 = 35;
+
+/// What every look shares.
+pub(super) struct Context {
+    pub(super) client: Client,
+    pub(super) config: Config,
+    pub(super) leadership: Leadership,
+    pub(super) metrics: Metrics,
+    pub(super) recorder: Recorder,
+    board: Arc<Board>,
+    clock: Arc<dyn Clock>,
+    forget_after: HumanDuration,
+    offers: tokio::sync::Mutex<Option<(Offers, Instant)>>,
+    kinds: Mutex<HashMap<GroupVersionKind, ApiResource>>,
+    memos: Mutex<HashMap<String, Memo>>,
+}
+
+/// What the cluster offers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offers {
+    /// What scales.
+    pub(super) kind: Kind,
+    /// Whether KEDA's resources exist.
+    pub(super) keda: bool,
+    /// Whether an HPA can be told to follow every change.
+    pub(super) exact: bool,
+}
+
+/// The last apply of an object, so that an unchanged one is not written again.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Memo {
+    pub(super) desired: serde_json::Value,
+    /// Of the object, after that.
+    pub(super) generation: Option<i64>,
+    pub(super) yielded: Vec<Yielded>,
+}
+
+impl Context {
+    pub(super) fn new(
+        client: Client,
+        parts: Parts,
+        leadership: Leadership,
+        identity: String,
+    ) -> Self {
+        let reporter = Reporter {
+            controller: "forescale".to_owned(),
+            instance: Some(identity),
+        };
+        Self {
+            recorder: Recorder::new(client.clone(), reporter),
+            client,
+            config: parts.config,
+            leadership,
+            metrics: parts.metrics,
+            board: parts.board,
+            clock: parts.clock,
+            forget_after: parts.forget_after,
+            offers: tokio::sync::Mutex::new(None),
+            kinds: Mutex::default(),
+            memos: Mutex::default(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What the cluster offers, at most a minute old.
+    pub(super) async fn offers(&self) -> Result<Offers, kube::Error> {
+        let mut known = self.offers.lock().await;
+        if let Some((offers, since)) = *known
+            && since.elapsed() < ASK_AGAIN
+        {
+            return Ok(offers);
+        }
+        let groups = self.client.list_api_groups().await?;
+        let keda = groups.groups.iter().any(|it| it.name == "keda.sh");
+        let exact = match self.config.exact_landing {
+            Some(exact) => exact,
+            None => {
+                let version = self.client.apiserver_version().await?;
+                let minor = version.minor.trim_end_matches('+').parse::<u32>();
+                minor.is_ok_and(|minor| minor >= TOLERANCE_SINCE)
+            }
+        };
+        let kind = match self.config.scaler {
+            Scaler::Keda => Kind::ScaledObject,
+            Scaler::Hpa => Kind::Hpa,
+            Scaler::Auto if keda => Kind::ScaledObject,
+            Scaler::Auto => Kind::Hpa,
+        };
+        let offers = Offers { kind, keda, exact };
+        *known = Some((offers, Instant::now()));
+        Ok(offers)
+    }
+
+    /// Objects of a kind that scales.
+    pub(super) fn scalers(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {
+        let (group, version) = kind.api_version().split_once('/').unwrap_or_default();
+        let kind = GroupVersionKind::gvk(group, version, kind.name());
+        Api::namespaced_with(
+            self.client.clone(),
+            namespace,
+            &ApiResource::from_gvk(&kind),
+        )
+    }
+
+    /// Objects of any kind; the API server is asked once how it calls them.
+    pub(super) async fn objects(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+    ) -> Result<Api<DynamicObject>, kube::Error> {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let kind = GroupVersionKind::gvk(group, version, kind);
+        let known = self.kinds().get(&kind).cloned();
+        let resource = match known {
+            Some(resource) => resource,
+            None => {
+                let (resource, _) = kube::discovery::pinned_kind(&self.client, &kind).await?;
+                self.kinds().insert(kind, resource.clone());
+                resource
+            }
+        };
+        Ok(Api::namespaced_with(
+            self.client.clone(),
+            namespace,
+            &resource,
+        ))
+    }
+
+    /// Puts the trigger on the board, or finds it there. The board drops what nobody asks about; what the operator looks
+    /// after it keeps, without making it seem that KEDA had asked lately.
+    pub(super) fn register(
+        &self,
+        namespace: &str,
+        name: &str,
+        trigger: &Trigger,
+        asked_by_nobody: bool,
+    ) -> Result<Arc<Workload>, BoardFull> {
+        let now = self.now();
+        let key = WorkloadKey::new(namespace, name, trigger.metadata.clone());
+        let (spec, warnings) = (trigger.spec.clone(), trigger.warnings.clone());
+        let workload = self.board.register(key, spec, warnings, now)?;
+        let silent = now.since(workload.last_asked());
+        if asked_by_nobody || silent > self.forget_after.get() / 2 {
+            workload.touch(now);
+        }
+        Ok(workload)
+    }
+
+    pub(super) fn memo(&self, uid: &str) -> Option<Memo> {
+        self.memos().get(uid).cloned()
+    }
+
+    pub(super) fn remember(&self, uid: &str, memo: Memo) {
+        self.memos().insert(uid.to_owned(), memo);
+    }
+
+    pub(super) fn forget(&self, uid: &str) {
+        self.memos().remove(uid);
+    }
+
+    // Nothing under the locks panics halfway through a change, so a poisoned lock is still good.
+    fn memos(&self) -> MutexGuard<'_, HashMap<String, Memo>> {
+        self.memos.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kinds(&self) -> MutexGuard<'_, HashMap<GroupVersionKind, ApiResource>> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

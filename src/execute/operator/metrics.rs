@@ -1,0 +1,66 @@
+//! What can be watched of the operator.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+
+use crate::telemetry::Registry;
+
+/// Metrics of the operator. Cheap to clone; clones count into the same.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    reconciles: Family<OutcomeLabels, Counter>,
+    yields: Counter,
+    resizes: Family<OutcomeLabels, Counter>,
+    leads: Gauge,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+impl Metrics {
+    /// Registers every metric.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "forescale_operator_reconciles",
+            "Looks at PredictiveAutoscalers by outcome",
+            self.reconciles.clone(),
+        );
+        registry.register(
+            "forescale_operator_yields",
+            "Fields of owned objects that were left to somebody else",
+            self.yields.clone(),
+        );
+        registry.register(
+            "forescale_operator_resizes",
+            "Changes of CPU and memory of pods by outcome",
+            self.resizes.clone(),
+        );
+        registry.register(
+            "forescale_operator_leads",
+            "Whether this replica holds the operator's Lease",
+            self.leads.clone(),
+        );
+    }
+
+    pub(super) fn reconciled(&self, outcome: &'static str) {
+        self.reconciles
+            .get_or_create(&OutcomeLabels { outcome })
+            .inc();
+    }
+
+    pub(super) fn yielded(&self, fields: usize) {
+        self.yields.inc_by(fields as u64);
+    }
+
+    pub(super) fn resized(&self, outcome: &'static str) {
+        self.resizes.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    pub(super) fn leads(&self, leads: bool) {
+        self.leads.set(i64::from(leads));
+    }
+}

@@ -1,0 +1,242 @@
+//! Puts in place what scales the workload.
+
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::{Api, ResourceExt as _};
+use serde_json::{Value, json};
+
+use super::super::context::{Context, Memo, Offers};
+use super::super::desired::{self, Kind};
+use super::super::resource::{DeletionPolicy, OwnedObject, PredictiveAutoscaler, Yielded};
+use super::super::trigger::Trigger;
+use super::super::{apply, remove, target};
+
+/// What is in place.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) owned: OwnedObject,
+    pub(super) yielded: Vec<Yielded>,
+    /// Whether KEDA, or the HPA controller, works with it.
+    pub(super) accepted: bool,
+    /// What KEDA or the HPA controller has against it, if anything: reason and text.
+    pub(super) refused: Option<(String, String)>,
+}
+
+/// Why nothing could be put in place.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Something that the user can mend.
+    Said { reason: &'static str, text: String },
+    /// The API server.
+    Kubernetes(kube::Error),
+}
+
+impl Refusal {
+    pub(super) fn said(reason: &'static str, text: impl Into<String>) -> Self {
+        Self::Said {
+            reason,
+            text: text.into(),
+        }
+    }
+}
+
+impl From<kube::Error> for Refusal {
+    fn from(error: kube::Error) -> Self {
+        Self::Kubernetes(error)
+    }
+}
+
+/// Puts the object that scales `owner`'s workload in place, unless it is there as it should be.
+pub(super) async fn put(
+    owner: &PredictiveAutoscaler,
+    trigger: &Trigger,
+    offers: Offers,
+    context: &Context,
+) -> Result<Place, Refusal> {
+    let kind = offers.kind;
+    refuse_what_an_hpa_can_not_do(owner, kind)?;
+    let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
+    let uid = owner.uid().unwrap_or_default();
+    let api = context.scalers(kind, &namespace);
+    let desired = desired::object(kind, owner, trigger, &context.config, offers.exact);
+    let there = api.get_opt(&name).await?;
+    if let Some(there) = &there
+        && !target::is_owned_by(there, &uid)
+    {
+        let kind = kind.name();
+        let text = format!(
+            "there is a {kind} `{name}` that this PredictiveAutoscaler does not own: delete it, or choose another name"
+        );
+        return Err(Refusal::said("NameTaken", text));
+    }
+    let memo = context.memo(&uid);
+    let unchanged = there.as_ref().zip(memo).filter(|(there, memo)| {
+        memo.desired == desired && memo.generation == there.metadata.generation
+    });
+    if let Some((there, memo)) = unchanged {
+        return Ok(place(kind, there, memo.yielded));
+    }
+    if let Some(text) = target::rival(context, offers, owner).await? {
+        return Err(Refusal::said("TargetTaken", text));
+    }
+    finalizer(owner, context).await?;
+    remove_the_other_kind(owner, offers, context).await?;
+    let applied = apply::apply(&api, &name, desired.clone()).await;
+    let applied = applied.map_err(|error| refused_by_api(kind, error))?;
+    let known = owner
+        .status
+        .as_ref()
+        .map_or(&[][..], |status| &status.yielded);
+    let new = applied.yielded.iter().filter(|it| !known.contains(it));
+    context.metrics.yielded(new.count());
+    let memo = Memo {
+        desired,
+        generation: applied.object.metadata.generation,
+        yielded: applied.yielded.clone(),
+    };
+    context.remember(&uid, memo);
+    Ok(place(kind, &applied.object, applied.yielded))
+}
+
+fn refuse_what_an_hpa_can_not_do(owner: &PredictiveAutoscaler, kind: Kind) -> Result<(), Refusal> {
+    if kind == Kind::ScaledObject {
+        return Ok(());
+    }
+    if !owner.spec.additional_triggers.is_empty() {
+        let text = "additionalTriggers are KEDA's, and there is no KEDA in this cluster";
+        return Err(Refusal::said("NeedsKeda", text));
+    }
+    if owner.spec.min_replicas == 0 {
+        let text = "minReplicas is 0: an HPA does not scale to zero, and there is no KEDA in this cluster; write at least 1";
+        return Err(Refusal::said("NeedsKeda", text));
+    }
+    Ok(())
+}
+
+/// What the API server, or KEDA's webhook in it, says about the object is the user's to mend; all else is tried again.
+fn refused_by_api(kind: Kind, error: kube::Error) -> Refusal {
+    match error {
+        kube::Error::Api(status) if status.is_invalid() || status.code == 400 => {
+            let text = format!("{} is refused: {}", kind.name(), status.message);
+            Refusal::said("Refused", text)
+        }
+        kube::Error::Api(status) if status.is_forbidden() => {
+            Refusal::said("Forbidden", status.message.clone())
+        }
+        error => Refusal::Kubernetes(error),
+    }
+}
+
+fn place(kind: Kind, object: &DynamicObject, yielded: Vec<Yielded>) -> Place {
+    let conditions = conditions(object);
+    // The first that speaks against it; what an HPA can't do for a while (`ScalingLimited`) is no fault.
+    let faults: &[&str] = match kind {
+        Kind::ScaledObject => &["Ready"],
+        Kind::Hpa => &["AbleToScale", "ScalingActive"],
+    };
+    let state = |kind: &str| conditions.iter().find(|it| it.kind == kind);
+    let refused = faults
+        .iter()
+        .filter_map(|kind| state(kind))
+        .find(|it| it.status == "False")
+        .map(|it| (it.reason.clone(), it.message.clone()))
+        .map(|(reason, text)| {
+            let reason = if reason.is_empty() {
+                "NotReady".to_owned()
+            } else {
+                reason
+            };
+            (reason, format!("{} says: {text}", kind.name()))
+        });
+    let accepted = faults
+        .iter()
+        .all(|kind| state(kind).is_some_and(|it| it.status == "True"));
+    Place {
+        owned: OwnedObject {
+            kind: kind.name().to_owned(),
+            name: object.name_any(),
+        },
+        yielded,
+        accepted,
+        refused,
+    }
+}
+
+struct Condition {
+    kind: String,
+    status: String,
+    reason: String,
+    message: String,
+}
+
+fn conditions(object: &DynamicObject) -> Vec<Condition> {
+    let list = object.data.pointer("/status/conditions");
+    let list = list.and_then(Value::as_array).into_iter().flatten();
+    list.map(|it| {
+        let field = |key: &str| it.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
+        Condition {
+            kind: field("type"),
+            status: field("status"),
+            reason: field("reason"),
+            message: field("message"),
+        }
+    })
+    .collect()
+}
+
+/// A cluster may get KEDA, or lose it: what was made before must not scale beside what is made now.
+async fn remove_the_other_kind(
+    owner: &PredictiveAutoscaler,
+    offers: Offers,
+    context: &Context,
+) -> Result<(), Refusal> {
+    let other = offers.kind.other();
+    if other == Kind::ScaledObject && !offers.keda {
+        return Ok(());
+    }
+    let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
+    let api = context.scalers(other, &namespace);
+    let Some(there) = api.get_opt(&name).await? else {
+        return Ok(());
+    };
+    if target::is_owned_by(&there, &owner.uid().unwrap_or_default()) {
+        tracing::info!(%namespace, %name, kind = other.name(), "removing what scaled the workload before");
+        api.delete(&name, &DeleteParams::default()).await?;
+    }
+    Ok(())
+}
+
+/// Only a workload that may sleep needs somebody to wake it when its PredictiveAutoscaler is deleted.
+async fn finalizer(owner: &PredictiveAutoscaler, context: &Context) -> Result<(), Refusal> {
+    let wanted =
+        owner.spec.min_replicas == 0 && owner.spec.deletion_policy == DeletionPolicy::KeepReplicas;
+    let there = owner.finalizers().iter().any(|it| it == remove::FINALIZER);
+    if wanted == there {
+        return Ok(());
+    }
+    let mut finalizers = owner.finalizers().to_vec();
+    finalizers.retain(|it| it != remove::FINALIZER);
+    if wanted {
+        finalizers.push(remove::FINALIZER.to_owned());
+    }
+    set_finalizers(owner, context, &finalizers).await?;
+    Ok(())
+}
+
+/// Writes the finalizers of the version that was read; a change in between makes it fail and be tried again.
+pub(in super::super) async fn set_finalizers(
+    owner: &PredictiveAutoscaler,
+    context: &Context,
+    finalizers: &[String],
+) -> Result<(), kube::Error> {
+    let namespace = owner.namespace().unwrap_or_default();
+    let api: Api<PredictiveAutoscaler> = Api::namespaced(context.client.clone(), &namespace);
+    let patch = json!({"metadata": {
+        "resourceVersion": owner.resource_version(),
+        "finalizers": finalizers,
+    }});
+    let patch = Patch::Merge(&patch);
+    let params = PatchParams::default();
+    api.patch(&owner.name_any(), &params, &patch)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,99 @@
+//! What is left when a PredictiveAutoscaler goes.
+//!
+//! The cluster removes the ScaledObject or HPA after its owner, and the replicas stay as they are. That is right for all
+//! but one: a workload that sleeps at zero would never wake again. Only where that can be there is a finalizer, so that
+//! nothing else ever waits for Forescale to be deleted.
+
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::runtime::events::{Event, EventType};
+use kube::{Resource as _, ResourceExt as _};
+use serde_json::json;
+
+use super::context::Context;
+use super::desired::Kind;
+use super::reconcile::Error;
+use super::reconcile::place::set_finalizers;
+use super::resource::PredictiveAutoscaler;
+use super::target;
+
+/// Stands on PredictiveAutoscalers of workloads that may sleep.
+pub(super) const FINALIZER: &str = "forescale.dev/leave-running";
+
+/// Removes what scales the workload, wakes it if it sleeps, and lets go.
+pub(super) async fn finish(owner: &PredictiveAutoscaler, context: &Context) -> Result<(), Error> {
+    if !owner.finalizers().iter().any(|it| it == FINALIZER) {
+        return Ok(());
+    }
+    let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
+    // First what would put it back to sleep.
+    if context.offers().await?.keda {
+        let api = context.scalers(Kind::ScaledObject, &namespace);
+        if let Some(there) = api.get_opt(&name).await?
+            && target::is_owned_by(&there, &owner.uid().unwrap_or_default())
+        {
+            ignore_missing(api.delete(&name, &DeleteParams::default()).await)?;
+        }
+    }
+    wake(owner, context, &namespace).await?;
+    let rest: Vec<String> = (owner.finalizers().iter())
+        .filter(|it| *it != FINALIZER)
+        .cloned()
+        .collect();
+    ignore_missing(set_finalizers(owner, context, &rest).await)?;
+    Ok(())
+}
+
+async fn wake(
+    owner: &PredictiveAutoscaler,
+    context: &Context,
+    namespace: &str,
+) -> Result<(), Error> {
+    let target = &owner.spec.target_ref;
+    let objects = context
+        .objects(&target.api_version, &target.kind, namespace)
+        .await?;
+    let scale = match objects.get_scale(&target.name).await {
+        Ok(scale) => scale,
+        // Without the workload there is nothing to wake.
+        Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let wanted = scale
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.replicas)
+        .unwrap_or(0);
+    if wanted > 0 {
+        return Ok(());
+    }
+    let patch = json!({"spec": {"replicas": 1}});
+    let params = PatchParams::default();
+    objects
+        .patch_scale(&target.name, &params, &Patch::Merge(&patch))
+        .await?;
+    let note = Event {
+        type_: EventType::Normal,
+        reason: "LeftRunning".to_owned(),
+        note: Some(format!(
+            "{} `{}` slept at zero and has one replica now, for nothing will wake it any more",
+            target.kind, target.name
+        )),
+        action: "Delete".to_owned(),
+        secondary: None,
+    };
+    if let Err(error) = context
+        .recorder
+        .publish(&note, &owner.object_ref(&()))
+        .await
+    {
+        tracing::warn!(%error, "failed to write an event");
+    }
+    Ok(())
+}
+
+fn ignore_missing<T>(done: Result<T, kube::Error>) -> Result<(), kube::Error> {
+    match done {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        other => other.map(drop),
+    }
+}

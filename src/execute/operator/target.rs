@@ -1,0 +1,117 @@
+//! The workload that is scaled: how many replicas it has, and who else scales it.
+
+use kube::ResourceExt as _;
+use kube::api::{DynamicObject, ListParams};
+use serde_json::Value;
+
+use super::context::{Context, Offers};
+use super::desired::Kind;
+use super::resource::{PredictiveAutoscaler, TargetRef};
+
+/// Replicas that it has, as its `scale` subresource says.
+///
+/// # Errors
+/// When there is no such workload, or it can't be read.
+pub(super) async fn replicas(
+    context: &Context,
+    namespace: &str,
+    target: &TargetRef,
+) -> Result<i32, kube::Error> {
+    let objects = context.objects(&target.api_version, &target.kind, namespace);
+    let scale = objects.await?.get_scale(&target.name).await?;
+    Ok(scale.status.map_or(0, |status| status.replicas))
+}
+
+/// Who else scales the workload of `owner`, in words; two that scale one workload fight.
+///
+/// # Errors
+/// When the API server can't be asked.
+pub(super) async fn rival(
+    context: &Context,
+    offers: Offers,
+    owner: &PredictiveAutoscaler,
+) -> Result<Option<String>, kube::Error> {
+    let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
+    let mut kinds = vec![Kind::Hpa];
+    if offers.keda {
+        kinds.push(Kind::ScaledObject);
+    }
+    let uid = owner.uid().unwrap_or_default();
+    for kind in kinds {
+        let objects = context.scalers(kind, &namespace);
+        for object in objects.list(&ListParams::default()).await? {
+            let reference = object.data.pointer("/spec/scaleTargetRef");
+            let its_own = is_owned_by(&object, &uid) || is_made_by_keda_for(&object, &name);
+            if !its_own && reference.is_some_and(|it| is_meant(it, &owner.spec.target_ref)) {
+                let (kind, name) = (kind.name(), object.name_any());
+                return Ok(Some(format!(
+                    "{kind} `{name}` scales this workload already: delete it, or this PredictiveAutoscaler"
+                )));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the object belongs to the PredictiveAutoscaler of this `uid`.
+pub(super) fn is_owned_by(object: &DynamicObject, uid: &str) -> bool {
+    object.owner_references().iter().any(|it| it.uid == uid)
+}
+
+/// KEDA makes an HPA for each ScaledObject; ours is called like its PredictiveAutoscaler.
+fn is_made_by_keda_for(object: &DynamicObject, name: &str) -> bool {
+    let mut owners = object.owner_references().iter();
+    owners.any(|it| it.kind == Kind::ScaledObject.name() && it.name == name)
+}
+
+/// Whether a `scaleTargetRef`, of which KEDA lets parts be left out, means the target. Versions of an API are one workload.
+fn is_meant(reference: &Value, target: &TargetRef) -> bool {
+    let said = |key: &str, default: &'static str| {
+        let said = reference.get(key).and_then(Value::as_str);
+        said.filter(|text| !text.is_empty())
+            .unwrap_or(default)
+            .to_owned()
+    };
+    let group = |version: &str| {
+        version
+            .split_once('/')
+            .map_or("", |(group, _)| group)
+            .to_owned()
+    };
+    said("name", "") == target.name
+        && said("kind", "Deployment") == target.kind
+        && group(&said("apiVersion", "apps/v1")) == group(&target.api_version)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_reference_means_the_target_by_group_kind_and_name() {
+        let target = TargetRef {
+            api_version: "apps/v1".to_owned(),
+            kind: "Deployment".to_owned(),
+            name: "web".to_owned(),
+        };
+        for (reference, meant) in [
+            (json!({"name": "web"}), true),
+            (json!({"name": "web", "kind": "", "apiVersion": ""}), true),
+            (
+                json!({"name": "web", "kind": "Deployment", "apiVersion": "apps/v1beta1"}),
+                true,
+            ),
+            (json!({"name": "web", "kind": "StatefulSet"}), false),
+            (
+                json!({"name": "web", "apiVersion": "argoproj.io/v1alpha1"}),
+                false,
+            ),
+            (json!({"name": "shop"}), false),
+            (json!({}), false),
+        ] {
+            assert_eq!(is_meant(&reference, &target), meant, "{reference}");
+        }
+    }
+}

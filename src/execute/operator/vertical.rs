@@ -1,0 +1,194 @@
+//! CPU and memory of the pods: from the plan's advice to pods that have it, where the user has asked for that.
+//!
+//! What should be is decided in [`change`], without a cluster; how it gets there is in [`resize`] (pods in place) and
+//! [`template`] (the workload's pod template). What the cluster can't carry out is tried again later and later.
+
+mod change;
+mod resize;
+mod template;
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff;
+use kube::ResourceExt as _;
+
+use super::context::Context;
+use super::resource::{
+    PredictiveAutoscaler, PredictiveAutoscalerStatus, VerticalMode, VerticalSpec, VerticalStatus,
+};
+use super::time;
+use crate::domain::{Basis, Vertical};
+use crate::knowledge::Workload;
+
+/// The first wait after a change that the cluster could not carry out; it doubles each time.
+const FIRST_WAIT: Duration = Duration::from_mins(10);
+/// And never gets longer than this.
+const LONGEST_WAIT: Duration = Duration::from_hours(6);
+
+/// What an attempt came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing to do.
+    Settled(String),
+    /// Something was changed.
+    Changed(String),
+    /// The change of some pods is under way: go on without a wait.
+    Going(String),
+    /// The cluster could not do it, or not now.
+    Failed(String),
+}
+
+/// Applies the advice, if the user wants that and it is time, and says in the status what was done.
+pub(super) async fn look(
+    owner: &PredictiveAutoscaler,
+    context: &Context,
+    workload: Option<&Workload>,
+    status: &mut PredictiveAutoscalerStatus,
+) {
+    let Some(spec) = owner
+        .spec
+        .vertical
+        .as_ref()
+        .filter(|it| it.mode != VerticalMode::Off)
+    else {
+        status.vertical = None;
+        return;
+    };
+    let now = time(context.now());
+    let told = status.vertical.get_or_insert_default();
+    let Some(advice) = advice(workload) else {
+        told.state = Some("there is no advice yet: it takes some hours of readings".to_owned());
+        return;
+    };
+    if spec.mode == VerticalMode::Advice {
+        told.state = None;
+        return;
+    }
+    if told.not_before.as_ref().is_some_and(|it| now < it.0) {
+        return;
+    }
+    let outcome = match spec.mode {
+        VerticalMode::Resize => resize::resize(owner, spec, advice, context).await,
+        _ => template::apply(owner, spec, advice, context).await,
+    };
+    let outcome =
+        outcome.unwrap_or_else(|error| Outcome::Failed(format!("Kubernetes' API: {error}")));
+    let name = owner.name_any();
+    tracing::debug!(%name, ?outcome, "looked at CPU and memory");
+    context.metrics.resized(match &outcome {
+        Outcome::Settled(_) => "settled",
+        Outcome::Changed(_) | Outcome::Going(_) => "changed",
+        Outcome::Failed(_) => "failed",
+    });
+    note(told, outcome, spec, now);
+}
+
+/// Advice that rests on fresh data; what is held from before says nothing about pods of now.
+fn advice(workload: Option<&Workload>) -> Option<Vertical> {
+    let published = workload?.published()?;
+    let fresh = matches!(published.plan.basis, Basis::Forecast | Basis::Reactive);
+    published.plan.vertical.filter(|_| fresh)
+}
+
+fn note(told: &mut VerticalStatus, outcome: Outcome, spec: &VerticalSpec, now: jiff::Timestamp) {
+    let after = |wait: Duration| {
+        let wait = jiff::SignedDuration::try_from(wait).ok()?;
+        now.checked_add(wait).ok().map(Time)
+    };
+    match outcome {
+        Outcome::Settled(state) => {
+            told.state = Some(state);
+            told.failures = 0;
+            told.not_before = None;
+        }
+        Outcome::Going(state) => {
+            told.state = Some(state);
+            told.failures = 0;
+            told.changed_at = Some(Time(now));
+        }
+        Outcome::Changed(state) => {
+            told.state = Some(state);
+            told.failures = 0;
+            told.changed_at = Some(Time(now));
+            told.not_before = after(cooldown(spec));
+        }
+        Outcome::Failed(state) => {
+            told.failures = told.failures.saturating_add(1);
+            told.not_before = after(wait_after(told.failures));
+            told.state = Some(state);
+        }
+    }
+}
+
+fn cooldown(spec: &VerticalSpec) -> Duration {
+    let default = match spec.mode {
+        VerticalMode::Template => 86_400,
+        _ => 600,
+    };
+    Duration::from_secs(u64::from(spec.cooldown_seconds.unwrap_or(default)))
+}
+
+fn wait_after(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    (FIRST_WAIT * 2u32.pow(doublings)).min(LONGEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_six_hours() {
+        let minutes = |failures| wait_after(failures).as_secs() / 60;
+        assert_eq!([1, 2, 3, 6, 100].map(minutes), [10, 20, 40, 320, 360]);
+    }
+
+    #[test]
+    fn a_failure_waits_and_a_success_forgets_it() {
+        let spec: VerticalSpec =
+            serde_json::from_value(serde_json::json!({"mode": "resize", "cpuQuery": "cpu"}))
+                .unwrap();
+        let at = |minutes: i64| jiff::Timestamp::from_second(minutes * 60).unwrap();
+        let mut told = VerticalStatus::default();
+        note(
+            &mut told,
+            Outcome::Failed("no room".to_owned()),
+            &spec,
+            at(0),
+        );
+        note(
+            &mut told,
+            Outcome::Failed("no room".to_owned()),
+            &spec,
+            at(10),
+        );
+        assert_eq!(
+            (told.failures, told.not_before.clone()),
+            (2, Some(Time(at(30))))
+        );
+        note(
+            &mut told,
+            Outcome::Changed("done".to_owned()),
+            &spec,
+            at(30),
+        );
+        assert_eq!(
+            (told.failures, told.not_before.clone()),
+            (0, Some(Time(at(40))))
+        );
+        assert_eq!(told.changed_at, Some(Time(at(30))));
+        note(
+            &mut told,
+            Outcome::Settled("as it should be".to_owned()),
+            &spec,
+            at(40),
+        );
+        assert_eq!(told.not_before, None);
+        assert_eq!(
+            told.changed_at,
+            Some(Time(at(30))),
+            "the last change stays told"
+        );
+    }
+}
