@@ -50,6 +50,10 @@ loadtest: ## k6 against a running `forescale serve` (loadtest/README.md)
 e2e: ## real KEDA, HPA controller and API server in the loop (tests/e2e; ARGS="-run ...")
 	@scripts/e2e.sh $(ARGS)
 
+.PHONY: operator
+operator: ## the operator's tests against a real API server, without KEDA
+	@scripts/test-operator.sh
+
 .PHONY: ci
 ci: ## everything that CI runs, with timings
 	.ci/run

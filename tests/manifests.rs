@@ -102,6 +102,9 @@ fn the_examples_show_what_they_are_there_to_show() {
     assert_eq!(behavior["scaleUp"]["tolerance"], "0");
     assert_eq!(behavior["scaleDown"]["tolerance"], "0");
     assert!(at(&predictive, "spec/fallback/replicas").is_u64());
+    // The variant that survives an outage of Forescale (docs/e2e.md).
+    assert_eq!(at(&predictive, "spec/triggers/0/type"), "external-push");
+    assert_eq!(at(&predictive, "spec/fallback/failureThreshold"), 0);
     let shadow = example("shadow");
     assert_eq!(at(&shadow, "spec/triggers/0/type"), "prometheus");
     assert_eq!(at(&shadow, "spec/triggers/1/metadata/mode"), "shadow");

@@ -1,4 +1,4 @@
-//! `forescale check FILE…`: validates ScaledObject manifests offline, with the very code that judges their metadata when
+//! `forescale check FILE…`: validates ScaledObject and PredictiveAutoscaler manifests offline, with the very code that judges their metadata when
 //! KEDA calls, and prints the settings that come out of each trigger.
 //!
 //! A trigger counts as Forescale's when its type is `external` or `external-push` and one of these holds: its
@@ -7,6 +7,7 @@
 //!
 //! Exit code 0: nothing wrong; 1: a mistake was found; 2: a file could not be read, or is not YAML.
 
+mod predictive_autoscaler;
 mod report;
 mod scaled_object;
 mod settings;

@@ -39,7 +39,7 @@ use self::election::{Election, Leadership};
 pub use self::metrics::Metrics;
 use self::resource::PredictiveAutoscaler;
 pub use self::resource::crd_yaml;
-use crate::domain::{Clock, HumanDuration, Timestamp};
+use crate::domain::{Clock, HumanDuration, Metadata, Timestamp};
 use crate::knowledge::Board;
 
 /// PredictiveAutoscalers that are looked at in parallel.
@@ -133,6 +133,29 @@ fn on_error(
     tracing::warn!(namespace, name, %error, "failed to look after a PredictiveAutoscaler, trying again");
     context.metrics.reconciled("error");
     Action::requeue(RETRY)
+}
+
+/// A PredictiveAutoscaler that can't be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misread {
+    /// Where, such as `spec.metric.target`.
+    pub path: String,
+    /// Why.
+    pub why: String,
+}
+
+/// The trigger metadata that the operator would make of a PredictiveAutoscaler, on a server that says nothing of its own. It
+/// is not judged.
+///
+/// # Errors
+/// When the manifest is not one that the resource's types allow.
+pub fn trigger_metadata(manifest: serde_json::Value) -> Result<Metadata, Misread> {
+    let misread = |path: String, why: String| Misread { path, why };
+    let read: Result<PredictiveAutoscaler, _> = serde_path_to_error::deserialize(manifest);
+    let object =
+        read.map_err(|error| misread(error.path().to_string(), error.inner().to_string()))?;
+    trigger::metadata(&object.spec, &Config::default(), true)
+        .map_err(|why| misread("spec.triggerMetadata".to_owned(), why))
 }
 
 /// This replica's name in the Lease: the pod's.

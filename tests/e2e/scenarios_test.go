@@ -17,6 +17,8 @@ func TestForescale(t *testing.T) {
 		{"over mutual TLS", overMutualTLS},
 		{"Forescale is killed while a CPU or cron trigger is beside it", forescaleIsKilledWhileACPUOrCronTriggerIsBesideIt},
 		{"a ScaledObject is deleted and created again", aScaledObjectIsDeletedAndCreatedAgain},
+		{"a PredictiveAutoscaler scales a workload and gives way to its user", aPredictiveAutoscalerScalesAWorkloadAndGivesWayToItsUser},
+		{"what a PredictiveAutoscaler can not do is told, and a sleeping workload is woken on deletion", whatAPredictiveAutoscalerCanNotDoIsToldAndASleepingWorkloadIsWokenOnDeletion},
 		{"a rolling update of Forescale with two replicas fails no read", aRollingUpdateOfForescaleWithTwoReplicasFailsNoRead},
 	}
 	for _, scenario := range scenarios {

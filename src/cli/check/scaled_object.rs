@@ -4,6 +4,7 @@
 mod around;
 mod trigger;
 
+use super::predictive_autoscaler;
 use super::settings::Setting;
 use super::yaml::{Entry, Node, Place};
 
@@ -67,7 +68,7 @@ impl Finding {
         Self::new(Severity::Error, place, message)
     }
 
-    fn warning(place: Place, message: impl Into<String>) -> Self {
+    pub(super) fn warning(place: Place, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, place, message)
     }
 
@@ -103,12 +104,15 @@ impl Checker {
 
     fn document(&self, document: &Node, objects: &mut Vec<Object>, findings: &mut Vec<Finding>) {
         match document.text_of("kind") {
-            Some("List" | "ScaledObjectList") => {
+            Some("List" | "ScaledObjectList" | "PredictiveAutoscalerList") => {
                 for item in document.get("items").map_or(&[][..], Node::items) {
                     self.document(item, objects, findings);
                 }
             }
             Some("ScaledObject") => objects.push(self.object(document, findings)),
+            Some(predictive_autoscaler::KIND) => {
+                objects.push(predictive_autoscaler::check(document, findings));
+            }
             _ => {}
         }
     }

@@ -88,6 +88,21 @@ pub(super) async fn reconcile(
     let replicas = target::replicas(&context, &namespace, &owner.spec.target_ref).await;
     match replicas {
         Ok(replicas) => after.current_replicas = Some(replicas),
+        Err(kube::Error::Api(refusal)) if refusal.is_not_found() && parsed.is_ok() => {
+            let target = &owner.spec.target_ref;
+            let text = format!(
+                "there is no {} `{}` in `{namespace}`",
+                target.kind, target.name
+            );
+            let said = Said::new(READY, false, "TargetNotFound", text);
+            let generation = owner.metadata.generation;
+            conditions::say(&mut after.conditions, said, generation, time(context.now()));
+            after.current_replicas = None;
+        }
+        // Which right is missing, in the API server's words.
+        Err(kube::Error::Api(refusal)) if refusal.is_forbidden() => {
+            tracing::warn!(%namespace, %name, why = %refusal.message, "the workload's replicas can't be read");
+        }
         Err(error) => {
             tracing::debug!(%namespace, %name, %error, "failed to read the workload's replicas");
         }

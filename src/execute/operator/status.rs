@@ -7,7 +7,7 @@ use super::resource::{
     ForecastPoint, ModelWeight, PlanStatus, PredictiveAutoscalerStatus, Resources, Savings,
 };
 use super::time;
-use crate::domain::{Basis, Forecast, Grade, Mode, Plan, Quantile, Standing, Trust};
+use crate::domain::{Basis, Forecast, Grade, Limit, Mode, Plan, Quantile, Standing, Trust};
 use crate::knowledge::{Published, Workload};
 
 /// Minutes ahead at which the forecast is told.
@@ -46,7 +46,9 @@ pub(super) fn fill(status: &mut PredictiveAutoscalerStatus, workload: Option<&Wo
 }
 
 fn plan_status(plan: &Plan) -> PlanStatus {
-    let changed = plan.reasons.iter().filter(|it| it.from != it.to);
+    // Where a plan starts is no limit.
+    let start = |limit: Limit| matches!(limit, Limit::Forecast | Limit::Observed);
+    let changed = (plan.reasons.iter()).filter(|it| it.from != it.to && !start(it.limit));
     let mut limits: Vec<String> = Vec::new();
     for reason in changed {
         let name = reason.limit.as_str().to_owned();

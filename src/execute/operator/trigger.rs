@@ -42,7 +42,11 @@ pub(super) fn trigger(
     }
 }
 
-fn metadata(
+/// What the trigger says, unjudged.
+///
+/// # Errors
+/// When `triggerMetadata` repeats what has a field of its own.
+pub(super) fn metadata(
     spec: &PredictiveAutoscalerSpec,
     config: &Config,
     exact: bool,

@@ -1,8 +1,10 @@
 package harness
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -96,6 +98,21 @@ func (f *Forescale) Start() error {
 		return err
 	}
 	return f.WaitReady()
+}
+
+// Metrics gives what it exposes on /metrics.
+func (f *Forescale) Metrics(ctx context.Context) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.HTTP+"/metrics", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := (&http.Client{Timeout: 2 * time.Second}).Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	return string(text), err
 }
 
 // Plans gives the plans of a ScaledObject's triggers; none while it is unknown or Forescale is away.

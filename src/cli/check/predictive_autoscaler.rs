@@ -1,0 +1,145 @@
+//! PredictiveAutoscalers: read as the operator reads them, and judged by the metadata of the trigger that it would make.
+
+use serde_json::Value as Json;
+
+use super::scaled_object::{Finding, Object, Trigger};
+use super::settings;
+use super::yaml::{Node, Place, Value};
+use crate::execute::keda::metadata::{self, Env};
+use crate::execute::operator::{self, Misread};
+
+/// The kind's name.
+pub(super) const KIND: &str = "PredictiveAutoscaler";
+
+/// Judges one; its trigger is shown as that of the ScaledObject which the operator makes.
+pub(super) fn check(document: &Node, findings: &mut Vec<Finding>) -> Object {
+    let meta = document.get("metadata");
+    let named = |key: &str| meta.and_then(|meta| meta.text_of(key));
+    let spec = document.entry("spec").map_or(document.place, |it| it.place);
+    let mut settings = None;
+    match operator::trigger_metadata(json(document)) {
+        Err(Misread { path, why }) => {
+            let place = place_of(document, &path).unwrap_or(document.place);
+            findings.push(Finding::error(place, format!("`{path}`: {why}")));
+        }
+        Ok(metadata) => {
+            let reading = metadata::read(&metadata, Env::Resolved);
+            for mistake in &reading.mistakes {
+                findings.push(Finding::error(spec, &mistake.text));
+            }
+            for warning in &reading.warnings {
+                findings.push(Finding::warning(spec, &warning.text));
+            }
+            settings = reading
+                .mistakes
+                .is_empty()
+                .then(|| settings::effective(&reading));
+        }
+    }
+    Object {
+        namespace: named("namespace").unwrap_or("default").to_owned(),
+        name: named("name").unwrap_or("(no name)").to_owned(),
+        place: document.place,
+        triggers: vec![Trigger {
+            index: 0,
+            kind: KIND.to_owned(),
+            place: spec,
+            settings,
+            ours: true,
+        }],
+    }
+}
+
+/// The place of the deepest part of `path` (`spec.metric.target`, `spec.events[2]`) that the document has.
+fn place_of(document: &Node, path: &str) -> Option<Place> {
+    let mut node = document;
+    let mut place = None;
+    for part in path.split(['.', '[']) {
+        let part = part.trim_end_matches(']');
+        if let Ok(index) = part.parse::<usize>() {
+            node = node.items().get(index)?;
+            place = Some(node.place);
+        } else {
+            let Some(entry) = node.entry(part) else { break };
+            node = &entry.value;
+            place = Some(entry.place);
+        }
+    }
+    place
+}
+
+/// The document as Kubernetes takes it: plain scalars have types.
+fn json(node: &Node) -> Json {
+    match &node.value {
+        Value::List(items) => items.iter().map(json).collect(),
+        Value::Map(entries) => {
+            let pairs = entries.iter().map(|it| (it.key.clone(), json(&it.value)));
+            Json::Object(pairs.collect())
+        }
+        Value::Scalar { text, .. } => match node.not_a_string() {
+            None => Json::String(text.clone()),
+            Some("null") => Json::Null,
+            Some("a boolean") => Json::Bool(matches!(
+                text.to_ascii_lowercase().as_str(),
+                "y" | "yes" | "on" | "true"
+            )),
+            // What JSON has no number for stays text, and is told as such.
+            Some(_) => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone())),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::check::yaml;
+
+    fn checked(spec: &str) -> (Object, Vec<String>) {
+        let text = format!(
+            "apiVersion: forescale.dev/v1alpha1\nkind: PredictiveAutoscaler\nmetadata: {{name: web}}\nspec:\n{spec}"
+        );
+        let (documents, broken) = yaml::parse(&text);
+        assert!(broken.is_none());
+        let mut findings = Vec::new();
+        let object = check(&documents[0], &mut findings);
+        let line = |it: &Finding| format!("{}: {}", it.place.map_or(0, |it| it.line), it.message);
+        (object, findings.iter().map(line).collect())
+    }
+
+    const GOOD: &str =
+        "  targetRef: {name: web}\n  maxReplicas: 20\n  metric: {query: load, target: 100}\n";
+
+    #[test]
+    fn a_good_one_shows_its_effective_settings() {
+        let (object, findings) = checked(GOOD);
+        assert_eq!(findings, Vec::<String>::new());
+        let settings = object.triggers[0].settings.as_ref().unwrap();
+        let threshold = settings.iter().find(|it| it.key == "threshold").unwrap();
+        assert_eq!(threshold.value.as_deref(), Some("100"));
+    }
+
+    #[test]
+    fn a_mistake_is_told_where_it_stands() {
+        let (_, findings) = checked(&GOOD.replace("target: 100", "target: lots"));
+        assert!(
+            findings[0].starts_with("7: `spec.metric.target`"),
+            "{findings:?}"
+        );
+        let (_, findings) = checked(&format!("{GOOD}  modle: auto\n"));
+        assert!(
+            findings[0].contains("modle") && findings[0].starts_with("8:"),
+            "{findings:?}"
+        );
+        let (_, findings) = checked("  maxReplicas: 20\n");
+        assert!(findings[0].contains("targetRef"), "{findings:?}");
+    }
+
+    #[test]
+    fn mistakes_of_the_metadata_are_told_all_at_once() {
+        let (object, findings) = checked(&format!(
+            "{GOOD}  model: crystal-ball\n  timezone: Europe/Atlantis\n"
+        ));
+        assert_eq!(findings.len(), 2, "{findings:?}");
+        assert!(object.triggers[0].settings.is_none());
+    }
+}

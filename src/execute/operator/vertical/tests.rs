@@ -1,0 +1,281 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::Api;
+use kube::api::{DeleteParams, ListParams, PostParams};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::{Clock as _, HumanDuration, ResourceAdvice, SystemClock};
+use crate::execute::kubernetes;
+use crate::execute::operator::election::Leadership;
+use crate::execute::operator::{Config, Metrics, Parts};
+use crate::knowledge::{Board, samples};
+
+#[test]
+fn waits_double_up_to_six_hours() {
+    let minutes = |failures| wait_after(failures).as_secs() / 60;
+    assert_eq!([1, 2, 3, 6, 100].map(minutes), [10, 20, 40, 320, 360]);
+}
+
+#[test]
+fn a_failure_waits_and_a_success_forgets_it() {
+    let spec: VerticalSpec =
+        serde_json::from_value(serde_json::json!({"mode": "resize", "cpuQuery": "cpu"})).unwrap();
+    let at = |minutes: i64| jiff::Timestamp::from_second(minutes * 60).unwrap();
+    let mut told = VerticalStatus::default();
+    note(
+        &mut told,
+        Outcome::Failed("no room".to_owned()),
+        &spec,
+        at(0),
+    );
+    note(
+        &mut told,
+        Outcome::Failed("no room".to_owned()),
+        &spec,
+        at(10),
+    );
+    assert_eq!(
+        (told.failures, told.not_before.clone()),
+        (2, Some(Time(at(30))))
+    );
+    note(
+        &mut told,
+        Outcome::Changed("done".to_owned()),
+        &spec,
+        at(30),
+    );
+    assert_eq!(
+        (told.failures, told.not_before.clone()),
+        (0, Some(Time(at(40))))
+    );
+    assert_eq!(told.changed_at, Some(Time(at(30))));
+    note(
+        &mut told,
+        Outcome::Settled("as it should be".to_owned()),
+        &spec,
+        at(40),
+    );
+    assert_eq!(told.not_before, None);
+    assert_eq!(
+        told.changed_at,
+        Some(Time(at(30))),
+        "the last change stays told"
+    );
+}
+
+const MI: f64 = 1024.0 * 1024.0;
+
+/// `scripts/test-operator.sh` brings up an API server, its controllers and KWOK, and names its kubeconfig.
+fn kubeconfig() -> Option<PathBuf> {
+    std::env::var_os("FORESCALE_TEST_KUBECONFIG").map(PathBuf::from)
+}
+
+async fn context() -> Option<Context> {
+    let path = kubeconfig()?;
+    let client = kubernetes::client(Some(&path)).await.unwrap();
+    let parts = Parts {
+        config: Config::default(),
+        board: Arc::new(Board::new(10)),
+        clock: Arc::new(SystemClock),
+        forget_after: HumanDuration::from_secs(3600),
+        metrics: Metrics::default(),
+    };
+    Some(Context::new(
+        client,
+        parts,
+        Leadership::new(),
+        "test".to_owned(),
+    ))
+}
+
+/// A namespace of its own with a Deployment of twelve pods that run.
+async fn deployment(context: &Context, namespace: &str) -> Api<Pod> {
+    let namespaces: Api<Namespace> = Api::all(context.client.clone());
+    let made: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace}})).unwrap();
+    let _ = namespaces.delete(namespace, &DeleteParams::default()).await;
+    loop {
+        match namespaces.create(&PostParams::default(), &made).await {
+            Ok(_) => break,
+            Err(_) => tokio::time::sleep(Duration::from_millis(250)).await,
+        }
+    }
+    let deployments: Api<Deployment> = Api::namespaced(context.client.clone(), namespace);
+    let resources =
+        json!({"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}});
+    let web: Deployment = serde_json::from_value(json!({
+        "metadata": {"name": "web"},
+        "spec": {
+            "replicas": 12,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"nodeName": "kwok-node", "containers": [
+                    {"name": "app", "image": "app", "resources": resources},
+                    {"name": "side", "image": "side"},
+                ]},
+            },
+        },
+    }))
+    .unwrap();
+    deployments
+        .create(&PostParams::default(), &web)
+        .await
+        .unwrap();
+    let pods: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
+    loop {
+        let all = pods.list(&ListParams::default()).await.unwrap();
+        let running = all.iter().filter(|pod| {
+            pod.status.as_ref().and_then(|it| it.phase.as_deref()) == Some("Running")
+        });
+        if running.count() == 12 {
+            return pods;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+fn owner(namespace: &str, vertical: Value) -> PredictiveAutoscaler {
+    serde_json::from_value(json!({
+        "apiVersion": "forescale.dev/v1alpha1",
+        "kind": "PredictiveAutoscaler",
+        "metadata": {"name": "web", "namespace": namespace, "uid": "1"},
+        "spec": {
+            "targetRef": {"name": "web"},
+            "metric": {"query": "load", "target": 100},
+            "maxReplicas": 20,
+            "vertical": vertical,
+        },
+    }))
+    .unwrap()
+}
+
+/// A workload whose newest plan advises 800m of CPU and 300 Mi of memory.
+fn advised() -> Arc<Workload> {
+    let workload = samples::workload("web");
+    let mut published = samples::published(SystemClock.now());
+    let plan = Arc::make_mut(&mut published.plan);
+    let advice = |request, limit| {
+        Some(ResourceAdvice {
+            request,
+            limit,
+            expected: None,
+            readings: 500,
+        })
+    };
+    plan.basis = Basis::Forecast;
+    plan.vertical = Some(Vertical {
+        cpu: advice(0.8, 1.6),
+        memory: advice(300.0 * MI, 600.0 * MI),
+    });
+    workload.publish(published);
+    workload
+}
+
+fn resources(pods: &[Pod]) -> Vec<Value> {
+    let of = |pod: &Pod| {
+        let containers = &pod.spec.as_ref().unwrap().containers;
+        json!(
+            containers
+                .iter()
+                .find(|it| it.name == "app")
+                .unwrap()
+                .resources
+        )
+    };
+    pods.iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn running_pods_are_resized_in_place_a_few_at_a_time() {
+    let Some(context) = context().await else {
+        return;
+    };
+    let pods = deployment(&context, "resized").await;
+    let before: Vec<String> = names(&pods).await;
+    let owner = owner(
+        "resized",
+        json!({"mode": "resize", "cpuQuery": "c", "container": "app"}),
+    );
+    let mut status = PredictiveAutoscalerStatus::default();
+    let wanted =
+        json!({"requests": {"cpu": "800m", "memory": "300Mi"}, "limits": {"memory": "600Mi"}});
+    let mut done = Vec::new();
+    for _ in 0..6 {
+        look(&owner, &context, Some(&advised()), &mut status).await;
+        let now = resources(&pods.list(&ListParams::default()).await.unwrap().items);
+        done.push(now.iter().filter(|it| **it == wanted).count());
+    }
+    let told = status.vertical.unwrap();
+    assert_eq!(done, [2, 4, 6, 8, 10, 12], "{told:?}");
+    assert_eq!(told.failures, 0, "{told:?}");
+    assert!(
+        told.not_before.is_some(),
+        "all are resized: the next change waits"
+    );
+    assert_eq!(names(&pods).await, before, "no pod was made anew");
+}
+
+#[tokio::test]
+async fn a_refused_resize_is_told_and_waited_for() {
+    let Some(context) = context().await else {
+        return;
+    };
+    let _pods = deployment(&context, "refused").await;
+    let owner = owner(
+        "refused",
+        json!({"mode": "resize", "cpuQuery": "c", "container": "side"}),
+    );
+    let mut status = PredictiveAutoscalerStatus::default();
+    look(&owner, &context, Some(&advised()), &mut status).await;
+    let told = status.vertical.unwrap();
+    assert_eq!(told.failures, 1, "{told:?}");
+    assert!(told.state.unwrap().contains("quality of service"));
+}
+
+#[tokio::test]
+async fn a_pod_template_that_somebody_else_has_set_is_left_to_them() {
+    let Some(context) = context().await else {
+        return;
+    };
+    deployment(&context, "templated").await;
+    let owner = owner(
+        "templated",
+        json!({"mode": "template", "cpuQuery": "c", "container": "app"}),
+    );
+    let mut status = PredictiveAutoscalerStatus::default();
+    look(&owner, &context, Some(&advised()), &mut status).await;
+    let told = status.vertical.clone().unwrap();
+    assert_eq!(told.failures, 1, "{told:?}");
+    assert!(
+        told.state
+            .unwrap()
+            .contains("somebody else sets the resources")
+    );
+    // Once the manifest leaves them out, they are Forescale's.
+    let deployments: Api<Deployment> = Api::namespaced(context.client.clone(), "templated");
+    let free = json!({"metadata": {"managedFields": [{}]}});
+    let params = kube::api::PatchParams::default();
+    deployments
+        .patch("web", &params, &kube::api::Patch::Merge(&free))
+        .await
+        .unwrap();
+    status.vertical = None;
+    look(&owner, &context, Some(&advised()), &mut status).await;
+    let web = deployments.get("web").await.unwrap();
+    let app = &web.spec.unwrap().template.spec.unwrap().containers[0];
+    let wanted =
+        json!({"requests": {"cpu": "800m", "memory": "300Mi"}, "limits": {"memory": "600Mi"}});
+    assert_eq!(json!(app.resources), wanted, "{:?}", status.vertical);
+    assert!(status.vertical.unwrap().not_before.is_some());
+}
+
+async fn names(pods: &Api<Pod>) -> Vec<String> {
+    let all = pods.list(&ListParams::default()).await.unwrap();
+    let mut names: Vec<String> = all.iter().map(ResourceExt::name_any).collect();
+    names.sort();
+    names
+}
