@@ -266,7 +266,7 @@ async fn a_pod_template_that_somebody_else_has_set_is_left_to_them() {
     status.vertical = None;
     look(&owner, &context, Some(&advised()), &mut status).await;
     let web = deployments.get("web").await.unwrap();
-    let app = &web.spec.unwrap().template.spec.unwrap().containers[0];
+    let app = &web.spec.template.spec.unwrap().containers[0];
     let wanted =
         json!({"requests": {"cpu": "800m", "memory": "300Mi"}, "limits": {"memory": "600Mi"}});
     assert_eq!(json!(app.resources), wanted, "{:?}", status.vertical);
@@ -275,7 +275,7 @@ async fn a_pod_template_that_somebody_else_has_set_is_left_to_them() {
 
 async fn names(pods: &Api<Pod>) -> Vec<String> {
     let all = pods.list(&ListParams::default()).await.unwrap();
-    let mut names: Vec<String> = all.iter().map(ResourceExt::name_any).collect();
+    let mut names: Vec<String> = all.iter().map(kube::ResourceExt::name_any).collect();
     names.sort();
     names
 }
