@@ -29,7 +29,8 @@ pub(super) struct Change {
     pub(super) text: String,
 }
 
-/// What is to change of a container with these `resources`; `Ok(None)` when it is near enough.
+/// What is to change of a container with these `resources`; `Ok(None)` when it is near enough. A container without any gets
+/// them where `may_begin`.
 ///
 /// # Errors
 /// Why nothing can be done, in words.
@@ -37,6 +38,7 @@ pub(super) fn change(
     resources: &Value,
     advice: Vertical,
     spec: &VerticalSpec,
+    may_begin: bool,
 ) -> Result<Option<Change>, String> {
     let each = [
         (Resource::Cpu, advice.cpu),
@@ -45,6 +47,9 @@ pub(super) fn change(
     let mut requests = amounts(resources, "requests");
     let mut limits = amounts(resources, "limits");
     if requests.is_empty() && limits.is_empty() {
+        if may_begin {
+            return Ok(begin(advice, spec));
+        }
         return Err(
             "the container has neither requests nor limits: giving it some would change its quality of service"
                 .to_owned(),
@@ -105,6 +110,37 @@ pub(super) fn change(
         resources: Value::Object(resources),
         text: words.join(", "),
     }))
+}
+
+/// The first resources of a container: requests of both, and the limit of memory, without which one pod can take a node's.
+/// Beyond its request of CPU a container is only slowed down when others need it.
+fn begin(advice: Vertical, spec: &VerticalSpec) -> Option<Change> {
+    let (mut requests, mut limits, mut words) = (Map::new(), Map::new(), Vec::new());
+    for (resource, advice) in [
+        (Resource::Cpu, advice.cpu),
+        (Resource::Memory, advice.memory),
+    ] {
+        let Some(advice) = advice else { continue };
+        let write = |value: f64| {
+            let value = bounds(resource, value, spec).max(LEAST[resource as usize]);
+            resource.write(value)
+        };
+        let request = write(advice.request);
+        words.push(format!("{} request {request}", resource.name()));
+        requests.insert(resource.name().to_owned(), json!(request));
+        if resource == Resource::Memory {
+            limits.insert(resource.name().to_owned(), json!(write(advice.limit)));
+        }
+    }
+    let resources = match (requests.is_empty(), limits.is_empty()) {
+        (true, _) => return None,
+        (false, true) => json!({"requests": requests}),
+        (false, false) => json!({"requests": requests, "limits": limits}),
+    };
+    Some(Change {
+        resources,
+        text: words.join(", "),
+    })
 }
 
 /// The value that is next on the way from `now` to `wanted`; `None` when there is nothing to do.

@@ -121,7 +121,7 @@ fn step(
         .map(|it| (it.name.as_str(), json!(it.resources)))
         .collect();
     let (name, resources) = container(&named, spec)?;
-    let change = change::change(resources, advice, spec)?;
+    let change = change::change(resources, advice, spec, false)?;
     Ok(change.map(|change| {
         let patch =
             json!({"spec": {"containers": [{"name": name, "resources": change.resources}]}});

@@ -47,7 +47,7 @@ pub(super) async fn apply(
         })
         .collect();
     let step = container(&named, spec)
-        .and_then(|(name, resources)| Ok((name, change::change(resources, advice, spec)?)));
+        .and_then(|(name, resources)| Ok((name, change::change(resources, advice, spec, true)?)));
     let (name, change) = match step {
         Err(why) => return Ok(Outcome::Failed(why)),
         Ok((_, None)) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::*;
@@ -106,23 +106,9 @@ async fn deployment(context: &Context, namespace: &str) -> Api<Pod> {
     let deployments: Api<Deployment> = Api::namespaced(context.client.clone(), namespace);
     let resources =
         json!({"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}});
-    let web: Deployment = serde_json::from_value(json!({
-        "metadata": {"name": "web"},
-        "spec": {
-            "replicas": 12,
-            "selector": {"matchLabels": {"app": "web"}},
-            "template": {
-                "metadata": {"labels": {"app": "web"}},
-                "spec": {"nodeName": "kwok-node", "containers": [
-                    {"name": "app", "image": "app", "resources": resources},
-                    {"name": "side", "image": "side"},
-                ]},
-            },
-        },
-    }))
-    .unwrap();
+    let params = PatchParams::apply("deployer");
     deployments
-        .create(&PostParams::default(), &web)
+        .patch("web", &params, &Patch::Apply(manifest(&resources)))
         .await
         .unwrap();
     let pods: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
@@ -136,6 +122,26 @@ async fn deployment(context: &Context, namespace: &str) -> Api<Pod> {
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
+}
+
+/// The Deployment as a tool applies it.
+fn manifest(resources: &Value) -> Value {
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {
+            "replicas": 12,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"nodeName": "kwok-node", "containers": [
+                    {"name": "app", "image": "app", "resources": resources},
+                    {"name": "side", "image": "side"},
+                ]},
+            },
+        },
+    })
 }
 
 fn owner(namespace: &str, vertical: Value) -> PredictiveAutoscaler {
@@ -257,10 +263,9 @@ async fn a_pod_template_that_somebody_else_has_set_is_left_to_them() {
     );
     // Once the manifest leaves them out, they are Forescale's.
     let deployments: Api<Deployment> = Api::namespaced(context.client.clone(), "templated");
-    let free = json!({"metadata": {"managedFields": [{}]}});
-    let params = kube::api::PatchParams::default();
+    let params = PatchParams::apply("deployer").force();
     deployments
-        .patch("web", &params, &kube::api::Patch::Merge(&free))
+        .patch("web", &params, &Patch::Apply(manifest(&json!({}))))
         .await
         .unwrap();
     status.vertical = None;

@@ -28,7 +28,7 @@ fn spec(more: Value) -> VerticalSpec {
 }
 
 fn changed(resources: Value, advice: Vertical, more: Value) -> Option<Value> {
-    change(&resources, advice, &spec(more))
+    change(&resources, advice, &spec(more), false)
         .unwrap()
         .map(|it| it.resources)
 }
@@ -100,7 +100,12 @@ fn the_quality_of_service_stays_as_it_is() {
     let becomes = becomes.unwrap();
     assert_eq!(becomes["requests"], becomes["limits"]);
     assert_eq!(becomes["limits"]["cpu"], "1500m");
-    let best_effort = change(&json!({}), advice(Some((1.0, 2.0)), None), &spec(json!({})));
+    let best_effort = change(
+        &json!({}),
+        advice(Some((1.0, 2.0)), None),
+        &spec(json!({})),
+        false,
+    );
     assert!(best_effort.unwrap_err().contains("quality of service"));
 }
 
@@ -109,4 +114,19 @@ fn a_request_never_passes_its_limit() {
     let is = json!({"requests": {"cpu": "500m"}, "limits": {"cpu": "600m"}});
     let becomes = changed(is, advice(Some((5.0, 0.62)), None), json!({}));
     assert_eq!(becomes.unwrap()["requests"]["cpu"], "600m");
+}
+
+#[test]
+fn a_template_without_resources_gets_some() {
+    let wanted = advice(Some((0.4, 0.9)), Some((300.0 * MI, 600.0 * MI)));
+    let begun = change(
+        &json!({}),
+        wanted,
+        &spec(json!({"minAllowed": {"cpu": "500m"}})),
+        true,
+    );
+    assert_eq!(
+        begun.unwrap().unwrap().resources,
+        json!({"requests": {"cpu": "500m", "memory": "300Mi"}, "limits": {"memory": "600Mi"}})
+    );
 }
