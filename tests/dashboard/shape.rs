@@ -26,7 +26,7 @@ fn names_and_panel_ids_are_unique_and_dashboards_link_to_one_another() {
             .collect();
         assert_eq!(ids.len(), dashboard.panels().len(), "{file}: ids repeat");
         assert!(dashboard.json["description"].is_string(), "{file}");
-        assert_eq!(dashboard.json["schemaVersion"], 39, "{file}");
+        assert_eq!(dashboard.json["schemaVersion"], 42, "{file}");
         let tags = dashboard.json["tags"].as_array().unwrap();
         assert!(tags.contains(&"forescale".into()), "{file}");
         let links = dashboard.json["links"].as_array().unwrap();
