@@ -243,11 +243,21 @@ async fn rules_are_healthy(world: &World) {
         );
     }
     for name in [
-        "ForescaleDown",
-        "ForescaleOneReplica",
-        "ForescaleRestarting",
+        "Down",
+        "OneReplica",
+        "Restarting",
+        "KedaSilent",
+        "SourceFailing",
+        "SnapshotsFailing",
+        "CertificateRefused",
+        "WorkloadStale",
+        "WorkloadNotAsked",
+        "HpaNotFollowing",
+        "CapacityDropped",
+        "AuthorityTakenBack",
     ] {
-        assert_eq!(states[name], "inactive", "{name}");
+        let name = format!("Forescale{name}");
+        assert_eq!(states[&name], "inactive", "{name}");
     }
 }
 

@@ -194,9 +194,9 @@ scrape_configs:
 fn kube_state_metrics() -> Vec<(String, f64)> {
     let mut series = Vec::new();
     for (hpa, kind, target, desired) in [
-        ("keda-hpa-web", "Deployment", "web-server", 20.0),
+        ("keda-hpa-web", "Deployment", "web-server", 45.0),
         ("api", "Deployment", "api", 5.0),
-        ("keda-hpa-queue", "StatefulSet", "worker", 4.0),
+        ("keda-hpa-queue", "StatefulSet", "worker", 9.0),
     ] {
         let hpa = format!(r#"namespace="shop",horizontalpodautoscaler="{hpa}""#);
         let what = kind.to_lowercase();
