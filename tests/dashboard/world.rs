@@ -247,6 +247,7 @@ fn trigger(name: &str) -> Vec<(&'static str, &'static str)> {
         "net" => &[
             ("query", r#"requests{app="web"}"#),
             ("model", "onnx:nowhere"),
+            ("step", "10s"),
         ],
         _ => panic!("nobody knows {name}"),
     };
@@ -254,15 +255,14 @@ fn trigger(name: &str) -> Vec<(&'static str, &'static str)> {
         ("threshold", "10"),
         ("interval", "1s"),
         ("step", "60s"),
+        ("history", "2h"),
         ("horizon", "30m"),
         ("leadTime", "5s"),
     ];
-    let history = (!own.iter().any(|(key, _)| *key == "history")).then_some(("history", "2h"));
-    shared
+    let kept = shared
         .into_iter()
-        .chain(history)
-        .chain(own.iter().copied())
-        .collect()
+        .filter(|(key, _)| own.iter().all(|(other, _)| other != key));
+    kept.chain(own.iter().copied()).collect()
 }
 
 async fn ask(addr: SocketAddr, name: &'static str) {
