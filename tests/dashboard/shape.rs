@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::files::{dashboards, rules, text};
+use super::files::{PROMETHEUS_RULE, dashboards, rules, text, yaml};
 use super::promql::{selectors, variables};
 
 #[test]
@@ -220,4 +220,20 @@ fn links_from_a_table_name_fields_that_it_has() {
             }
         }
     }
+}
+
+#[test]
+fn the_kustomization_brings_every_dashboard_and_the_rules() {
+    let kustomization = yaml("dashboard/kustomization.yaml");
+    let generators = kustomization["configMapGenerator"].as_sequence().unwrap();
+    let mut files: Vec<String> = generators
+        .iter()
+        .flat_map(|it| it["files"].as_sequence().unwrap())
+        .map(|file| file.as_str().unwrap().to_owned())
+        .collect();
+    files.sort();
+    let all: Vec<String> = dashboards().into_iter().map(|it| it.file).collect();
+    assert_eq!(files, all);
+    let resource = kustomization["resources"][0].as_str().unwrap();
+    assert_eq!(format!("dashboard/{resource}"), PROMETHEUS_RULE);
 }
