@@ -91,7 +91,7 @@ impl World {
             .collect();
         let cluster = Exporter::start(&series).await;
         let addrs = [forescales[0].http, forescales[1].http];
-        let watcher = Prometheus::start_with(&[], &config(&addrs, cluster.addr)).await;
+        let watcher = Prometheus::start_with(&[], &config(addrs, cluster.addr)).await;
         let mut callers = Vec::new();
         for forescale in &forescales {
             for name in NAMES {
@@ -171,9 +171,8 @@ impl World {
 
 /// A namespace stands at each target, as the Prometheus Operator puts it there: only `honor_labels` keeps the one that
 /// Forescale gives.
-fn config(forescales: &[SocketAddr], cluster: SocketAddr) -> String {
+fn config([a, b]: [SocketAddr; 2], cluster: SocketAddr) -> String {
     let rules = path(RULES).display().to_string();
-    let [a, b] = [forescales[0], forescales[1]];
     format!(
         r#"
 global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
