@@ -62,6 +62,17 @@ pub enum OnnxEngine {
     Rten,
 }
 
+impl OnnxEngine {
+    /// Its name in settings and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::OnnxRuntime => "onnx-runtime",
+            Self::Rten => "rten",
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {

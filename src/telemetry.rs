@@ -2,9 +2,11 @@
 
 mod log;
 mod metrics;
+mod process;
 
 pub use log::{Format, LogHandle, init};
 pub use metrics::{Registry, register_build_info, register_onnx_engine};
+pub use process::register_process_metrics;
 
 /// Version of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

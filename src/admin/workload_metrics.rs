@@ -3,6 +3,7 @@
 //! `admin.workloadMetrics: false` leaves them out.
 
 mod grade;
+mod reasons;
 mod standing;
 
 use std::fmt;
@@ -14,7 +15,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::domain::{Basis, Forecast, Grade, Plan, Quantile, Standing, Timestamp};
-use crate::knowledge::{Board, Published, Workload};
+use crate::knowledge::{Board, Published, SideQuery, Workload};
 use crate::telemetry::Registry;
 
 /// The levels that are shown besides the plan's own.
@@ -43,20 +44,27 @@ struct Row {
     published: Option<Arc<Published>>,
     trigger: String,
     samples: usize,
+    readings: [(SideQuery, Option<f64>); 4],
     grade: Option<Arc<Grade>>,
 }
 
 impl Row {
     fn of(workload: Arc<Workload>) -> Self {
-        let (samples, grade) = {
+        let (samples, readings, grade) = {
             let learned = workload.learned();
-            (learned.history.len(), learned.memory.grade.clone())
+            let readings = reasons::readings(&learned.side);
+            (
+                learned.history.len(),
+                readings,
+                learned.memory.grade.clone(),
+            )
         };
         Self {
             published: workload.published(),
             // Enough to tell the triggers of one ScaledObject apart.
             trigger: workload.key.id().to_string()[..8].to_owned(),
             samples,
+            readings,
             grade,
             workload,
         }
@@ -102,7 +110,8 @@ impl Collector for WorkloadMetrics {
         )?;
         let help = "What the served number rests on: 1 for the present basis, 0 for the others";
         family(&mut encoder, "forescale_workload_basis", help, &rows, basis)?;
-        for (name, help, values) in standing::FAMILIES {
+        reasons::info(&mut encoder, &rows)?;
+        for (name, help, values) in reasons::FAMILIES.into_iter().chain(standing::FAMILIES) {
             family(&mut encoder, name, help, &rows, values)?;
         }
         let help =

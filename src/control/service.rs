@@ -56,6 +56,7 @@ impl Service {
     ) -> anyhow::Result<Self> {
         let mut registry = Registry::default();
         telemetry::register_build_info(&mut registry);
+        telemetry::register_process_metrics(&mut registry);
         let engine = engine(settings, clock, &mut registry)?;
         let grpc = execute::keda::Server::bind(settings.keda.clone())?;
         grpc.metrics().register(&mut registry);
@@ -172,7 +173,7 @@ fn engine(
     let models = analyze::models::Registry::new(&settings.analyze)?;
     let live = models.onnx_engine();
     tracing::info!(engine = live, "engine of ONNX models");
-    telemetry::register_onnx_engine(registry, live);
+    telemetry::register_onnx_engine(registry, live, settings.analyze.onnx_engine.as_str());
     let store = match &settings.knowledge.data_dir {
         Some(dir) => Some(Arc::new(Store::open(dir)?)),
         None => None,

@@ -14,12 +14,13 @@ pub fn register_build_info(registry: &mut Registry) {
     );
 }
 
-/// A gauge that names the live engine of ONNX models, so that a fallback never hides in production.
-pub fn register_onnx_engine(registry: &mut Registry, engine: String) {
-    let help = "The live engine of ONNX models";
+/// A gauge that names the live engine of ONNX models, and what the settings asked for, so that a fallback never hides in
+/// production.
+pub fn register_onnx_engine(registry: &mut Registry, engine: String, wanted: &'static str) {
+    let help = "The live engine of ONNX models, and what the settings asked for";
     registry.register(
         "forescale_onnx_engine",
         help,
-        Info::new(vec![("engine", engine)]),
+        Info::new(vec![("engine", engine), ("wanted", wanted.to_owned())]),
     );
 }

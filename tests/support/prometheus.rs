@@ -28,8 +28,13 @@ pub struct Prometheus {
 impl Prometheus {
     /// Starts one that holds `history` and scrapes `targets`; ready when it answers.
     pub async fn start(history: &[Backfill], targets: &[SocketAddr]) -> Self {
+        Self::start_with(history, &config(targets)).await
+    }
+
+    /// The same with the text of its configuration.
+    pub async fn start_with(history: &[Backfill], config: &str) -> Self {
         let dir = TempDir::with_prefix("forescale-prometheus-").unwrap();
-        fs::write(dir.path().join("prometheus.yml"), config(targets)).unwrap();
+        fs::write(dir.path().join("prometheus.yml"), config).unwrap();
         write_history(&dir, history);
         let mut prometheus = Self {
             dir,

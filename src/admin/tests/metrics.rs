@@ -8,14 +8,26 @@ use reqwest::Method;
 use super::Running;
 use crate::admin::listener::Patience;
 use crate::admin::{Config, Heartbeat};
-use crate::domain::Basis;
+use crate::domain::{Basis, Sample};
 use crate::knowledge::samples::{self, NOW};
-use crate::knowledge::{Fault, FaultKind};
+use crate::knowledge::{Fault, FaultKind, SideQuery};
 
 #[tokio::test]
 async fn metrics_hold_a_set_of_series_for_each_workload() {
     let running = Running::start().await;
-    samples::fill(&running.add("web"), 30);
+    let web = running.add("web");
+    samples::fill(&web, 30);
+    {
+        let mut learned = web.learned();
+        for (query, failures) in [(SideQuery::Replicas, 0), (SideQuery::Latency, 2)] {
+            let reading = learned.side.of_mut(query);
+            reading.newest = Some(Sample {
+                at: NOW,
+                value: 7.0,
+            });
+            reading.failures = failures;
+        }
+    }
     running.add("young");
     let held = running.add("held");
     let mut published = samples::published(NOW);
@@ -65,8 +77,20 @@ async fn metrics_hold_a_set_of_series_for_each_workload() {
         format!("forescale_workload_basis{{{labels},basis=\"forecast\"}} 1.0"),
         format!("forescale_workload_basis{{{labels},basis=\"held\"}} 0.0"),
         format!("forescale_workload_last_success_timestamp_seconds{{{labels}}} 1700000040.0"),
+        format!("forescale_workload_info{{{labels},mode=\"predictive\",model=\"auto\"}} 1"),
+        format!("forescale_workload_plan_limit{{{labels},limit=\"forecast\"}} 1.0"),
+        format!("forescale_workload_reading{{{labels},query=\"replicas\"}} 7.0"),
     ] {
         assert!(lines.contains(&expected), "{expected} is not in {lines:#?}");
+    }
+    // A limit that changed nothing, a reading that has failed since, and a fault that is not there.
+    for absent in [
+        "scale-down-window",
+        "query=\"latency\"",
+        "forescale_workload_fault{",
+    ] {
+        let shown = lines.iter().find(|line| line.contains(absent));
+        assert_eq!(shown, None, "{absent}");
     }
     let quantiles: Vec<_> = lines
         .iter()
@@ -78,6 +102,10 @@ async fn metrics_hold_a_set_of_series_for_each_workload() {
             && !text.contains("reactive_replicas{namespace=\"shop\",name=\"held\"")
     );
     assert!(text.contains("forescale_workload_faults_in_a_row{namespace=\"shop\",name=\"held\""));
+    let fault = |line: &str| {
+        line.starts_with("forescale_workload_fault{") && line.ends_with("kind=\"timeout\"} 1.0")
+    };
+    assert!(text.lines().any(fault), "{text}");
     let off = Config {
         workload_metrics: false,
         ..Config::default()
