@@ -4,6 +4,8 @@
 mod around;
 mod trigger;
 
+pub(super) use trigger::metadata;
+
 use super::settings::Setting;
 use super::yaml::{Entry, Node, Place};
 
