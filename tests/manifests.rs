@@ -154,6 +154,7 @@ fn the_settings_are_known_to_the_server() {
         "plan",
         "knowledge",
         "control",
+        "workloads",
         "log",
     ];
     for key in settings.as_mapping().unwrap().keys() {

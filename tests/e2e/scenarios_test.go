@@ -17,6 +17,9 @@ func TestForescale(t *testing.T) {
 		{"over mutual TLS", overMutualTLS},
 		{"Forescale is killed while a CPU or cron trigger is beside it", forescaleIsKilledWhileACPUOrCronTriggerIsBesideIt},
 		{"a ScaledObject is deleted and created again", aScaledObjectIsDeletedAndCreatedAgain},
+		{"the metric of any trigger, handed on by KEDA, without a Prometheus", theMetricOfAnyTriggerHandedOnByKEDAWithoutAPrometheus},
+		{"the plan as series, for KEDA's prometheus trigger", thePlanAsSeriesForKEDAsPrometheusTrigger},
+		{"the plan as series, for an HPA through prometheus-adapter", thePlanAsSeriesForAnHPAThroughPrometheusAdapter},
 		{"a rolling update of Forescale with two replicas fails no read", aRollingUpdateOfForescaleWithTwoReplicasFailsNoRead},
 	}
 	for _, scenario := range scenarios {

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::domain::{Sample, Timestamp};
+use crate::domain::Sample;
 use crate::monitor::span::{Fetched, Span};
 
 /// Values kept of one trigger at most: 64 KiB.
@@ -44,11 +44,6 @@ impl Values {
         {
             self.kept.pop_front();
         }
-    }
-
-    /// When the newest value was measured.
-    pub(super) fn newest(&self) -> Option<Timestamp> {
-        self.kept.back().map(|sample| sample.at)
     }
 
     /// The values on the grid of `span`, and what lies before the span no longer than asked for from now on.
@@ -93,6 +88,7 @@ impl Values {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Timestamp;
 
     const LOOKBACK: Duration = Duration::from_secs(90);
 
@@ -138,7 +134,6 @@ mod tests {
             read(&mut values, 60, 180),
             [(60, 1.0), (120, 5.0), (180, 7.0)]
         );
-        assert_eq!(values.newest(), Some(Timestamp::from_secs(170)));
     }
 
     #[test]
