@@ -10,6 +10,7 @@ mod connect;
 mod follow;
 mod proto;
 mod samples;
+mod shelf;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,7 +20,8 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::connect::Address;
-use self::follow::{Follower, Link, Metric, Shelf};
+use self::follow::Follower;
+use self::shelf::{Link, Metric, Shelf};
 use super::address::BaseUrl;
 use super::config::SourceConfig;
 use super::error::{ConfigError, FetchError, FetchErrorKind};

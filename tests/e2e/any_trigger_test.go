@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,8 +24,8 @@ func theMetricOfAnyTriggerHandedOnByKEDAWithoutAPrometheus(t *testing.T) {
 	file := func(name string) string { return filepath.Join(certificates, name) }
 	// The one source is KEDA's operator: there is no Prometheus that this Forescale knows of.
 	forescale := own(t, "queue", harness.Setup{NoPrometheus: true, Settings: fmt.Sprintf(
-		"monitor: {sources: {keda: {kind: keda, url: %q, tls: {caFile: %q, certFile: %q, keyFile: %q}}}}\n",
-		world.plane.RawMetrics, file("ca.crt"), file("tls.crt"), file("tls.key"))})
+		"monitor: {sources: {keda: {kind: keda, url: %q, tls: {caFile: %q, certFile: %q, keyFile: %q}}}}\ncontrol: {record: %q}\n",
+		world.plane.RawMetrics, file("ca.crt"), file("tls.crt"), file("tls.key"), file("record"))})
 	worker := object{
 		namespace: "queue", name: "worker", min: 1, max: 20,
 		triggers: []trigger{
@@ -67,6 +68,10 @@ func theMetricOfAnyTriggerHandedOnByKEDAWithoutAPrometheus(t *testing.T) {
 
 	// The stream is all there is of the past: the snapshot carries it over.
 	forescale.Terminate()
+	replayed, err := exec.Command(world.binary, "replay", file("record")).CombinedOutput()
+	if err != nil {
+		t.Errorf("what was decided on the stream is not decided again: %v\n%s", err, replayed)
+	}
 	if err := forescale.Start(); err != nil {
 		t.Fatal(err)
 	}

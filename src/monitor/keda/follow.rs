@@ -5,77 +5,29 @@
 //! heard of for a minute is subscribed to again, which also shows whether KEDA is still there; keep-alive pings would not
 //! do, since KEDA's gRPC server hangs up on clients that ping it often. A trigger that nobody reads is let go.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tracing::{info, warn};
 
 use super::connect::Address;
+use super::proto::RawMetricsRequest;
 use super::proto::raw_metrics_service_client::RawMetricsServiceClient;
-use super::proto::{RawMetricsRequest, RawMetricsResponse, ScaledObjectRef, SubscriptionRequest};
-use super::samples::Values;
-use crate::domain::{Clock, Followed, Sample, Timestamp};
+use super::shelf::{Link, QUIET, Shelf};
 use crate::monitor::config::RetryConfig;
 use crate::monitor::error::shorten;
-use crate::monitor::metrics::{SourceMetrics, StreamMetrics};
+use crate::monitor::metrics::SourceMetrics;
 use crate::monitor::retry::backoff;
-use crate::monitor::span::{Fetched, Span};
-
-/// A trigger that was not heard of for this long is subscribed to again.
-const QUIET: Duration = Duration::from_mins(1);
-
-/// A trigger that nobody has read for this long is let go. Triggers are read at least every 10 minutes.
-const UNREAD: Duration = Duration::from_mins(30);
 
 /// Subscriptions made at the same time.
 const SUBSCRIBING: usize = 16;
 
 /// Largest message that is taken: KEDA sends one trigger at a time.
 const MAX_MESSAGE: usize = 1024 * 1024;
-
-/// Which trigger, as KEDA knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Metric {
-    namespace: String,
-    scaled_object: String,
-    trigger: String,
-}
-
-/// How the connection stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Link {
-    /// Nothing was asked for yet, or the first attempt is under way.
-    New,
-    /// Everything is subscribed to.
-    Up,
-    /// Why there is none.
-    Down(String),
-}
-
-/// What readers and the stream share.
-#[derive(Debug)]
-pub(super) struct Shelf {
-    triggers: Mutex<HashMap<Metric, Trigger>>,
-    changed: Notify,
-    link: watch::Sender<Link>,
-    pub(super) lookback: Duration,
-    pub(super) clock: Arc<dyn Clock>,
-    stream: StreamMetrics,
-}
-
-#[derive(Debug)]
-struct Trigger {
-    values: Values,
-    read: Instant,
-    heard: Instant,
-    subscribed: bool,
-}
 
 /// Keeps a shelf full.
 #[derive(Debug)]
@@ -93,170 +45,6 @@ pub(super) struct Follower {
 }
 
 type Client = RawMetricsServiceClient<Channel>;
-
-// === impl Metric ===
-
-impl Metric {
-    /// `None` while it is not settled in which namespace the trigger is.
-    pub(super) fn of(followed: &Followed) -> Option<Self> {
-        Some(Self {
-            namespace: followed.namespace.clone()?,
-            scaled_object: followed.scaled_object.clone()?,
-            trigger: followed.trigger.clone(),
-        })
-    }
-
-    fn request(&self, subscriber: &str) -> SubscriptionRequest {
-        SubscriptionRequest {
-            subscriber: subscriber.to_owned(),
-            metric_metadata: Some(ScaledObjectRef {
-                name: self.scaled_object.clone(),
-                namespace: self.namespace.clone(),
-                metric_name: self.trigger.clone(),
-            }),
-        }
-    }
-}
-
-impl From<ScaledObjectRef> for Metric {
-    fn from(reference: ScaledObjectRef) -> Self {
-        Self {
-            namespace: reference.namespace,
-            scaled_object: reference.name,
-            trigger: reference.metric_name,
-        }
-    }
-}
-
-// === impl Shelf ===
-
-impl Shelf {
-    pub(super) fn new(lookback: Duration, clock: Arc<dyn Clock>, stream: StreamMetrics) -> Self {
-        Self {
-            triggers: Mutex::default(),
-            changed: Notify::new(),
-            link: watch::Sender::new(Link::New),
-            lookback,
-            clock,
-            stream,
-        }
-    }
-
-    pub(super) fn link(&self) -> watch::Receiver<Link> {
-        self.link.subscribe()
-    }
-
-    /// Has `metric` followed, from now on if it is not yet.
-    pub(super) fn want(&self, metric: &Metric) {
-        let now = Instant::now();
-        let mut triggers = self.lock();
-        if let Some(trigger) = triggers.get_mut(metric) {
-            trigger.read = now;
-            return;
-        }
-        let trigger = Trigger {
-            values: Values::default(),
-            read: now,
-            heard: now,
-            subscribed: false,
-        };
-        triggers.insert(metric.clone(), trigger);
-        self.count(&triggers);
-        drop(triggers);
-        self.changed.notify_one();
-    }
-
-    /// What KEDA has said of `metric`, on the grid of `span`.
-    pub(super) fn read(&self, metric: &Metric, span: Span) -> Fetched {
-        (self.lock().get_mut(metric)).map_or_else(Fetched::default, |trigger| {
-            trigger.values.over(span, self.lookback)
-        })
-    }
-
-    /// Takes in a message. Several values of one trigger count together, as the HPA adds them up.
-    fn absorb(&self, message: RawMetricsResponse) {
-        let now = self.clock.now();
-        let mut sums: HashMap<Metric, Sample> = HashMap::new();
-        for value in message.metrics {
-            let Some(metadata) = value.metadata else {
-                continue;
-            };
-            let measured = value.timestamp.map_or(now, |at| {
-                let millis = at.seconds.saturating_mul(1000);
-                Timestamp::from_millis(millis.saturating_add(i64::from(at.nanos) / 1_000_000))
-            });
-            // No time that has not come: KEDA's clock may be ahead of ours.
-            let at = measured.min(now);
-            let sum = sums
-                .entry(metadata.into())
-                .or_insert(Sample { at, value: 0.0 });
-            sum.at = sum.at.max(at);
-            sum.value += value.value;
-        }
-        let mut triggers = self.lock();
-        for (metric, sample) in sums {
-            if let Some(trigger) = triggers.get_mut(&metric) {
-                trigger.values.record(sample, self.lookback);
-                trigger.heard = Instant::now();
-                self.stream.values.inc();
-            }
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.lock().is_empty()
-    }
-
-    /// A new session has no subscriptions.
-    fn begin(&self) {
-        for trigger in self.lock().values_mut() {
-            trigger.subscribed = false;
-        }
-    }
-
-    fn unsubscribed(&self) -> Vec<Metric> {
-        let triggers = self.lock();
-        let open = triggers.iter().filter(|(_, trigger)| !trigger.subscribed);
-        open.map(|(metric, _)| metric.clone()).collect()
-    }
-
-    fn subscribed(&self, metric: &Metric) {
-        if let Some(trigger) = self.lock().get_mut(metric) {
-            trigger.subscribed = true;
-            trigger.heard = Instant::now();
-        }
-    }
-
-    /// Marks those that were not heard of for a while, so that they are subscribed to again.
-    fn doubt_the_quiet(&self) {
-        for trigger in self.lock().values_mut() {
-            trigger.subscribed &= trigger.heard.elapsed() < QUIET;
-        }
-    }
-
-    /// Takes out those that nobody reads any more.
-    fn take_unread(&self) -> Vec<Metric> {
-        let mut triggers = self.lock();
-        let gone = triggers.extract_if(|_, trigger| trigger.read.elapsed() > UNREAD);
-        let gone = gone.map(|(metric, _)| metric).collect();
-        self.count(&triggers);
-        gone
-    }
-
-    fn all(&self) -> Vec<Metric> {
-        self.lock().keys().cloned().collect()
-    }
-
-    fn count(&self, triggers: &HashMap<Metric, Trigger>) {
-        let followed = i64::try_from(triggers.len()).unwrap_or(i64::MAX);
-        self.stream.followed.set(followed);
-    }
-
-    // Nothing under the lock panics halfway through a change, so a poisoned lock is still good.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Metric, Trigger>> {
-        self.triggers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 // === impl Follower ===
 
@@ -341,6 +129,7 @@ impl Follower {
     ) -> Result<(), tonic::Status> {
         let mut look = interval(QUIET / 4);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        look.reset();
         loop {
             stream::iter(self.shelf.unsubscribed())
                 .map(Ok)
@@ -353,7 +142,6 @@ impl Follower {
                 })
                 .await?;
             self.note_up();
-            *failures = 0;
             for metric in self.shelf.take_unread() {
                 let mut client = client.clone();
                 let asked = client.unsubscribe_metric(metric.request(subscriber));
@@ -361,7 +149,11 @@ impl Follower {
             }
             tokio::select! {
                 () = self.shelf.changed.notified() => {}
-                _ = look.tick() => self.shelf.doubt_the_quiet(),
+                _ = look.tick() => {
+                    // A connection that lasts: the next one may be tried at once.
+                    *failures = 0;
+                    self.shelf.doubt_the_quiet();
+                }
             }
         }
     }

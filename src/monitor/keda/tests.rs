@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::operator::{Operator, moment, trigger};
-use super::follow::{Metric, Shelf};
 use super::*;
 use crate::domain::{ManualClock, SourceRef, TriggerSpec, WorkloadKey};
 use crate::monitor::config::SourceKind;
