@@ -1,5 +1,5 @@
 //! Reads metric history from Prometheus and from what speaks its `query_range` API (Thanos, Mimir, `VictoriaMetrics`), and
-//! follows the triggers of a KEDA ([`keda`]).
+//! follows the triggers of a KEDA.
 //!
 //! A trigger's query goes to one source: a named one of the settings, with its credentials, or an
 //! allow-listed `serverAddress` of the trigger's metadata, with none. A source is a stack of tower layers over one HTTP

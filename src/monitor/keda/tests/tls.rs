@@ -18,11 +18,11 @@ use crate::monitor::config::TlsConfig;
 /// An authority and what it has signed for `localhost`, as `ca.crt`, `tls.crt` and `tls.key`.
 fn authority(dir: &Path) -> TlsConfig {
     std::fs::create_dir_all(dir).unwrap();
-    let mut ca = CertificateParams::new([]).unwrap();
+    let mut ca = CertificateParams::new(vec![]).unwrap();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     let cert = leaf.signed_by(&key, &issuer).unwrap();
     let files = [
         ("ca.crt", issuer.pem()),
