@@ -1,4 +1,4 @@
-//! Compiles KEDA's contract in Rust (protox), so that no `protoc` is needed, and stamps the build.
+//! Compiles KEDA's contracts in Rust (protox), so that no `protoc` is needed, and stamps the build.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,6 +12,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("externalscaler.bin"), prost_bytes(&descriptors))?;
 
+    tonic_prost_build::configure().compile_fds(descriptors)?;
+
+    // A contract of its own: the reflection service does not speak of it.
+    println!("cargo::rerun-if-changed=proto/rawmetrics.proto");
+    let descriptors = protox::compile(["proto/rawmetrics.proto"], ["proto"])?;
     tonic_prost_build::configure().compile_fds(descriptors)?;
 
     println!("cargo::rerun-if-changed=.git/HEAD");

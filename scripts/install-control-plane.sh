@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the control plane of the end-to-end tests with Go: etcd, kube-apiserver, kube-controller-manager, kubectl,
-# KEDA's operator, metrics adapter and webhooks, and KWOK, at the versions pinned in tests/e2e/tools/*/go.mod.
+# KEDA's operator, metrics adapter and webhooks, KWOK and prometheus-adapter, at the versions pinned in
+# tests/e2e/tools/*/go.mod.
 #
 # They are built once into a cache outside the clone, so that every clone of the same versions shares them; a run
 # that finds them all takes a second. `install-control-plane.sh --print` only says where that is.
@@ -18,6 +19,7 @@ KUBERNETES="$(pinned kubernetes k8s.io/kubernetes)"
 ETCD="$(pinned etcd go.etcd.io/etcd/server/v3)"
 KEDA="$(pinned keda github.com/kedacore/keda/v2)"
 KWOK="$(pinned kwok sigs.k8s.io/kwok)"
+ADAPTER="$(pinned prometheus-adapter sigs.k8s.io/prometheus-adapter)"
 HOME_OF_ALL="${XDG_CACHE_HOME:-$HOME/.cache}/forescale/control-plane"
 TARGET="$HOME_OF_ALL/kubernetes-$KUBERNETES+etcd-$ETCD+keda-$KEDA+kwok-$KWOK"
 mkdir -p "$TARGET/bin"
@@ -70,10 +72,16 @@ build_keda() {
 
 build_kwok() { build kwok sigs.k8s.io/kwok/cmd/kwok kwok "-X sigs.k8s.io/kwok/pkg/consts.Version=v$KWOK"; }
 
-[ $# -gt 0 ] || set -- etcd kubernetes keda kwok
+# Its version is in its name: a newer one leaves the rest as it is built.
+build_prometheus-adapter() {
+    build prometheus-adapter sigs.k8s.io/prometheus-adapter/cmd/adapter "prometheus-adapter-$ADAPTER"
+    ln -sf "prometheus-adapter-$ADAPTER" "$TARGET/bin/prometheus-adapter"
+}
+
+[ $# -gt 0 ] || set -- etcd kubernetes keda kwok prometheus-adapter
 for tool in "$@"; do
     case "$tool" in
-        etcd | kubernetes | keda | kwok) "build_$tool" ;;
-        *) die "there is no tool \`$tool\`" "allowed: etcd, kubernetes, keda, kwok" ;;
+        etcd | kubernetes | keda | kwok | prometheus-adapter) "build_$tool" ;;
+        *) die "there is no tool \`$tool\`" "allowed: etcd, kubernetes, keda, kwok, prometheus-adapter" ;;
     esac
 done

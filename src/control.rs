@@ -17,6 +17,7 @@ mod publish;
 pub mod recording;
 pub mod replay;
 pub mod rerun;
+pub mod roster;
 mod run;
 mod schedule;
 pub mod service;

@@ -55,5 +55,5 @@ pub use track::{
     Calibration, Issued, Lane, PastErrors, Regret, Stack, Track, UnitCalibration, Watch,
 };
 pub use trials::{PlanTrials, Slots};
-pub use trigger::{LeadTime, Mode, ModelChoice, Ramp, RampStep, SourceRef, TriggerSpec};
+pub use trigger::{Followed, LeadTime, Mode, ModelChoice, Ramp, RampStep, SourceRef, TriggerSpec};
 pub use workload::{Metadata, WorkloadId, WorkloadKey};

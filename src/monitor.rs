@@ -1,4 +1,5 @@
-//! Reads metric history from Prometheus and from what speaks its `query_range` API (Thanos, Mimir, `VictoriaMetrics`).
+//! Reads metric history from Prometheus and from what speaks its `query_range` API (Thanos, Mimir, `VictoriaMetrics`), and
+//! follows the triggers of a KEDA.
 //!
 //! A trigger's query goes to one source: a named one of the settings, with its credentials, or an
 //! allow-listed `serverAddress` of the trigger's metadata, with none. A source is a stack of tower layers over one HTTP
@@ -17,9 +18,11 @@ mod breaker;
 mod client;
 mod config;
 mod credentials;
+mod directory;
 mod endpoint;
 mod error;
 mod json;
+mod keda;
 mod metrics;
 mod recorded;
 pub mod replay;
@@ -35,16 +38,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use config::{
-    AuthConfig, BasicAuthConfig, BreakerConfig, Config, RetryConfig, SourceConfig, TlsConfig,
+    AuthConfig, BasicAuthConfig, BreakerConfig, Config, RetryConfig, SourceConfig, SourceKind,
+    TlsConfig,
 };
 pub use error::{ConfigError, FetchError, FetchErrorKind};
 pub use metrics::Metrics;
 pub use recorded::Script;
 pub use span::{Fetched, Span};
 
-use crate::domain::{SourceRef, TriggerSpec};
+use crate::domain::{Clock, SourceRef, SystemClock, TriggerSpec};
 use address::{AllowPattern, BaseUrl};
 use addresses::Addresses;
+use directory::Directory;
+use keda::KedaSource;
 use request::Query;
 use source::Source;
 
@@ -54,7 +60,9 @@ pub const DEFAULT_SOURCE: &str = "default";
 /// The monitor: every source, ready to be asked.
 #[derive(Debug)]
 pub struct Monitor {
+    directory: Directory,
     named: BTreeMap<String, Arc<Source>>,
+    kedas: BTreeMap<String, Arc<KedaSource>>,
     allowed: Vec<AllowPattern>,
     addresses: Addresses,
     /// Answers every query instead of the sources.
@@ -73,14 +81,25 @@ impl Monitor {
         if let Some(first) = config.validate().into_iter().next() {
             return Err(first);
         }
-        let mut named = BTreeMap::new();
+        let (mut named, mut kedas) = (BTreeMap::new(), BTreeMap::new());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         for (name, settings) in &config.sources {
-            let source = Source::named(name, settings, &metrics)?;
-            named.insert(name.clone(), Arc::new(source));
+            match settings.kind {
+                SourceKind::Prometheus => {
+                    let source = Source::named(name, settings, &metrics)?;
+                    named.insert(name.clone(), Arc::new(source));
+                }
+                SourceKind::Keda => {
+                    let keda = KedaSource::named(name, settings, &metrics, Arc::clone(&clock))?;
+                    kedas.insert(name.clone(), Arc::new(keda));
+                }
+            }
         }
         let allowed = validate::allow_list(&config.allowed_server_addresses)?;
         Ok(Self {
+            directory: Directory::of(config),
             named,
+            kedas,
             allowed,
             addresses: Addresses::new(metrics),
             script: None,
@@ -95,7 +114,9 @@ impl Monitor {
     /// A monitor that asks no server: `script` answers every query.
     pub fn scripted(script: Arc<dyn Script>) -> Self {
         Self {
+            directory: Directory::default(),
             named: BTreeMap::new(),
+            kedas: BTreeMap::new(),
             allowed: Vec::new(),
             addresses: Addresses::new(Metrics::default()),
             script: Some(recorded::Scripted(script)),
@@ -109,6 +130,9 @@ impl Monitor {
     pub fn check(&self, spec: &TriggerSpec) -> Result<(), FetchError> {
         if self.script.is_some() {
             return Ok(());
+        }
+        if spec.follows.is_some() {
+            return self.keda_of(spec).map(drop);
         }
         let source = self.source_of(spec)?;
         Query::of(spec, source.rules()).map(drop)
@@ -125,12 +149,16 @@ impl Monitor {
         if let Some(script) = &self.script {
             return script.0.load(&spec.query, span);
         }
+        if let Some(followed) = &spec.follows {
+            return self.keda_of(spec)?.read(followed, span).await;
+        }
         let source = self.source_of(spec)?;
         let query = Arc::new(Query::of(spec, source.rules())?);
         source.read(&query, span).await
     }
 
-    /// Reads another `expression` where the query of `spec` is read, with its parameters, headers and time-out.
+    /// Reads another `expression` where the query of `spec` is read, with its parameters, headers and time-out; of the
+    /// default source where `spec` follows a trigger, for KEDA answers no queries.
     ///
     /// # Errors
     /// As [`Monitor::fetch`].
@@ -143,7 +171,10 @@ impl Monitor {
         if let Some(script) = &self.script {
             return script.0.beside(expression, span);
         }
-        let source = self.source_of(spec)?;
+        let source = match &spec.follows {
+            Some(_) => self.source_called(DEFAULT_SOURCE)?,
+            None => self.source_of(spec)?,
+        };
         let query = Arc::new(Query::beside(spec, expression, source.rules())?);
         source.read(&query, span).await
     }
@@ -155,28 +186,27 @@ impl Monitor {
             .map_or_else(|_| vec![span], |source| source.windows(span))
     }
 
+    /// Takes leave of every KEDA. Reads after this find what was known before.
+    pub async fn close(&self) {
+        futures::future::join_all(self.kedas.values().map(|keda| keda.close())).await;
+    }
+
     fn source_of(&self, spec: &TriggerSpec) -> Result<Arc<Source>, FetchError> {
         match &spec.source {
-            SourceRef::Default => self.named_source(DEFAULT_SOURCE).ok_or_else(|| {
-                FetchError::config(format!(
-                    "no source is named `{DEFAULT_SOURCE}`: set `monitor.sources.{DEFAULT_SOURCE}.url`, or name a \
-                     source with `source` (there {})",
-                    self.known()
-                ))
-            }),
-            SourceRef::Named(name) => self.named_source(name).ok_or_else(|| {
-                FetchError::config(format!(
-                    "`source`: no source is named `{}` (there {})",
-                    error::shorten(name, 64),
-                    self.known()
-                ))
-            }),
+            SourceRef::Default => self.source_called(DEFAULT_SOURCE),
+            SourceRef::Named(name) => self.source_called(name),
             SourceRef::Address(address) => self.source_at(address, spec.unsafe_ssl),
         }
     }
 
-    fn named_source(&self, name: &str) -> Option<Arc<Source>> {
-        self.named.get(name).cloned()
+    fn source_called(&self, name: &str) -> Result<Arc<Source>, FetchError> {
+        self.directory.prometheus(name)?;
+        Ok(Arc::clone(&self.named[name]))
+    }
+
+    fn keda_of(&self, spec: &TriggerSpec) -> Result<&KedaSource, FetchError> {
+        let name = self.directory.keda(&spec.source)?;
+        Ok(&self.kedas[name])
     }
 
     /// A `serverAddress` that is exactly a named source's URL means that source. That is safe: its credentials go to
@@ -199,7 +229,7 @@ impl Monitor {
         Err(FetchError::config(format!(
             "`serverAddress` `{base}` is not allowed: it is neither the url of a named source (there {}) nor covered by \
              `monitor.allowedServerAddresses` ({})",
-            self.known(),
+            self.directory.known(),
             self.allowed_words()
         )))
     }
@@ -214,14 +244,6 @@ impl Monitor {
             "`serverAddress` `{base}` is the url of several sources: name one of {} with `source`",
             names.join(", ")
         )))
-    }
-
-    fn known(&self) -> String {
-        if self.named.is_empty() {
-            return "are none".to_owned();
-        }
-        let names: Vec<String> = self.named.keys().map(|name| format!("`{name}`")).collect();
-        format!("are {}", names.join(", "))
     }
 
     fn allowed_words(&self) -> String {

@@ -33,6 +33,8 @@ pub struct Settings {
     pub knowledge: knowledge::Config,
     /// The loop.
     pub control: control::Config,
+    /// Workloads that are planned although nobody calls.
+    pub workloads: Vec<control::roster::Entry>,
     /// Logging.
     pub log: LogConfig,
 }
@@ -129,11 +131,25 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Checks what the types don't; every mistake is named in one message.
-    fn validate(&self) -> Result<(), SettingsError> {
+    /// What the types don't check, workloads apart. Reads no file.
+    pub fn mistakes(&self) -> Vec<String> {
         let monitor = self.monitor.validate();
         let mut mistakes: Vec<String> = monitor.iter().map(ToString::to_string).collect();
         mistakes.extend(self.plan.validate().err().map(|error| error.to_string()));
+        let (standing, room) = (self.workloads.len(), self.knowledge.max_workloads);
+        if standing > room {
+            mistakes.push(format!(
+                "`workloads`: {standing} of them, more than `knowledge.maxWorkloads`, which is {room}"
+            ));
+        }
+        mistakes
+    }
+
+    /// Checks what the types don't; every mistake is named in one message.
+    fn validate(&self) -> Result<(), SettingsError> {
+        let mut mistakes = self.mistakes();
+        let workloads = control::roster::read(&self.workloads, &self.monitor);
+        mistakes.extend(workloads.err().into_iter().flatten());
         if mistakes.is_empty() {
             return Ok(());
         }

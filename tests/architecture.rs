@@ -148,6 +148,18 @@ fn the_checker_finds_every_kind_of_breach() {
         ),
         ("control.rs", "tonic::include_proto!(\"externalscaler\");"),
         (
+            "control/fetch.rs",
+            "use crate::monitor::keda::proto::RawMetric;",
+        ),
+        (
+            "execute/keda/service.rs",
+            "fn f(_: raw_metrics_service_client::RawMetricsServiceClient<Channel>) {}",
+        ),
+        (
+            "monitor/keda/follow.rs",
+            "use crate::execute::keda::proto::MetricSpec;",
+        ),
+        (
             "control/tick.rs",
             "const X: &str = \"/api/v1/query_range\";",
         ),
@@ -200,6 +212,10 @@ fn the_checker_lets_pass_what_is_right() {
         (
             "execute/keda/service.rs",
             "use super::proto::MetricSpec; use crate::knowledge::Board;",
+        ),
+        (
+            "monitor/keda/follow.rs",
+            "use super::proto::raw_metrics_service_client::RawMetricsServiceClient;",
         ),
         (
             "analyze/models/onnx/runtime.rs",

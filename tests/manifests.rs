@@ -157,6 +157,7 @@ fn the_settings_are_known_to_the_server() {
         "plan",
         "knowledge",
         "control",
+        "workloads",
         "log",
     ];
     for key in settings.as_mapping().unwrap().keys() {
@@ -277,4 +278,53 @@ fn the_image_has_the_real_runtime_and_runs_as_nobody() {
         assert!(last_stage.contains(line), "{line}");
     }
     assert!(dockerfile.contains("cargo build --release --locked"));
+}
+
+#[test]
+fn the_other_doors_ask_for_what_the_settings_plan() {
+    let settings = folder().join("doors/prometheus-adapter/forescale.yaml");
+    let args = Args {
+        files: vec![settings],
+        format: Format::Json,
+        scaler_address: vec![],
+    };
+    let mut out = Vec::new();
+    let outcome = check::run(&args, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(outcome, Outcome::Fine, "{text}");
+    let checked: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        checked["files"][0]["scaledObjects"][0]["name"], "checkout",
+        "the workload was judged: {text}"
+    );
+
+    let settings = manifest("doors/prometheus-adapter/forescale.yaml");
+    let workload = at(&settings, "workloads/0");
+    let threshold = at(workload, "metadata/threshold");
+    let hpa = manifest("doors/prometheus-adapter/hpa.yaml");
+    let external = at(&hpa, "spec/metrics/0/external");
+    assert_eq!(at(external, "target/averageValue"), threshold);
+    assert_eq!(at(external, "target/type"), "AverageValue");
+    assert_eq!(
+        at(external, "metric/selector/matchLabels/name"),
+        &workload["name"]
+    );
+    assert_eq!(at(&hpa, "metadata/namespace"), &workload["namespace"]);
+    let rules = manifest("doors/prometheus-adapter/rules.yaml");
+    assert_eq!(
+        at(&rules, "externalRules/0/name/as"),
+        at(external, "metric/name")
+    );
+
+    let object = manifest("doors/openshift/scaledobject.yaml");
+    let trigger = at(&object, "spec/triggers/0/metadata");
+    assert_eq!(&trigger["threshold"], threshold);
+    assert_eq!(
+        trigger["ignoreNullValues"], "false",
+        "no plan is not a plan of zero"
+    );
+    assert_eq!(
+        trigger["query"],
+        "max(forescale_workload_served_value{exported_namespace=\"shop\",name=\"checkout\"})"
+    );
 }

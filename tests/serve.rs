@@ -205,6 +205,10 @@ async fn wrong_settings_are_refused_with_exit_code_2_and_the_key_s_name() {
             "timeout",
         ),
         ("sources: {}\n", "sources"),
+        (
+            "workloads: [{namespace: shop, name: web, metadata: {query: 7}}]\n",
+            "workloads[0].metadata.query",
+        ),
         ("monitor: [\n", "settings.yaml"),
     ] {
         fs::write(&file, text).unwrap();

@@ -32,6 +32,7 @@ const MINUTES: i64 = 40;
 fn spec() -> TriggerSpec {
     TriggerSpec {
         query: "up".into(),
+        follows: None,
         source: SourceRef::Default,
         threshold: 1.0,
         activation_threshold: 0.0,

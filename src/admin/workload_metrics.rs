@@ -133,7 +133,7 @@ impl Collector for WorkloadMetrics {
 
 type Gauge = (&'static str, &'static str, fn(&Row) -> Option<f64>);
 
-const GAUGES: [Gauge; 13] = [
+const GAUGES: [Gauge; 15] = [
     (
         "forescale_workload_observed_load",
         "Newest measured load",
@@ -148,6 +148,16 @@ const GAUGES: [Gauge; 13] = [
         "forescale_workload_served_replicas",
         "Replicas that KEDA is told",
         |row| Some(f64::from(row.plan()?.replicas)),
+    ),
+    (
+        "forescale_workload_served_value",
+        "Value that KEDA is told, on which the HPA lands",
+        |row| Some(row.plan()?.served.value),
+    ),
+    (
+        "forescale_workload_served_target",
+        "Target that goes with it",
+        |row| Some(row.plan()?.served.target),
     ),
     (
         "forescale_workload_reactive_replicas",

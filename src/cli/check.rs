@@ -1,5 +1,6 @@
-//! `forescale check FILE…`: validates ScaledObject and PredictiveAutoscaler manifests offline, with the very code that judges their metadata when
-//! KEDA calls, and prints the settings that come out of each trigger.
+//! `forescale check FILE…`: validates ScaledObject and PredictiveAutoscaler manifests offline, with the very code that
+//! judges their metadata when KEDA calls, and prints the settings that come out of each trigger. A file of the server's own settings is validated as
+//! the server does at its start, the workloads that stand in it as triggers are.
 //!
 //! A trigger counts as Forescale's when its type is `external` or `external-push` and one of these holds: its
 //! `scalerAddress` contains `forescale`, it contains an address given by `--scaler-address`, or its metadata has a `query`
@@ -10,6 +11,7 @@
 mod predictive_autoscaler;
 mod report;
 mod scaled_object;
+mod server;
 mod settings;
 pub(super) mod yaml;
 
@@ -121,7 +123,12 @@ fn check_file(checker: &Checker, file: &Path) -> Checked {
 
 fn check_text(checker: &Checker, file: String, text: String) -> Checked {
     let (documents, broken) = yaml::parse(&text);
-    let (objects, mut findings) = checker.check(&documents);
+    let (mut objects, mut findings) = checker.check(&documents);
+    if let [document] = documents.as_slice()
+        && server::is_settings(document)
+    {
+        server::check(&file, &text, document, &mut objects, &mut findings);
+    }
     let is_error = |finding: &Finding| finding.severity == Severity::Error;
     let mut outcome = if findings.iter().any(is_error) {
         Outcome::Mistake

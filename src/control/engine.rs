@@ -9,6 +9,7 @@ use futures::stream::FuturesUnordered;
 
 use super::calls::Calls;
 use super::recording::{Event, Recorder};
+use super::roster::Enrolled;
 use super::schedule::{Backfill, Schedule};
 use super::{Config, Metrics};
 use crate::analyze::models::Registry;
@@ -42,6 +43,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Where readings and decisions are recorded, if they are.
     pub recorder: Option<Recorder>,
+    /// Workloads that are planned although nobody asks.
+    pub enrolled: Vec<Enrolled>,
 }
 
 /// The refresh loop of all workloads.
@@ -148,14 +151,7 @@ impl Engine {
     /// Forgets workloads that nobody asks about any more, and that networks failed to load.
     pub(super) async fn sweep(&self, now: Timestamp) {
         self.parts.models.forget_failures();
-        let forget_after = self.parts.knowledge.forget_after.get();
-        let unasked: Vec<Arc<Workload>> = self
-            .parts
-            .board
-            .all()
-            .into_iter()
-            .filter(|w| now.since(w.last_asked()) > forget_after && !w.followed())
-            .collect();
+        let unasked = self.unasked(now);
         for workload in &unasked {
             tracing::info!(workload = %workload.key, id = %workload.key.id(), "forgotten: nobody asks about it any more");
             self.parts.board.forget(&workload.key);

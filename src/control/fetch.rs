@@ -138,21 +138,24 @@ fn unusable(spec: &TriggerSpec, fetched: &Fetched, span: Span, now: Timestamp) -
     if newest.is_some_and(|newest| newest + late >= span.until) {
         return None;
     }
-    let query = &spec.query;
+    let reads = spec.reads();
+    let hint = if spec.follows.is_some() && newest.is_none() {
+        "; KEDA hands it on only with `RAW_METRICS_GRPC_PROTOCOL: enabled`, and only while a trigger of this name answers"
+    } else {
+        ""
+    };
     let (kind, text) = match newest {
         _ if fetched.not_finite > 0 => (
             FaultKind::NotFinite,
-            format!(
-                "the query `{query}` returns NaN or infinity; a division by zero in it, perhaps"
-            ),
+            format!("{reads} returns NaN or infinity; a division by zero in it, perhaps"),
         ),
         None => (
             FaultKind::Empty,
-            format!("the query `{query}` returned no data; no data is not zero"),
+            format!("{reads} returned no data; no data is not zero{hint}"),
         ),
         Some(newest) => (
             FaultKind::Empty,
-            format!("the query `{query}` has returned no data since {newest}; no data is not zero"),
+            format!("{reads} has returned no data since {newest}; no data is not zero"),
         ),
     };
     Some(Fault {

@@ -45,7 +45,8 @@ impl Engine {
     }
 
     fn put_back(&self, mut from: Restored, now: Timestamp) -> Result<(), String> {
-        if now.since(from.last_asked) > self.parts.knowledge.forget_after.get() {
+        let long_ago = now.since(from.last_asked) > self.parts.knowledge.forget_after.get();
+        if long_ago && !self.is_enrolled(&from.key) {
             return Err("nobody has asked about it for long".to_owned());
         }
         let parsed = parse_metadata(&from.key.metadata).map_err(|errors| {

@@ -80,6 +80,7 @@ pub(super) fn alone(
         knowledge,
         metrics: Metrics::default(),
         recorder: None,
+        enrolled: Vec::new(),
     });
     Ok((engine, workload))
 }

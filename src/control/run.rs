@@ -47,6 +47,7 @@ impl Engine {
         if let Err(error) = snapshots.await {
             tracing::error!(%error, "the snapshot task died");
         }
+        self.parts.monitor.close().await;
         self.save().await;
     }
 

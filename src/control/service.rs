@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::recording::{Event, Recorder};
-use super::{Engine, Metrics, Parts};
+use super::{Engine, Metrics, Parts, roster};
 use crate::admin::{self, Heartbeat, Latch};
 use crate::domain::{Clock, SystemClock};
 use crate::knowledge::{Board, Store};
@@ -204,12 +204,15 @@ fn engine(
         knowledge: settings.knowledge.clone(),
         metrics,
         recorder,
+        enrolled: roster::read(&settings.workloads, &settings.monitor)
+            .map_err(|mistakes| anyhow::anyhow!(mistakes.join("\n       ")))?,
     });
     let report = engine.restore().context("failed to read the snapshot")?;
     if report != super::RestoreReport::default() {
         let (restored, left_out) = (report.restored, report.left_out);
         tracing::info!(restored, left_out, "snapshot read");
     }
+    engine.enroll().context("`workloads`")?;
     Ok(engine)
 }
 

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bounds, CalendarRef, Events, HumanDuration, Quantile, wire_target};
+use super::{Bounds, CalendarRef, Events, HumanDuration, Quantile, WorkloadKey, wire_target};
 
 /// Everything that one trigger asks for, validated, defaults filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TriggerSpec {
-    /// The PromQL expression; it must return one series (or a scalar).
+    /// The PromQL expression; it must return one series (or a scalar). Empty where another trigger is followed.
     pub query: String,
+    /// Another trigger of KEDA's, whose metric is the load in the place of a query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<Followed>,
     /// Which Prometheus answers it.
     pub source: SourceRef,
     /// Load that one replica carries, in the metric's unit; at least 0.001.
@@ -91,6 +94,18 @@ pub struct TriggerSpec {
     pub events: Option<Events>,
 }
 
+/// A trigger whose metric KEDA hands on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Followed {
+    /// Its `name`, or KEDA's name of its type where it has none.
+    pub trigger: String,
+    /// ScaledObject or ScaledJob that it stands in; the workload's own when unset.
+    pub scaled_object: Option<String>,
+    /// Namespace of that; always the workload's own, which [`TriggerSpec::settled`] fills in. No metadata sets it.
+    pub namespace: Option<String>,
+}
+
 /// Where a query goes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -163,6 +178,25 @@ pub enum RampStep {
 // === impl TriggerSpec ===
 
 impl TriggerSpec {
+    /// The same with what the metadata leaves to the object around the trigger.
+    #[must_use]
+    pub fn settled(mut self, key: &WorkloadKey) -> Self {
+        if let Some(followed) = &mut self.follows {
+            followed.namespace = Some(key.namespace.to_string());
+            let own = || key.name.to_string();
+            followed.scaled_object.get_or_insert_with(own);
+        }
+        self
+    }
+
+    /// What is read, in words: the query, or the trigger that is followed.
+    pub fn reads(&self) -> String {
+        self.follows.as_ref().map_or_else(
+            || format!("the query `{}`", self.query),
+            |followed| format!("the {followed}"),
+        )
+    }
+
     /// Length of a grid step; never zero.
     pub fn step(&self) -> Duration {
         self.step.get().max(Duration::from_secs(1))
@@ -195,6 +229,19 @@ impl TriggerSpec {
         let (step, interval) = (self.step().as_secs(), self.interval.get().as_secs().max(1));
         let parts = (1..=step).find(|parts| step % parts == 0 && step / parts <= interval);
         Duration::from_secs(step / parts.unwrap_or(step))
+    }
+}
+
+// === impl Followed ===
+
+impl fmt::Display for Followed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "trigger `{}`", self.trigger)?;
+        match (&self.namespace, &self.scaled_object) {
+            (Some(namespace), Some(name)) => write!(f, " of `{namespace}/{name}`"),
+            (None, Some(name)) => write!(f, " of `{name}`"),
+            (_, None) => Ok(()),
+        }
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn key(name: &str, metadata: &[(&str, &str)]) -> WorkloadKey {
 pub(crate) fn spec() -> TriggerSpec {
     TriggerSpec {
         query: "sum(rate(http_requests_total{namespace=\"shop\",service=\"web\"}[2m]))".into(),
+        follows: None,
         source: SourceRef::Default,
         threshold: 50.0,
         activation_threshold: 0.0,

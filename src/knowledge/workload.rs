@@ -2,7 +2,7 @@
 
 mod weight;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -27,6 +27,7 @@ pub struct Workload {
     /// When KEDA first asked about it.
     pub registered_at: Timestamp,
     last_asked: AtomicI64,
+    enrolled: AtomicBool,
     published: ArcSwapOption<Published>,
     first_fault: ArcSwapOption<Fault>,
     signal: watch::Sender<Signal>,
@@ -160,11 +161,12 @@ impl Workload {
             decision: None,
         };
         Self {
+            spec: spec.settled(&key),
             key,
-            spec,
             warnings,
             registered_at: now,
             last_asked: AtomicI64::new(now.as_millis()),
+            enrolled: AtomicBool::new(false),
             published: ArcSwapOption::empty(),
             first_fault: ArcSwapOption::empty(),
             signal: watch::Sender::new(Signal::default()),
@@ -190,11 +192,12 @@ impl Workload {
             .as_ref()
             .map(|published| published.plan.active);
         Self {
+            spec: spec.settled(&restored.key),
             key: restored.key,
-            spec,
             warnings,
             registered_at: restored.registered_at,
             last_asked: AtomicI64::new(restored.last_asked.as_millis()),
+            enrolled: AtomicBool::new(false),
             published: ArcSwapOption::new(restored.published.map(Arc::new)),
             first_fault: ArcSwapOption::empty(),
             signal: watch::Sender::new(Signal { active }),
@@ -244,6 +247,16 @@ impl Workload {
     /// When KEDA last asked.
     pub fn last_asked(&self) -> Timestamp {
         Timestamp::from_millis(self.last_asked.load(Ordering::Relaxed))
+    }
+
+    /// Notes that it stands in the server's settings, and is kept although nobody asks.
+    pub fn enroll(&self) {
+        self.enrolled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it stands in the server's settings.
+    pub fn enrolled(&self) -> bool {
+        self.enrolled.load(Ordering::Relaxed)
     }
 
     /// Whether a stream to KEDA is open.

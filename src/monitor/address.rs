@@ -100,7 +100,17 @@ impl BaseUrl {
         self.url.scheme() == "https"
     }
 
-    fn path(&self) -> &str {
+    /// Name or IP address, the latter in brackets where it is IPv6.
+    pub(super) fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    /// The port given, or the scheme's.
+    pub(super) fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or_default()
+    }
+
+    pub(super) fn path(&self) -> &str {
         self.url.path().trim_end_matches('/')
     }
 }

@@ -35,10 +35,10 @@ struct Current {
 
 /// What the files hold.
 #[derive(Clone, Default, PartialEq)]
-struct Material {
-    ca: Option<Vec<u8>>,
-    cert: Option<Vec<u8>>,
-    key: Option<Vec<u8>>,
+pub(super) struct Material {
+    pub(super) ca: Option<Vec<u8>>,
+    pub(super) cert: Option<Vec<u8>>,
+    pub(super) key: Option<Vec<u8>>,
 }
 
 /// A key under the source, and what is wrong with it.
@@ -117,7 +117,7 @@ impl Client {
 // === impl Material ===
 
 impl Material {
-    fn read(tls: &TlsConfig) -> Result<Self, Problem> {
+    pub(super) fn read(tls: &TlsConfig) -> Result<Self, Problem> {
         Ok(Self {
             ca: read_pem("tls.caFile", tls.ca_file.as_ref())?,
             cert: read_pem("tls.certFile", tls.cert_file.as_ref())?,

@@ -17,12 +17,25 @@ pub struct Config {
     pub allowed_server_addresses: Vec<String>,
 }
 
+/// What a source is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceKind {
+    /// A Prometheus, or what speaks its API.
+    #[default]
+    Prometheus,
+    /// The RawMetricsService of a KEDA operator.
+    Keda,
+}
+
 /// One named source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct SourceConfig {
+    /// What it is. A KEDA has an address, TLS, a time-out, backoffs and a `lookback`; the rest is Prometheus' alone.
+    pub kind: SourceKind,
     /// Base URL, such as `http://prometheus-server.monitoring:9090`, with a path prefix where there is one;
-    /// `/api/v1/query_range` is put behind it.
+    /// `/api/v1/query_range` is put behind it. Of a KEDA `https://keda-operator.keda.svc:9666`.
     pub url: String,
     /// TLS of an `https` URL.
     pub tls: TlsConfig,
@@ -51,6 +64,8 @@ pub struct SourceConfig {
     pub max_body_bytes: usize,
     /// Whether `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` of the environment count; connections are direct otherwise.
     pub proxy_from_environment: bool,
+    /// How long a value that KEDA has sent counts while no other comes: three of its polling intervals.
+    pub lookback: HumanDuration,
 }
 
 /// TLS of a source. The files are read again when they change.
@@ -134,6 +149,7 @@ impl SourceConfig {
 impl Default for SourceConfig {
     fn default() -> Self {
         Self {
+            kind: SourceKind::default(),
             url: String::new(),
             tls: TlsConfig::default(),
             auth: AuthConfig::default(),
@@ -148,6 +164,7 @@ impl Default for SourceConfig {
             max_points: 11_000,
             max_body_bytes: 16 * 1024 * 1024,
             proxy_from_environment: false,
+            lookback: HumanDuration::from_secs(90),
         }
     }
 }

@@ -23,6 +23,9 @@ pub struct Metrics {
     duration: Family<SourceLabels, Histogram, fn() -> Histogram>,
     retries: Family<SourceLabels, Counter>,
     circuits_open: Family<SourceLabels, Gauge>,
+    streams_up: Family<SourceLabels, Gauge>,
+    stream_values: Family<SourceLabels, Counter>,
+    followed_triggers: Family<SourceLabels, Gauge>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -44,6 +47,14 @@ pub(super) struct SourceMetrics {
     duration: Histogram,
     pub(super) retries: Counter,
     pub(super) circuits_open: Gauge,
+}
+
+/// What a source of the kind `keda` has besides.
+#[derive(Clone, Debug)]
+pub(super) struct StreamMetrics {
+    pub(super) up: Gauge,
+    pub(super) values: Counter,
+    pub(super) followed: Gauge,
 }
 
 // === impl Metrics ===
@@ -71,6 +82,32 @@ impl Metrics {
             "Circuits that are open or half-open: servers left alone after failures in a row",
             self.circuits_open.clone(),
         );
+        registry.register(
+            "forescale_monitor_streams_up",
+            "Whether a KEDA's triggers are being followed: 1 while its stream is open",
+            self.streams_up.clone(),
+        );
+        registry.register(
+            "forescale_monitor_stream_values",
+            "Values that a KEDA has sent of triggers that are followed",
+            self.stream_values.clone(),
+        );
+        registry.register(
+            "forescale_monitor_followed_triggers",
+            "Triggers of a KEDA that are followed",
+            self.followed_triggers.clone(),
+        );
+    }
+
+    pub(super) fn stream_of(&self, source: &str) -> StreamMetrics {
+        let labels = SourceLabels {
+            source: source.to_owned(),
+        };
+        StreamMetrics {
+            up: self.streams_up.get_or_create_owned(&labels),
+            values: self.stream_values.get_or_create_owned(&labels),
+            followed: self.followed_triggers.get_or_create_owned(&labels),
+        }
     }
 
     pub(super) fn of(&self, source: &str) -> SourceMetrics {
@@ -94,6 +131,9 @@ impl Default for Metrics {
             duration: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             retries: Family::default(),
             circuits_open: Family::default(),
+            streams_up: Family::default(),
+            stream_values: Family::default(),
+            followed_triggers: Family::default(),
         }
     }
 }

@@ -64,7 +64,7 @@ impl<R> Policy<RangeRequest, R, Failure> for RetryPolicy {
 }
 
 /// The wait after attempt number `attempt` (from 1), where `chance` lies in 0 to 1.
-fn backoff(settings: &RetryConfig, attempt: u32, chance: f64) -> Duration {
+pub(super) fn backoff(settings: &RetryConfig, attempt: u32, chance: f64) -> Duration {
     let doublings = attempt.saturating_sub(1).min(20);
     let full = (settings.initial_backoff.get())
         .saturating_mul(1 << doublings)

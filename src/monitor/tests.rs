@@ -7,6 +7,7 @@ use crate::domain::{HumanDuration, LeadTime, Mode, ModelChoice, Quantile, Timest
 pub(super) fn spec() -> TriggerSpec {
     TriggerSpec {
         query: "sum(load)".to_owned(),
+        follows: None,
         source: SourceRef::Default,
         threshold: 1.0,
         activation_threshold: 0.0,

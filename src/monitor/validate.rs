@@ -5,10 +5,12 @@ use std::time::Duration;
 use ::http::{HeaderName, HeaderValue};
 
 use super::address::{AllowPattern, BaseUrl};
-use super::config::{Config, SourceConfig};
+use super::config::{Config, SourceConfig, SourceKind};
 use super::error::{ConfigError, shorten};
 use super::request::{RESERVED_PARAMETERS, is_reserved_header};
 
+const MIN_LOOKBACK: Duration = Duration::from_secs(1);
+const MAX_LOOKBACK: Duration = Duration::from_hours(1);
 const MAX_CONCURRENCY: usize = 1024;
 const MAX_TIMEOUT: Duration = Duration::from_mins(10);
 const MAX_ATTEMPTS: u32 = 10;
@@ -87,6 +89,7 @@ impl Check<'_> {
             self.mistake("url", problem);
         }
         self.tls(source);
+        self.kind(source);
         self.auth(source);
         self.headers(source);
         self.parameters(source);
@@ -113,6 +116,75 @@ impl Check<'_> {
             "tls.insecureSkipVerify",
             || "makes `caFile` meaningless: set one of the two".to_owned(),
         );
+    }
+
+    /// What belongs to the other kind has no effect, so that its being there is a mistake.
+    fn kind(&mut self, source: &SourceConfig) {
+        let usual = SourceConfig::default();
+        if source.kind == SourceKind::Prometheus {
+            self.require(source.lookback == usual.lookback, "lookback", || {
+                "is for the kind `keda`: Prometheus has its own, `--query.lookback-delta`"
+                    .to_owned()
+            });
+            return;
+        }
+        let tls = &source.tls;
+        let files = [&tls.ca_file, &tls.cert_file, &tls.key_file];
+        let secure = source.url.trim().to_ascii_lowercase().starts_with("https:");
+        self.require(
+            !secure || files.iter().all(|file| file.is_some()),
+            "tls",
+            || "needs `caFile`, `certFile` and `keyFile`: KEDA asks its callers for a certificate of its own authority, \
+                which lies with its own in the secret `kedaorg-certs`".to_owned(),
+        );
+        self.require(!tls.insecure_skip_verify, "tls.insecureSkipVerify", || {
+            "is for the kind `prometheus`: KEDA's authority is known, see `caFile`".to_owned()
+        });
+        if let Ok(base) = BaseUrl::parse(&source.url) {
+            self.require(base.path().is_empty(), "url", || {
+                format!("`{base}` has a path, which gRPC does not: write `https://keda-operator.keda.svc:9666`")
+            });
+        }
+        let fine = (MIN_LOOKBACK..=MAX_LOOKBACK).contains(&source.lookback.get());
+        self.require(fine, "lookback", || {
+            format!("is `{}`: allowed are `1s` to `1h`", source.lookback)
+        });
+        let unused = [
+            ("auth", source.auth != usual.auth),
+            ("headers", source.headers != usual.headers),
+            (
+                "queryParameters",
+                source.query_parameters != usual.query_parameters,
+            ),
+            (
+                "triggerHeaders",
+                source.trigger_headers != usual.trigger_headers,
+            ),
+            ("concurrency", source.concurrency != usual.concurrency),
+            ("totalTimeout", source.total_timeout != usual.total_timeout),
+            (
+                "circuitBreaker",
+                source.circuit_breaker != usual.circuit_breaker,
+            ),
+            ("maxPoints", source.max_points != usual.max_points),
+            (
+                "maxBodyBytes",
+                source.max_body_bytes != usual.max_body_bytes,
+            ),
+            (
+                "proxyFromEnvironment",
+                source.proxy_from_environment != usual.proxy_from_environment,
+            ),
+            (
+                "retries.maxAttempts",
+                source.retries.max_attempts != usual.retries.max_attempts,
+            ),
+        ];
+        for (key, given) in unused {
+            self.require(!given, key, || {
+                "has no effect on a source of the kind `keda`".to_owned()
+            });
+        }
     }
 
     fn auth(&mut self, source: &SourceConfig) {

@@ -126,6 +126,7 @@ impl Scenario {
 fn spec() -> TriggerSpec {
     TriggerSpec {
         query: "sum(rate(http_requests_total[1m]))".into(),
+        follows: None,
         source: SourceRef::Default,
         threshold: 100.0,
         activation_threshold: 0.0,

@@ -150,13 +150,31 @@ struct Confined {
     only_in: &'static [&'static str],
 }
 
-const CONFINED: [Confined; 6] = [
+const CONFINED: [Confined; 8] = [
     Confined {
-        what: "KEDA's messages live in `execute/keda` only",
-        paths: &["keda::pb", "keda::proto"],
-        words: &["include_proto", "externalscaler"],
+        what: "the messages of KEDA's external scalers live in `execute/keda` only",
+        paths: &["execute::keda::pb", "execute::keda::proto"],
+        words: &[
+            "externalscaler",
+            "external_scaler_client",
+            "external_scaler_server",
+        ],
         strings: &[],
         only_in: &["execute/keda"],
+    },
+    Confined {
+        what: "the messages of KEDA's RawMetricsService live in `monitor/keda` only",
+        paths: &["monitor::keda::proto"],
+        words: &["raw_metrics_service_client", "raw_metrics_service_server"],
+        strings: &[],
+        only_in: &["monitor/keda"],
+    },
+    Confined {
+        what: "contracts are compiled into `execute/keda` and `monitor/keda` only",
+        paths: &[],
+        words: &["include_proto"],
+        strings: &[],
+        only_in: &["execute/keda", "monitor/keda"],
     },
     Confined {
         what: "Prometheus' API and JSON live in `monitor` only",

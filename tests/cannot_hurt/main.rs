@@ -344,6 +344,7 @@ fn engine(
         knowledge,
         metrics: Metrics::default(),
         recorder: None,
+        enrolled: Vec::new(),
     });
     engine.restore().unwrap();
     for (name, more) in WORKLOADS {

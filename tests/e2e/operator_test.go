@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -156,13 +155,13 @@ func aPredictiveAutoscalerScalesAWorkloadAndGivesWayToItsUser(t *testing.T) {
 	scenario.Timing("a user's edit stays theirs: %s", yielded)
 
 	leader := 0
-	if !leads(ctx, forescales[0]) {
+	if !leads(forescales[0]) {
 		leader = 1
 	}
 	killed := time.Now()
 	forescales[leader].Kill()
 	scenario.Log("the replica that holds the Lease is killed")
-	for !leads(ctx, forescales[1-leader]) {
+	for !leads(forescales[1-leader]) {
 		if time.Since(killed) > patience {
 			t.Fatal("no other replica took the Lease")
 		}
@@ -225,7 +224,7 @@ func whatAPredictiveAutoscalerCanNotDoIsToldAndASleepingWorkloadIsWokenOnDeletio
 }
 
 // leads says whether a Forescale holds the operator's Lease.
-func leads(ctx context.Context, forescale *harness.Forescale) bool {
-	text, err := forescale.Metrics(ctx)
-	return err == nil && strings.Contains(text, "\nforescale_operator_leads 1\n")
+func leads(forescale *harness.Forescale) bool {
+	value, err := forescale.Metric("forescale_operator_leads ")
+	return err == nil && value == 1
 }

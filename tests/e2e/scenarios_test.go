@@ -19,6 +19,9 @@ func TestForescale(t *testing.T) {
 		{"a ScaledObject is deleted and created again", aScaledObjectIsDeletedAndCreatedAgain},
 		{"a PredictiveAutoscaler scales a workload and gives way to its user", aPredictiveAutoscalerScalesAWorkloadAndGivesWayToItsUser},
 		{"what a PredictiveAutoscaler can not do is told, and a sleeping workload is woken on deletion", whatAPredictiveAutoscalerCanNotDoIsToldAndASleepingWorkloadIsWokenOnDeletion},
+		{"the metric of any trigger, handed on by KEDA, without a Prometheus", theMetricOfAnyTriggerHandedOnByKEDAWithoutAPrometheus},
+		{"the plan as series, for KEDA's prometheus trigger", thePlanAsSeriesForKEDAsPrometheusTrigger},
+		{"the plan as series, for an HPA through prometheus-adapter", thePlanAsSeriesForAnHPAThroughPrometheusAdapter},
 		{"a rolling update of Forescale with two replicas fails no read", aRollingUpdateOfForescaleWithTwoReplicasFailsNoRead},
 	}
 	for _, scenario := range scenarios {

@@ -139,7 +139,9 @@ type object struct {
 }
 
 type trigger struct {
-	kind     string
+	kind string
+	// name is the trigger's own, if it has one.
+	name     string
 	metadata map[string]string
 	auth     string
 	// metricType is the kind of target, KEDA's default when empty.
@@ -150,6 +152,9 @@ func (o object) manifest() string {
 	var triggers []map[string]any
 	for _, trigger := range o.triggers {
 		entry := map[string]any{"type": trigger.kind, "metadata": trigger.metadata}
+		if trigger.name != "" {
+			entry["name"] = trigger.name
+		}
 		if trigger.auth != "" {
 			entry["authenticationRef"] = map[string]any{"name": trigger.auth}
 		}
@@ -269,20 +274,7 @@ func sinceEpoch(offset time.Duration) time.Time {
 
 // read asks for an external metric as the HPA does: the API server, KEDA's adapter, its operator, the scaler.
 func read(ctx context.Context, object object, metric string) (string, error) {
-	path := fmt.Sprintf("/apis/external.metrics.k8s.io/v1beta1/namespaces/%s/%s", object.namespace, metric)
-	body, err := world.client.CoreV1().RESTClient().Get().AbsPath(path).
-		Param("labelSelector", "scaledobject.keda.sh/name="+object.name).DoRaw(ctx)
-	if err != nil {
-		return "", err
-	}
-	var answer struct{ Items []struct{ Value string } }
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return "", err
-	}
-	if len(answer.Items) != 1 {
-		return "", fmt.Errorf("%d values instead of one", len(answer.Items))
-	}
-	return answer.Items[0].Value, nil
+	return externalMetric(ctx, world.client, object.namespace, metric, "scaledobject.keda.sh/name="+object.name)
 }
 
 // conditions are the HPA's and KEDA's, as a user sees them with `kubectl describe`.

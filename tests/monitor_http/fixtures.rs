@@ -262,6 +262,7 @@ pub(crate) fn at(address: &str) -> TriggerSpec {
 pub(crate) fn spec() -> TriggerSpec {
     TriggerSpec {
         query: "sum(rate(load[1m]))".to_owned(),
+        follows: None,
         source: SourceRef::Default,
         threshold: 1.0,
         activation_threshold: 0.0,

@@ -20,7 +20,7 @@ use self::grade::GradeView;
 use self::readings::ReadingsView;
 use self::standing::StandingView;
 use super::query::Window;
-use crate::domain::{Mode, PastPlan, Plan, Series, SourceRef, Timestamp, TriggerSpec};
+use crate::domain::{Followed, Mode, PastPlan, Plan, Series, SourceRef, Timestamp, TriggerSpec};
 use crate::knowledge::{Health, Workload};
 
 /// Stands where a tenant may have put a secret.
@@ -36,7 +36,11 @@ pub(super) struct Summary {
     mode: Mode,
     model: String,
     query: String,
+    /// The trigger whose metric is the load in the place of a query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follows: Option<Followed>,
     registered_at: Timestamp,
+    registered_by: &'static str,
     last_asked_at: Timestamp,
     plan: Option<Arc<Plan>>,
     /// Whether the plan may rest on the forecast; `None` while nothing is known of it.
@@ -126,7 +130,13 @@ impl Summary {
             mode: workload.spec.mode,
             model: workload.spec.model.to_string(),
             query: workload.spec.query.clone(),
+            follows: workload.spec.follows.clone(),
             registered_at: workload.registered_at,
+            registered_by: if workload.enrolled() {
+                "settings"
+            } else {
+                "keda"
+            },
             last_asked_at: workload.last_asked(),
             plan: published
                 .as_ref()

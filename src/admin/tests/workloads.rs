@@ -25,7 +25,7 @@ async fn the_list_is_sorted_and_filtered_and_says_what_is_planned() {
         .to_string();
     let expected = json!({
         "namespace": "shop", "name": "api", "id": id, "mode": "predictive", "model": "auto",
-        "query": samples::spec().query, "registeredAt": NOW.as_millis(), "lastAskedAt": NOW.as_millis(),
+        "query": samples::spec().query, "registeredAt": NOW.as_millis(), "registeredBy": "keda", "lastAskedAt": NOW.as_millis(),
         "plan": plan, "trust": null, "relativeError": null,
         "health": {
             "lastSuccess": NOW.as_millis(), "fault": null, "faultsInARow": 0, "warnings": [], "backfilled": true,

@@ -23,7 +23,13 @@ pub(super) fn trigger(args: &Args) -> Result<(TriggerSpec, Option<f64>), Failure
         None => Metadata::from([("hpaTolerance".to_owned(), "0".to_owned())]),
     };
     // The reading goes to `--prometheus`, whatever source the trigger has in its cluster.
-    for key in ["source", "serverAddress", "unsafeSsl"] {
+    for key in [
+        "source",
+        "serverAddress",
+        "unsafeSsl",
+        "triggerName",
+        "scaledObject",
+    ] {
         strings.remove(key);
     }
     let mut known_capacity = strings.contains_key("threshold");

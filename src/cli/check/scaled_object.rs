@@ -2,7 +2,10 @@
 //! around it would keep Forescale's number from having its effect.
 
 mod around;
+mod followed;
 mod trigger;
+
+pub(super) use trigger::metadata;
 
 use super::predictive_autoscaler;
 use super::settings::Setting;
@@ -175,6 +178,13 @@ impl Checker {
             || self.scaler_addresses.iter().any(named)
             || metadata.entries().iter().any(trigger::speaks_for_us)
     }
+}
+
+/// A setting of a trigger, as it would be written.
+fn setting<'a>(trigger: &'a Trigger, key: &str) -> Option<&'a str> {
+    let settings = trigger.settings.as_ref()?;
+    let setting = settings.iter().find(|setting| setting.key == key)?;
+    setting.value.as_deref()
 }
 
 /// A repeated key is refused by strict tools and silently overridden by others.

@@ -273,3 +273,89 @@ fn a_tolerance_that_differs_from_the_trigger_s_is_told() {
     assert_eq!(with("selectPolicy: Max", ""), []);
     assert_eq!(with("selectPolicy: Max", zero), [Severity::Hint]);
 }
+
+/// A ScaledObject that has a trigger of a queue, with `queue` beside its type, and one of ours with `metadata`.
+fn following(queue: &str, metadata: &str) -> String {
+    let text = manifest("", metadata);
+    let queue = format!("  triggers:\n    - type: rabbitmq\n{queue}");
+    text.replace("  triggers:\n", &queue)
+}
+
+#[test]
+fn a_trigger_that_is_followed_has_to_be_there() {
+    let metadata = "        triggerName: orders\n        source: keda\n        threshold: \"20\"\n";
+    let good = following("      name: orders\n", metadata);
+    assert_eq!(errors(&good), Vec::<String>::new());
+    assert_eq!(
+        errors(&following("      name: order\n", metadata)),
+        [
+            "`triggerName` is `orders`, and no trigger of this ScaledObject has that `name`: did you mean `order`?"
+        ]
+    );
+    let cpu = good.replace("type: rabbitmq", "type: cpu");
+    assert!(errors(&cpu)[0].contains("the HPA reads that by itself"));
+    let elsewhere = format!("{metadata}        scaledObject: other\n");
+    assert_eq!(errors(&following("", &elsewhere)), Vec::<String>::new());
+    let both = format!("{GOOD}        triggerName: orders\n");
+    assert_eq!(
+        errors(&following("      name: orders\n", &both)),
+        [
+            "`query` and `triggerName` exclude one another: the load is what Prometheus or what KEDA says"
+        ]
+    );
+}
+
+const SETTINGS: &str = "monitor:
+  sources:
+    default: {url: 'http://prometheus:9090'}
+workloads:
+  - namespace: shop
+    name: web
+    metadata:
+      query: sum(up)
+      threshold: \"100\"
+";
+
+#[test]
+fn the_server_s_settings_are_checked_with_the_workloads_in_them() {
+    let fine = checked(SETTINGS);
+    assert_eq!(fine.outcome, Outcome::Fine);
+    let printed = printed(SETTINGS);
+    for part in [
+        "`shop/web`, trigger 0 (workload of the settings)",
+        "  threshold             100\n",
+        "0 mistakes",
+    ] {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+    let cases = [
+        (
+            "threshold:",
+            "treshold:",
+            "`treshold` is not a known key: did you mean `threshold`?",
+        ),
+        (
+            "name: web",
+            "name: Web",
+            "`name` of the ScaledObject is `Web`, which is no Kubernetes name",
+        ),
+        (
+            "threshold: \"100\"",
+            "threshold: \"100\"\n      source: other",
+            "no source is named `other`",
+        ),
+        (
+            "url: 'http",
+            "url: 'ftp",
+            "must start with `http://` or `https://`",
+        ),
+        ("workloads:", "wrkloads:", "unknown field `wrkloads`"),
+    ];
+    for (right, wrong, expected) in cases {
+        let errors = errors(&SETTINGS.replace(right, wrong));
+        assert!(
+            errors.iter().any(|error| error.contains(expected)),
+            "{expected}: {errors:?}"
+        );
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::domain::{Mode, Plan, StandIn, Timestamp};
+use crate::domain::{Followed, Mode, Plan, StandIn, Timestamp};
 use crate::knowledge::Health;
 
 /// `GET /api/v1/status`.
@@ -40,6 +40,8 @@ pub(super) struct Trigger {
     pub(super) id: String,
     pub(super) mode: Mode,
     pub(super) query: String,
+    #[serde(default)]
+    pub(super) follows: Option<Followed>,
     pub(super) last_asked_at: Timestamp,
     pub(super) plan: Option<Plan>,
     pub(super) health: Health,

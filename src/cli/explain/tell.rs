@@ -45,7 +45,10 @@ pub(super) fn all(status: &Status, answer: &Answer) -> String {
 
 fn one(sheet: &mut Sheet, status: &Status, trigger: &Trigger) {
     let now = status.now;
-    sheet.paragraph(&trigger.query);
+    match &trigger.follows {
+        Some(followed) => sheet.paragraph(&format!("follows {followed}")),
+        None => sheet.paragraph(&trigger.query),
+    }
     sheet.gap();
     if let Some(plan) = &trigger.plan {
         sheet.paragraph(&verdict(plan));

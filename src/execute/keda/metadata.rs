@@ -106,10 +106,12 @@ pub fn read(metadata: &Metadata, env: Env) -> Reading {
     for (name, value) in metadata {
         reading.entry(metadata, name, value, env);
     }
+    let given = |name: &str| {
+        metadata.contains_key(name) || metadata.contains_key(&format!("{name}{FROM_ENV}"))
+    };
     for key in KEYS.iter().filter(|key| key.required()) {
-        if !metadata.contains_key(key.name)
-            && !metadata.contains_key(&format!("{}{FROM_ENV}", key.name))
-        {
+        let replaced = key.name == "query" && given("triggerName");
+        if !given(key.name) && !replaced {
             reading.mistake(
                 key.name,
                 format!("`{}` is missing: {}", key.name, key.allowed),

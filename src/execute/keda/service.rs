@@ -259,13 +259,13 @@ fn unanswered(workload: &Workload) -> Status {
         SourceRef::Named(name) => format!("source `{name}`"),
         SourceRef::Address(address) => format!("`{address}`"),
     };
-    let query = metadata::excerpt(&workload.spec.query);
+    let query = metadata::excerpt(&workload.spec.reads());
     let fault = workload.first_fault().map_or_else(
         || "no fault so far".to_owned(),
         |fault| format!("last fault at {}: {}", fault.at, fault.text),
     );
     Status::unavailable(cut(format!(
-        "no plan for `{}` yet: waiting for the first sample of `{query}` from {source}; {fault}",
+        "no plan for `{}` yet: waiting for the first sample of {query} from {source}; {fault}",
         workload.key
     )))
 }

@@ -52,7 +52,16 @@ pub(super) fn spec(spec: &TriggerSpec) -> usize {
         None => 0,
     };
     let by_time = events + bounds + calendar;
-    spec.query.capacity() + spec.timezone.capacity() + by_time + pairs.chain(options).sum::<usize>()
+    let follows = spec.follows.as_ref().map_or(0, |followed| {
+        let around = [&followed.scaled_object, &followed.namespace];
+        let around = around.into_iter().flatten().map(String::capacity);
+        followed.trigger.capacity() + around.sum::<usize>()
+    });
+    spec.query.capacity()
+        + follows
+        + spec.timezone.capacity()
+        + by_time
+        + pairs.chain(options).sum::<usize>()
 }
 
 pub(super) fn published(published: &Published) -> usize {

@@ -31,7 +31,10 @@ func (p *Plane) StartKEDA() error {
 		return err
 	}
 	metrics, health, service, adapter, adapterMetrics := ports[0], ports[1], ports[2], ports[3], ports[4]
+	p.RawMetrics = fmt.Sprintf("https://127.0.0.1:%d", service)
 	environment := []string{
+		// What the operator's scalers measure is handed on to whoever has a certificate of its authority.
+		"RAW_METRICS_GRPC_PROTOCOL=enabled",
 		"POD_NAMESPACE=" + KEDANamespace,
 		"KEDA_CLUSTER_OBJECT_NAMESPACE=" + KEDANamespace,
 		"WATCH_NAMESPACE=",

@@ -29,6 +29,8 @@ type Plane struct {
 	Kubeconfig string
 	// URL of the API server.
 	URL string
+	// RawMetrics is where KEDA's operator hands on what its scalers measure; empty without KEDA.
+	RawMetrics string
 
 	bin       string
 	authority *Authority
@@ -223,6 +225,9 @@ func (p *Plane) wait(name string, ready func() error) error {
 		time.Sleep(200 * time.Millisecond)
 	}
 }
+
+// Identify writes certificates that every server of this control plane trusts, KEDA's operator included.
+func (p *Plane) Identify(dir, name string) error { return p.authority.Write(dir, Identity{Name: name}) }
 
 // Sign makes a certificate that the API server trusts.
 func (p *Plane) Sign(identity Identity) (KeyPair, error) { return p.authority.Sign(identity) }

@@ -1,13 +1,14 @@
 package harness
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"forescale/tests/e2e/controlplane"
@@ -36,6 +37,8 @@ type Setup struct {
 	Port int
 	// Settings are further lines of the settings file.
 	Settings string
+	// NoPrometheus leaves the default source out: all sources stand in the settings.
+	NoPrometheus bool
 }
 
 // StartForescale starts the program and waits until it is ready.
@@ -66,14 +69,17 @@ func StartForescale(dir, name, binary, prometheus string, setup Setup) (*Foresca
 		GRPC: fmt.Sprintf("%s:%d", setup.Host, setup.Port),
 		HTTP: fmt.Sprintf("http://127.0.0.1:%d", httpPort),
 	}
-	forescale.process, err = controlplane.Launch(dir, "forescale-"+name, binary, []string{
+	args := []string{
 		"serve",
 		"--config", settings,
-		"--prometheus", prometheus,
 		"--grpc-addr", forescale.GRPC,
 		"--http-addr", fmt.Sprintf("127.0.0.1:%d", httpPort),
 		"--data-dir", filepath.Join(home, "data"),
-	}, nil)
+	}
+	if !setup.NoPrometheus {
+		args = append(args, "--prometheus", prometheus)
+	}
+	forescale.process, err = controlplane.Launch(dir, "forescale-"+name, binary, args, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -100,19 +106,24 @@ func (f *Forescale) Start() error {
 	return f.WaitReady()
 }
 
-// Metrics gives what it exposes on /metrics.
-func (f *Forescale) Metrics(ctx context.Context) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.HTTP+"/metrics", nil)
+// Metric gives the value of the first series of /metrics whose line begins so.
+func (f *Forescale) Metric(begins string) (float64, error) {
+	client := &http.Client{Timeout: 2 * time.Second}
+	response, err := client.Get(f.HTTP + "/metrics")
 	if err != nil {
-		return "", err
-	}
-	response, err := (&http.Client{Timeout: 2 * time.Second}).Do(request)
-	if err != nil {
-		return "", err
+		return 0, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	return string(text), err
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err
+	}
+	for _, line := range strings.Split(string(body), "\n") {
+		if strings.HasPrefix(line, begins) {
+			return strconv.ParseFloat(line[strings.LastIndex(line, " ")+1:], 64)
+		}
+	}
+	return 0, fmt.Errorf("no series begins with `%s`", begins)
 }
 
 // Plans gives the plans of a ScaledObject's triggers; none while it is unknown or Forescale is away.

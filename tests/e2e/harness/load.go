@@ -57,6 +57,8 @@ func share(passed, whole time.Duration) float64 {
 type Loads struct {
 	// Epoch is the moment to which all loads refer.
 	Epoch time.Time
+	// Address is where they are served, once they are.
+	Address string
 
 	mutex sync.Mutex
 	byApp map[string]Load
@@ -103,7 +105,8 @@ func (l *Loads) Serve() (string, error) {
 		}
 	})
 	go func() { _ = http.Serve(listener, handler) }()
-	return listener.Addr().String(), nil
+	l.Address = listener.Addr().String()
+	return l.Address, nil
 }
 
 // Half a per cent either way that changes every 15 seconds and is the same whenever it is asked for.

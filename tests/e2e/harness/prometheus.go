@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"forescale/tests/e2e/controlplane"
@@ -25,8 +26,22 @@ func StartPrometheus(dir, bin string, loads *Loads, days int) (string, error) {
 	if err := backfill(home, bin, target, loads, days); err != nil {
 		return "", err
 	}
+	return startPrometheus(dir, "prometheus", bin, fmt.Sprintf("  - job_name: load\n    static_configs: [{targets: [%q]}]\n", target))
+}
+
+// StartPlanPrometheus starts another Prometheus, which scrapes the plans of a Forescale and keeps their labels.
+func StartPlanPrometheus(dir, name, bin string, forescale *Forescale) (string, error) {
+	target := strings.TrimPrefix(forescale.HTTP, "http://")
+	return startPrometheus(dir, name, bin, fmt.Sprintf("  - job_name: forescale\n    honor_labels: true\n    static_configs: [{targets: [%q]}]\n", target))
+}
+
+func startPrometheus(dir, name, bin, scrape string) (string, error) {
+	home := filepath.Join(dir, name)
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return "", err
+	}
 	config := filepath.Join(home, "prometheus.yml")
-	text := fmt.Sprintf("global: {scrape_interval: 5s}\nscrape_configs:\n  - job_name: load\n    static_configs: [{targets: [%q]}]\n", target)
+	text := "global: {scrape_interval: 5s}\nscrape_configs:\n" + scrape
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		return "", err
 	}
@@ -35,7 +50,7 @@ func StartPrometheus(dir, bin string, loads *Loads, days int) (string, error) {
 		return "", err
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", port)
-	_, err = controlplane.Launch(dir, "prometheus", filepath.Join(bin, "prometheus"), []string{
+	_, err = controlplane.Launch(dir, name, filepath.Join(bin, "prometheus"), []string{
 		"--config.file=" + config,
 		"--storage.tsdb.path=" + filepath.Join(home, "data"),
 		"--storage.tsdb.retention.time=60d",

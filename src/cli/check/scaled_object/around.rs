@@ -1,6 +1,6 @@
 //! The ScaledObject around a trigger of ours.
 
-use super::{Finding, Object, Trigger};
+use super::{Finding, Object, Trigger, followed, setting};
 use crate::cli::check::yaml::{Entry, Node, Place};
 
 /// KEDA's `maxReplicaCount` when none is given.
@@ -21,6 +21,7 @@ pub(super) fn check(document: &Node, object: &Object, findings: &mut Vec<Finding
         findings.push(Finding::hint(spec.place, text));
     }
     from_zero(&spec.value, object, findings);
+    followed::check(spec, object, findings);
     for trigger in object.triggers.iter().filter(|trigger| trigger.ours) {
         bounds(spec, trigger, findings);
         tolerance(spec, trigger, findings);
@@ -106,12 +107,6 @@ fn window(spec: &Node, trigger: &Trigger, findings: &mut Vec<Finding>) {
         );
         findings.push(Finding::warning(entry.place, text));
     }
-}
-
-fn setting<'a>(trigger: &'a Trigger, key: &str) -> Option<&'a str> {
-    let settings = trigger.settings.as_ref()?;
-    let setting = settings.iter().find(|setting| setting.key == key)?;
-    setting.value.as_deref()
 }
 
 /// The plan's own bounds beside those of the ScaledObject.

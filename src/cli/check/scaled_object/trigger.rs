@@ -9,7 +9,7 @@ use crate::domain::Metadata;
 use crate::execute::keda::metadata::{self, Env, FROM_ENV, Group, KEYS};
 
 /// A trigger's metadata as Kubernetes stores it.
-pub(super) type Strings = Metadata;
+pub(in crate::cli::check) type Strings = Metadata;
 
 /// Whether a key of an external trigger's metadata gives it away as ours.
 pub(super) fn speaks_for_us(entry: &Entry) -> bool {
@@ -28,6 +28,17 @@ pub(super) fn check(
 ) -> Option<Vec<Setting>> {
     fields(node, findings);
     let entry = node.entry("metadata")?;
+    let settings = metadata(entry, seen, findings);
+    address(entry, findings);
+    settings
+}
+
+/// Judges metadata; gives its settings when nothing in it is wrong.
+pub(in crate::cli::check) fn metadata(
+    entry: &Entry,
+    seen: &mut Vec<Strings>,
+    findings: &mut Vec<Finding>,
+) -> Option<Vec<Setting>> {
     if !matches!(entry.value.value, Value::Map(_)) {
         findings.push(Finding::error(entry.place, "`metadata` is no mapping"));
         return None;
@@ -50,7 +61,6 @@ pub(super) fn check(
     for warning in &reading.warnings {
         findings.push(Finding::warning(at(&warning.key), &warning.text));
     }
-    address(entry, findings);
     if seen.contains(&strings) {
         let text = "this trigger has the same metadata as an earlier one of this ScaledObject: it adds nothing";
         findings.push(Finding::warning(entry.place, text));

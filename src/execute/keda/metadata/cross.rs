@@ -11,6 +11,7 @@ const MAX_HORIZON_STEPS: u64 = 1440;
 
 pub(super) fn check(reading: &mut Reading) {
     source(reading);
+    followed(reading);
     level(reading);
     replicas(reading);
     bounds(reading);
@@ -29,6 +30,45 @@ fn source(reading: &mut Reading) {
     if reading.spec.unsafe_ssl && !by_address {
         let text = "`unsafeSsl` has no effect without `serverAddress`: a named source has its own TLS settings";
         reading.warning("unsafeSsl", text.to_owned());
+    }
+}
+
+/// Keys of a query that say nothing to a trigger that is followed.
+const OF_QUERIES: [&str; 5] = [
+    "queryParameters",
+    "customHeaders",
+    "namespace",
+    "timeout",
+    "ignoreNullValues",
+];
+
+fn followed(reading: &mut Reading) {
+    if !reading.mentions("triggerName") {
+        if reading.mentions("scaledObject") {
+            let text =
+                "`scaledObject` needs `triggerName` beside it: which of its triggers is followed";
+            reading.mistake("scaledObject", text.to_owned());
+        }
+        return;
+    }
+    if reading.mentions("query") {
+        let text = "`query` and `triggerName` exclude one another: the load is what Prometheus or what KEDA says";
+        reading.mistake("triggerName", text.to_owned());
+    }
+    if reading.mentions("serverAddress") {
+        let text = "`triggerName` and `serverAddress` exclude one another: KEDA is a named source (`source`)";
+        reading.mistake("triggerName", text.to_owned());
+    }
+    // Beside a followed trigger they still belong to `replicasQuery` and the like.
+    let asks = ["replicasQuery", "latencyQuery", "cpuQuery", "memoryQuery"];
+    if asks.into_iter().any(|key| reading.mentions(key)) {
+        return;
+    }
+    for key in OF_QUERIES {
+        if reading.mentions(key) {
+            let text = format!("`{key}` has no effect beside `triggerName`: nothing is queried");
+            reading.warning(key, text);
+        }
     }
 }
 

@@ -4,10 +4,12 @@ use std::fmt;
 
 use super::values::{
     base_url, boolean, bounds, calendar, duration, events, finer_than_keda, free_text, headers,
-    lead_time, mode, model, name, number, parameters, percent, percentage, query, ramp, timeout,
-    timezone, unsafe_connection, whole,
+    lead_time, mode, model, name, number, object_name, parameters, percent, percentage, query,
+    ramp, timeout, timezone, unsafe_connection, whole,
 };
-use crate::domain::{HumanDuration, LeadTime, Mode, ModelChoice, Quantile, SourceRef, TriggerSpec};
+use crate::domain::{
+    Followed, HumanDuration, LeadTime, Mode, ModelChoice, Quantile, SourceRef, TriggerSpec,
+};
 
 /// Sets a key's value in a spec, or says what is wrong with it.
 pub(super) type Set = fn(&mut TriggerSpec, &str) -> Result<(), String>;
@@ -85,7 +87,7 @@ impl Key {
         self
     }
 
-    /// Whether every trigger must have it.
+    /// Whether every trigger must have it; a trigger that follows another one needs no query.
     pub fn required(&self) -> bool {
         matches!(self.name, "query" | "threshold")
     }
@@ -138,6 +140,7 @@ fn blank() -> TriggerSpec {
     let zero = HumanDuration::from_secs(0);
     TriggerSpec {
         query: String::new(),
+        follows: None,
         source: SourceRef::Default,
         threshold: 1.0,
         activation_threshold: 0.0,
@@ -176,6 +179,15 @@ fn blank() -> TriggerSpec {
         memory_query: None,
         events: None,
     }
+}
+
+/// The trigger to follow, to be filled in.
+fn followed(spec: &mut TriggerSpec) -> &mut Followed {
+    spec.follows.get_or_insert_with(|| Followed {
+        trigger: String::new(),
+        scaled_object: None,
+        namespace: None,
+    })
 }
 
 fn joined(pairs: &[(String, String)]) -> Option<String> {
@@ -271,6 +283,19 @@ pub const KEYS: &[Key] = &[
         Role::Acted {
             set: |spec, text| { spec.source = SourceRef::Named(name(text)?); Ok(()) },
             show: |spec| match &spec.source { SourceRef::Named(name) => Some(name.clone()), _ => None },
+        }),
+    Key::new(Forescale, "triggerName", "the `name` of a trigger, 1 to 253 characters; in the place of `query`", None,
+        "Another trigger, of any type, whose metric is the load: KEDA hands it on and `source` names the KEDA (see [Forecast any \
+         trigger](keda-source.md)). A trigger without a `name` goes by its type, such as `kafkaScaler`.",
+        Role::Acted {
+            set: |spec, text| { followed(spec).trigger = free_text(text, 253)?; Ok(()) },
+            show: |spec| spec.follows.as_ref().map(|followed| followed.trigger.clone()).filter(|name| !name.is_empty()),
+        }),
+    Key::new(Forescale, "scaledObject", "the name of a ScaledObject or ScaledJob of the same namespace", None,
+        "Where the trigger of `triggerName` stands; the trigger's own ScaledObject when it is not given.",
+        Role::Acted {
+            set: |spec, text| { followed(spec).scaled_object = Some(object_name(text)?); Ok(()) },
+            show: |spec| spec.follows.as_ref().and_then(|followed| followed.scaled_object.clone()),
         }),
     Key::new(Forescale, "mode", "`predictive`, `scale-out`, `auto`, `shadow` or `reactive`", Some("predictive"),
         "Who decides: the plan; the larger of the plan and what the measured load asks for, so that Forescale only adds \

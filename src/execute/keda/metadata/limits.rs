@@ -53,6 +53,12 @@ pub fn sizes<'a>(
     Ok(())
 }
 
+/// Whether `name` may be that of a Kubernetes object.
+pub(super) fn kubernetes_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed)
+}
+
 /// Checks the name of a Kubernetes object or namespace; `field` says which in the message.
 ///
 /// # Errors
@@ -61,8 +67,7 @@ pub fn object_name(field: &str, name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err(format!("`{field}` of the ScaledObject is empty"));
     }
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    if name.len() > MAX_NAME || !name.chars().all(allowed) {
+    if !kubernetes_name(name) {
         return Err(format!(
             "`{field}` of the ScaledObject is `{}`, which is no Kubernetes name: write at most {MAX_NAME} lower-case \
              letters, digits, `-` and `.`",

@@ -72,6 +72,14 @@ pub fn excerpt(value: &str) -> String {
     short
 }
 
+/// The name of a Kubernetes object, as another key of it.
+pub(super) fn object_name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    super::limits::kubernetes_name(text)
+        .then(|| text.to_owned())
+        .ok_or_else(|| "this is no Kubernetes name".to_owned())
+}
+
 pub(super) fn number(text: &str, min: f64, max: f64) -> Result<f64, String> {
     let value: f64 = text
         .trim()
