@@ -28,6 +28,15 @@ pub(super) struct Args {
     /// Address of the HTTP server: metrics, health, API, page [default: 0.0.0.0:8080]
     #[arg(long, value_name = "ADDR", env = "FORESCALE_HTTP_ADDR")]
     http_addr: Option<SocketAddr>,
+    /// Certificate of the gRPC server (PEM), which turns TLS on; taken over while running when it is replaced
+    #[arg(long, value_name = "FILE", env = "FORESCALE_TLS_CERT_FILE")]
+    tls_cert_file: Option<PathBuf>,
+    /// Key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", env = "FORESCALE_TLS_KEY_FILE")]
+    tls_key_file: Option<PathBuf>,
+    /// Only clients with a certificate of one of these authorities (PEM) may call: mutual TLS
+    #[arg(long, value_name = "FILE", env = "FORESCALE_TLS_CLIENT_CA_FILE")]
+    tls_client_ca_file: Option<PathBuf>,
     /// Folder for snapshots, so that a restart answers at once [default: none, nothing is written]
     #[arg(long, value_name = "DIR", env = "FORESCALE_DATA_DIR")]
     data_dir: Option<PathBuf>,
@@ -71,6 +80,9 @@ fn overrides(args: Args) -> Overrides {
         prometheus: args.prometheus,
         grpc_addr: args.grpc_addr,
         http_addr: args.http_addr,
+        tls_cert_file: args.tls_cert_file,
+        tls_key_file: args.tls_key_file,
+        tls_client_ca_file: args.tls_client_ca_file,
         data_dir: args.data_dir,
         record: args.record,
         models_dir: args.models_dir,
