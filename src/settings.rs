@@ -390,7 +390,8 @@ mod tests {
             .unwrap();
         assert_eq!(tls.cert_file, Path::new("/a.crt"));
         assert_eq!(tls.client_ca_file.unwrap(), Path::new("/ca.crt"));
-        let written = "keda:\n  tls:\n    certFile: /b.crt\n    keyFile: /b.key\n    reloadInterval: 1m\n";
+        let written =
+            "keda:\n  tls:\n    certFile: /b.crt\n    keyFile: /b.key\n    reloadInterval: 1m\n";
         let tls = load(written, Some("/a.crt"), None, None).unwrap().unwrap();
         assert_eq!(tls.cert_file, Path::new("/a.crt"));
         assert_eq!(tls.key_file, Path::new("/b.key"));
