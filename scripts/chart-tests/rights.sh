@@ -25,11 +25,11 @@ for what in "patch scaledobjects.keda.sh -A" "delete pods -A" "get secrets -A" "
 done
 remove_rights default --set clusterKnowledge.enabled=true
 apply_rights default --set operator.enabled=true
-for what in "create scaledobjects.keda.sh -A" "patch horizontalpodautoscalers.autoscaling -A" "patch predictiveautoscalers.forescale.dev/status -A" "create leases.coordination.k8s.io -n forescale" "create events.events.k8s.io -A"; do
+for what in "create scaledobjects.keda.sh -A" "patch horizontalpodautoscalers.autoscaling -A" "patch predictiveautoscalers.forescale.dev --subresource status -A" "create leases.coordination.k8s.io -n forescale" "create events.events.k8s.io -A"; do
     # shellcheck disable=SC2086
     expect yes $what
 done
-for what in "create leases.coordination.k8s.io -n keda" "patch pods/resize -A" "list pods -A" "delete predictiveautoscalers.forescale.dev -A" "patch deployments.apps -A"; do
+for what in "create leases.coordination.k8s.io -n keda" "patch pods --subresource resize -A" "list pods -A" "delete predictiveautoscalers.forescale.dev -A" "patch deployments.apps -A"; do
     # shellcheck disable=SC2086
     expect no $what
 done
