@@ -10,7 +10,7 @@ equal() {
     got="$("${@:1:$#-1}")" || return 1
     [ "$got" = "$want" ] || { echo "is \`$got\`, should be \`$want\`"; return 1; }
 }
-ready_addresses() { kube get endpointslices -l kubernetes.io/service-name="$1" -o jsonpath='{range .items[*].endpoints[?(@.conditions.ready==true)]}{.targetRef.name}{"\n"}{end}' | grep -c .; }
+ready_addresses() { kube get endpointslices -l kubernetes.io/service-name="$1" -o go-template='{{ range .items }}{{ range .endpoints }}{{ if .conditions.ready }}{{ println .addresses }}{{ end }}{{ end }}{{ end }}' | sort -u | grep -c .; }
 
 # Everything of a namespace that is not there in every namespace.
 left_in() {
@@ -39,7 +39,8 @@ zones() { kube get pods -l app.kubernetes.io/component=external-scaler -o jsonpa
 check "… on two nodes" equal nodes 2
 check "… in two zones" equal zones 2
 check "the Service is headless" equal get service/forescale '{{ .spec.clusterIP }}' None
-check "… and has both pods" equal ready_addresses forescale 2
+eventually() { for _ in $(seq 40); do ! "$@" >/dev/null || return 0; sleep 0.5; done; "$@"; }
+check "… and has both pods" eventually equal ready_addresses forescale 2
 check "the disruption budget lets one go" equal get pdb/forescale '{{ .status.disruptionsAllowed }}' 1
 kube create serviceaccount drain >/dev/null
 evict() {
@@ -105,7 +106,7 @@ check "… a StatefulSet with two pods" equal get statefulset/forescale '{{ .sta
 bound() { kube get pvc -o jsonpath='{range .items[*]}{.status.phase}{"\n"}{end}' | grep -c Bound; }
 check "… each with a bound volume" equal bound 2
 check "… and no Deployment" equal kube get deployments -o name ""
-check "… all of it behind the Service" equal ready_addresses forescale 2
+check "… all of it behind the Service" eventually equal ready_addresses forescale 2
 check "helm upgrade: persistence off" helm_ upgrade forescale "$CHART" --wait --timeout 2m
 check "… the volumes stay" equal bound 2
 helm_ upgrade forescale "$CHART" --set persistence.enabled=true --wait --timeout 2m >/dev/null
