@@ -5,7 +5,7 @@ mkdir -p "$bare"
 cp -r "$CHART" "$bare/forescale"
 rm -rf "$bare/forescale/files"
 without_files() {
-    helm template forescale "$bare/forescale" --set prometheusRule.enabled=true,grafanaDashboards.enabled=true >"$WORK/without" \
+    helm template forescale "$bare/forescale" --namespace forescale --kube-version "$KUBE_VERSION" --set prometheusRule.enabled=true,grafanaDashboards.enabled=true >"$WORK/without" \
         && ! grep -Eq '^kind: PrometheusRule|-dashboard-' "$WORK/without"
 }
 check "without files/ there are no rules and no dashboards" without_files
@@ -23,7 +23,7 @@ groups:
 RULES
 printf '{"title": "{{ not a template }}"}\n' >"$bare/forescale/files/dashboards/example.json"
 with_files() {
-    helm template forescale "$bare/forescale" --set prometheusRule.enabled=true,grafanaDashboards.enabled=true >"$WORK/with" \
+    helm template forescale "$bare/forescale" --namespace forescale --kube-version "$KUBE_VERSION" --set prometheusRule.enabled=true,grafanaDashboards.enabled=true >"$WORK/with" \
         && grep -qF 'lag of {{ $value | humanizeDuration }} on {{ $labels.instance }}' "$WORK/with" \
         && grep -qF '{"title": "{{ not a template }}"}' "$WORK/with"
 }

@@ -2,6 +2,8 @@
 
 RESULTS="$WORK/results"
 forescale_pid=""
+# What the chart is rendered for when no API server is asked; that one's own version otherwise.
+KUBE_VERSION="1.37.0"
 
 # Runs a command; its output is shown only when it fails. `check WHAT COMMAND…`
 check() {
@@ -30,7 +32,7 @@ report() {
 # The values files of the chart's tests, by their short names.
 cases() { for file in "$CHART"/ci/*-values.yaml; do basename "$file" -values.yaml; done; }
 
-render() { helm template forescale "$CHART" --namespace forescale --kube-version "${KUBE_VERSION:-1.37}" -f "$CHART/ci/$1-values.yaml" "${@:2}"; }
+render() { helm template forescale "$CHART" --namespace forescale --kube-version "$KUBE_VERSION" -f "$CHART/ci/$1-values.yaml" "${@:2}"; }
 
 # What the chart's objects meet in a cluster: definitions, namespaces, nodes in two zones, volumes.
 prepare_cluster() {

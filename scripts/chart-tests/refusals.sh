@@ -2,7 +2,7 @@
 refused() {
     local arguments="$1" message="$2" words
     read -ra words <<<"$arguments"
-    if helm template forescale "$CHART" --namespace forescale "${words[@]}" >"$WORK/out" 2>&1; then
+    if helm template forescale "$CHART" --namespace forescale --kube-version "$KUBE_VERSION" "${words[@]}" >"$WORK/out" 2>&1; then
         note FAILED "refused: $arguments" "was accepted"
     elif ! grep -qF -- "$message" "$WORK/out"; then
         note FAILED "refused: $arguments" "the message lacks: $message"
