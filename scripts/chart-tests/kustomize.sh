@@ -25,6 +25,12 @@ done
 everything=(networkpolicy persistence tls-cert-manager mutual-tls servicemonitor cluster-knowledge operator)
 check "all components, persistence first" overlay "${everything[@]}"
 check "all components, persistence last" overlay networkpolicy tls-cert-manager mutual-tls servicemonitor cluster-knowledge operator persistence
+documented_overlay() {
+    mkdir -p "$WORK/documented"
+    documented "# kustomization.yaml" | sed 's#forescale/keda/#../../../keda/#' >"$WORK/documented/kustomization.yaml"
+    [ -s "$WORK/documented/kustomization.yaml" ] && kubectl apply --dry-run=server --warnings-as-errors -k "$WORK/documented"
+}
+check "the overlay of docs/install.md" documented_overlay
 check "kubectl delete -k keda/" kubectl delete -k keda/
 for example in keda/examples/*.yaml; do
     check "${example#keda/}" kubectl apply --dry-run=server --warnings-as-errors -f "$example"

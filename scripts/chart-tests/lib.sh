@@ -135,3 +135,6 @@ run_test_pod() {
         grpcurl -authority "$authority" "${words[@]//\/tls\//$WORK/pki/client/}" | grep -q '"SERVING"'
     fi
 }
+
+# A block of code of docs/install.md, by its first line.
+documented() { awk -v first="$1" '/^```/ { inside = 0 } inside { print } $0 == first { inside = 1; print }' docs/install.md; }

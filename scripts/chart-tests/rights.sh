@@ -40,7 +40,8 @@ expect clusterKnowledge <<'TABLE'
 yes list core pods
 yes watch autoscaling horizontalpodautoscalers
 yes list keda.sh scaledobjects
-yes get apps deployments
+yes list apps deployments
+no get apps deployments
 yes watch apps statefulsets
 no patch keda.sh scaledobjects
 no delete core pods

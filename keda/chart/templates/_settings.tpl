@@ -14,6 +14,12 @@
 {{- if .Values.clusterKnowledge.enabled }}{{ $_ := set $ours "cluster" (dict "enabled" true) }}{{ end -}}
 {{- if .Values.operator.enabled -}}
 {{- $operator := dict "enabled" true -}}
+{{- /* What the operator writes into triggers, unless the user says otherwise. */}}
+{{- $said := default dict .Values.config.operator -}}
+{{- if not $said.scalerAddress }}{{ $_ := set $operator "scalerAddress" (include "forescale.scalerAddress" .) }}{{ end -}}
+{{- if and .Values.triggerAuthentication.enabled (not $said.authentication) -}}
+{{- $_ := set $operator "authentication" (dict "name" (include "forescale.triggerAuthentication" .) "kind" .Values.triggerAuthentication.kind) -}}
+{{- end -}}
 {{- if .Values.operator.verticalApply }}{{ $_ := set $operator "verticalApply" true }}{{ end -}}
 {{- $_ := set $ours "operator" $operator -}}
 {{- end -}}
