@@ -55,9 +55,10 @@ kube delete serviceaccount drain >/dev/null
 check "… and is made good" kube rollout status deployment/forescale --timeout 60s
 
 check "the notes' first command" bash -c "$(grep 'rollout status' "$WORK/notes")"
-notes_manifest() { sed -n '/<<END$/,/^ *END$/p' "$WORK/notes" | sed '1d;$d;s/^   //' | kubectl apply --dry-run=server --warnings-as-errors -f -; }
-check "the notes' ScaledObject is accepted" notes_manifest
-sed -n '/<<END$/,/^ *END$/p' "$WORK/notes" | sed '1d;$d;s/^   //' >"$WORK/notes.yaml"
+# As it would be pasted: the whole here-document.
+sed -n '/<<END$/,/^END$/p' "$WORK/notes" | sed 's/kubectl apply/& --dry-run=server --warnings-as-errors/' >"$WORK/notes.sh"
+check "the notes' ScaledObject is accepted" bash -euc "[ -s '$WORK/notes.sh' ]; . '$WORK/notes.sh'"
+sed '1d;$d' "$WORK/notes.sh" >"$WORK/notes.yaml"
 check "… and by forescale check" "$FORESCALE_BIN" check "$WORK/notes.yaml"
 
 # The pods of `helm test` do nothing here. What they would run is run against a real Forescale with the release's settings, and how
