@@ -1,40 +1,56 @@
 # syntax=docker/dockerfile:1
 #
-# Forescale with the real ONNX Runtime in a small image that runs as nobody. Builds for linux/amd64 and linux/arm64:
+# Forescale with the real ONNX Runtime in a small image that runs as nobody. Builds for linux/amd64 and linux/arm64, each on whatever
+# machine there is: the program is cross-compiled, nothing is emulated.
 #
-#   docker buildx build --platform linux/amd64,linux/arm64 --build-arg FORESCALE_COMMIT=$(git rev-parse --short=12 HEAD) .
+#   docker buildx build --platform linux/amd64,linux/arm64 --build-arg FORESCALE_COMMIT=$(git rev-parse --short=12 HEAD) \
+#     --tag registry.example.com/forescale:0.1.0 --sbom=true --provenance=true --push .
+
+ARG FORESCALE_COMMIT=unknown
+ARG FORESCALE_VERSION=0.1.0
+ARG ONNXRUNTIME_VERSION=1.32.0
 
 # --- the program -------------------------------------------------------------------------------------------------------
-# aws-lc needs cmake and a C compiler. Debian 12 is what the runtime image is made of: the same glibc.
-FROM rust:1.95-bookworm AS build
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends cmake \
+# Debian 12 is what the runtime image is made of: the same glibc.
+FROM --platform=$BUILDPLATFORM rust:1.95-bookworm AS build
+# aws-lc needs cmake and a C compiler for the target: this machine's own is there, the other one's comes here.
+# hadolint ignore=DL3008
+RUN other="$([ "$(dpkg --print-architecture)" = amd64 ] && echo arm64 || echo amd64)" \
+    && apt-get update \
+    && apt-get install --yes --no-install-recommends cmake "crossbuild-essential-${other}" \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY . .
-ARG FORESCALE_COMMIT=unknown
 ARG TARGETARCH
+COPY scripts/image-target.sh scripts/
+# Before the source, so that the toolchain stays when only that changes.
+RUN rustup target add "$(scripts/image-target.sh "${TARGETARCH}" triple)"
+COPY . .
+ARG FORESCALE_COMMIT
 ENV FORESCALE_COMMIT=${FORESCALE_COMMIT}
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target,id=forescale-target-${TARGETARCH} \
-    cargo build --release --locked --bin forescale \
-    && install -D target/release/forescale /out/usr/local/bin/forescale \
-    && install -d -o 65532 -g 65532 /out/var/lib/forescale
+    scripts/image-target.sh "${TARGETARCH}" build /out
 
 # --- ONNX Runtime ------------------------------------------------------------------------------------------------------
-# Its shared library as the project itself publishes it, taken out of the wheel for this platform.
-FROM python:3.12-slim-bookworm AS onnxruntime
-ARG ONNXRUNTIME_VERSION=1.32.0
+# Its shared library as the project itself publishes it, taken out of the wheel for the target's platform.
+FROM --platform=$BUILDPLATFORM python:3.12-slim-bookworm AS onnxruntime
+ARG ONNXRUNTIME_VERSION
+ARG TARGETARCH
 WORKDIR /wheel
-RUN pip download --no-cache-dir --no-deps --only-binary=:all: "onnxruntime==${ONNXRUNTIME_VERSION}" \
-    && python -m zipfile -e onnxruntime-*.whl unpacked \
-    && install -D "unpacked/onnxruntime/capi/libonnxruntime.so.${ONNXRUNTIME_VERSION}" /out/opt/onnxruntime/libonnxruntime.so \
-    && install -D -m 0644 unpacked/onnxruntime/LICENSE /out/opt/onnxruntime/LICENSE \
-    && install -D -m 0644 unpacked/onnxruntime/ThirdPartyNotices.txt /out/opt/onnxruntime/ThirdPartyNotices.txt
+COPY scripts/image-onnxruntime.py .
+RUN python image-onnxruntime.py "${TARGETARCH}" "${ONNXRUNTIME_VERSION}" /out/opt/onnxruntime
 
 # --- the image ---------------------------------------------------------------------------------------------------------
 # glibc, libstdc++ and CA certificates; no shell, no package manager.
 FROM gcr.io/distroless/cc-debian12:nonroot
+ARG FORESCALE_COMMIT
+ARG FORESCALE_VERSION
+LABEL org.opencontainers.image.title="forescale" \
+      org.opencontainers.image.description="A KEDA external scaler that sees load coming" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${FORESCALE_VERSION}" \
+      org.opencontainers.image.revision="${FORESCALE_COMMIT}" \
+      org.opencontainers.image.base.name="gcr.io/distroless/cc-debian12:nonroot"
 COPY --from=build /out/ /
 COPY --from=onnxruntime /out/ /
 COPY models /usr/share/forescale/models

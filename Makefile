@@ -9,7 +9,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## list the verbs
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## /\1\t/' | expand -t 14
 
 .PHONY: demo
 demo: ## run the whole loop with nothing else installed
@@ -53,6 +53,18 @@ e2e: ## real KEDA, HPA controller and API server in the loop (tests/e2e; ARGS="-
 .PHONY: operator
 operator: ## the operator's tests against a real API server, without KEDA
 	@scripts/test-operator.sh
+
+.PHONY: chart
+chart: ## the Helm chart and kustomizations against a real API server (ARGS="lint refusals" for some parts)
+	@scripts/test-chart.sh $(ARGS)
+
+.PHONY: image-check
+image-check: ## the Dockerfile without a container engine (ARGS="--build" builds the program too)
+	@scripts/check-image.sh $(ARGS)
+
+.PHONY: sbom
+sbom: ## the software bill of materials, CycloneDX, into .cache/
+	@scripts/sbom.sh $(ARGS)
 
 .PHONY: ci
 ci: ## everything that CI runs, with timings

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the control plane of the end-to-end tests with Go: etcd, kube-apiserver, kube-controller-manager, kubectl,
 # KEDA's operator, metrics adapter and webhooks, KWOK and prometheus-adapter, at the versions pinned in
-# tests/e2e/tools/*/go.mod.
+# tests/e2e/tools/*/go.mod; also, when they are asked for, kube-scheduler and the CustomResourceDefinitions that the
+# chart's objects need.
 #
 # They are built once into a cache outside the clone, so that every clone of the same versions shares them; a run
 # that finds them all takes a second. `install-control-plane.sh --print` only says where that is.
@@ -54,6 +55,31 @@ build_kubernetes() {
     done
 }
 
+# Only what tests of the chart need: the scenarios name the node of each pod themselves.
+build_scheduler() {
+    build kubernetes k8s.io/kubernetes/cmd/kube-scheduler kube-scheduler "-X k8s.io/component-base/version.gitVersion=v$KUBERNETES"
+}
+
+# Copies CustomResourceDefinitions out of a module: tool, module, folder in it, name of the copy.
+copy_crds() {
+    local target="$TARGET/$4" source
+    [ ! -d "$target" ] || return 0
+    have go || die "the CustomResourceDefinitions come out of Go modules" "install Go (go.dev/dl)"
+    go mod download -C "$TOOLS/$1" "$2"
+    source="$(GOFLAGS="${GOFLAGS:-} -mod=readonly" go list -C "$TOOLS/$1" -m -f '{{.Dir}}' "$2")"
+    rm -rf "$TARGET/.$4.part"
+    mkdir "$TARGET/.$4.part"
+    install -m 644 "$source/$3"/*.yaml "$TARGET/.$4.part/"
+    mv "$TARGET/.$4.part" "$target"
+}
+
+build_crds() {
+    copy_crds keda github.com/kedacore/keda/v2 config/crd/bases keda-crds
+    copy_crds crds github.com/cert-manager/cert-manager deploy/crds "cert-manager-$(pinned crds github.com/cert-manager/cert-manager)-crds"
+    copy_crds crds github.com/prometheus-operator/prometheus-operator example/prometheus-operator-crd \
+        "prometheus-operator-$(pinned crds github.com/prometheus-operator/prometheus-operator)-crds"
+}
+
 build_etcd() { build etcd go.etcd.io/etcd/server/v3 etcd; }
 
 build_keda() {
@@ -61,13 +87,7 @@ build_keda() {
     build keda github.com/kedacore/keda/v2/cmd/operator keda-operator "$version"
     build keda github.com/kedacore/keda/v2/cmd/adapter keda-metrics-adapter "$version"
     build keda github.com/kedacore/keda/v2/cmd/webhooks keda-webhooks "$version"
-    [ ! -d "$TARGET/keda-crds" ] || return 0
-    local source
-    source="$(go list -C "$TOOLS/keda" -m -f '{{.Dir}}' github.com/kedacore/keda/v2)"
-    rm -rf "$TARGET/.keda-crds.part"
-    mkdir "$TARGET/.keda-crds.part"
-    install -m 644 "$source"/config/crd/bases/*.yaml "$TARGET/.keda-crds.part/"
-    mv "$TARGET/.keda-crds.part" "$TARGET/keda-crds"
+    copy_crds keda github.com/kedacore/keda/v2 config/crd/bases keda-crds
 }
 
 build_kwok() { build kwok sigs.k8s.io/kwok/cmd/kwok kwok "-X sigs.k8s.io/kwok/pkg/consts.Version=v$KWOK"; }
@@ -81,7 +101,7 @@ build_prometheus-adapter() {
 [ $# -gt 0 ] || set -- etcd kubernetes keda kwok prometheus-adapter
 for tool in "$@"; do
     case "$tool" in
-        etcd | kubernetes | keda | kwok | prometheus-adapter) "build_$tool" ;;
+        etcd | kubernetes | keda | kwok | prometheus-adapter | scheduler | crds) "build_$tool" ;;
         *) die "there is no tool \`$tool\`" "allowed: etcd, kubernetes, keda, kwok, prometheus-adapter" ;;
     esac
 done

@@ -69,6 +69,12 @@ pub struct Overrides {
     pub http_addr: Option<std::net::SocketAddr>,
     /// Whether the operator runs.
     pub operator: Option<bool>,
+    /// Certificate of the gRPC server, which turns TLS on.
+    pub tls_cert_file: Option<PathBuf>,
+    /// Its key.
+    pub tls_key_file: Option<PathBuf>,
+    /// Authorities of client certificates, which makes TLS mutual.
+    pub tls_client_ca_file: Option<PathBuf>,
     /// Folder for snapshots.
     pub data_dir: Option<PathBuf>,
     /// File for a recording.
@@ -125,6 +131,7 @@ impl Settings {
                 path,
             )?,
         };
+        settings.apply_tls(&overrides)?;
         settings.apply(overrides);
         settings.validate()?;
         settings.read_calendars()?;
@@ -200,6 +207,38 @@ impl Settings {
         // Settings are plain data: what can't be written as YAML does not exist in them.
         let written = serde_yaml::to_string(self).unwrap_or_default();
         format!("{:016x}", std::hash::BuildHasher::hash_one(&state, written))
+    }
+
+    /// The certificate and its key go together, wherever each comes from.
+    fn apply_tls(&mut self, overrides: &Overrides) -> Result<(), SettingsError> {
+        let over = (
+            overrides.tls_cert_file.clone(),
+            overrides.tls_key_file.clone(),
+        );
+        let tls = &mut self.keda.tls;
+        match (over, tls.as_mut()) {
+            ((None, None), _) => {}
+            ((cert, key), Some(tls)) => {
+                set(&mut tls.cert_file, cert);
+                set(&mut tls.key_file, key);
+            }
+            ((Some(cert), Some(key)), None) => {
+                *tls = Some(execute::keda::TlsConfig::new(cert, key));
+            }
+            _ => {
+                let text = "`--tls-cert-file` and `--tls-key-file` go together: give both";
+                return Err(SettingsError::Invalid(text.to_owned()));
+            }
+        }
+        match (&overrides.tls_client_ca_file, tls.as_mut()) {
+            (None, _) => {}
+            (Some(file), Some(tls)) => tls.client_ca_file = Some(file.clone()),
+            (Some(_), None) => {
+                let text = "`--tls-client-ca-file` needs `--tls-cert-file` and `--tls-key-file`";
+                return Err(SettingsError::Invalid(text.to_owned()));
+            }
+        }
+        Ok(())
     }
 
     fn apply(&mut self, overrides: Overrides) {
@@ -331,7 +370,7 @@ mod tests {
     #[test]
     fn the_shipped_config_map_holds_valid_settings() {
         let map: serde_yaml::Value =
-            serde_yaml::from_str(include_str!("../keda/configmap.yaml")).unwrap();
+            serde_yaml::from_str(include_str!("../keda/base/configmap.yaml")).unwrap();
         let settings = parse(map["data"]["forescale.yaml"].as_str().unwrap()).unwrap();
         settings.validate().unwrap();
         assert!(settings.knowledge.data_dir.is_some(), "snapshots are on");
@@ -348,5 +387,40 @@ mod tests {
             ..Overrides::default()
         });
         assert_eq!(settings.monitor.sources["default"].url, "http://flag:9090");
+    }
+
+    #[test]
+    fn tls_comes_from_flags_from_the_file_or_from_both() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("forescale.yaml");
+        let load = |yaml: &str, cert: Option<&str>, key: Option<&str>, client: Option<&str>| {
+            fs::write(&file, yaml).unwrap();
+            let overrides = Overrides {
+                tls_cert_file: cert.map(PathBuf::from),
+                tls_key_file: key.map(PathBuf::from),
+                tls_client_ca_file: client.map(PathBuf::from),
+                ..Overrides::default()
+            };
+            let settings = Settings::load(Some(&file), overrides);
+            settings
+                .map(|settings| settings.keda.tls)
+                .map_err(|error| error.to_string())
+        };
+        let tls = load("", Some("/a.crt"), Some("/a.key"), Some("/ca.crt"))
+            .unwrap()
+            .unwrap();
+        assert_eq!(tls.cert_file, Path::new("/a.crt"));
+        assert_eq!(tls.client_ca_file.unwrap(), Path::new("/ca.crt"));
+        let written =
+            "keda:\n  tls:\n    certFile: /b.crt\n    keyFile: /b.key\n    reloadInterval: 1m\n";
+        let tls = load(written, Some("/a.crt"), None, None).unwrap().unwrap();
+        assert_eq!(tls.cert_file, Path::new("/a.crt"));
+        assert_eq!(tls.key_file, Path::new("/b.key"));
+        assert_eq!(tls.reload_interval.get().as_secs(), 60);
+        assert_eq!(load("", None, None, None), Ok(None));
+        let half = load("", Some("/a.crt"), None, None).unwrap_err();
+        assert!(half.contains("--tls-key-file"), "{half}");
+        let alone = load("", None, None, Some("/ca.crt")).unwrap_err();
+        assert!(alone.contains("--tls-cert-file"), "{alone}");
     }
 }

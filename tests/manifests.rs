@@ -1,5 +1,6 @@
 //! The manifests in `keda/`: they are YAML, `forescale check` passes on every example, the settings are ones that the
-//! server knows, the parts refer to one another, and nothing runs with more rights than it needs.
+//! server knows, the parts refer to one another, and nothing runs with more rights than it needs. Whether a real API server
+//! accepts them is tried by `scripts/test-chart.sh`.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use forescale::cli::check::{self, Args, Format, Outcome};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_yaml::Value;
 
@@ -31,8 +33,31 @@ fn yaml_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// The folders whose files kustomize puts together: the base and each component.
+fn kustomizations() -> Vec<PathBuf> {
+    let mut folders = vec![folder(), folder().join("base")];
+    let components = fs::read_dir(folder().join("components")).unwrap();
+    folders.extend(components.map(|entry| entry.unwrap().path()));
+    folders.sort();
+    folders
+}
+
 fn manifest(name: &str) -> Value {
     serde_yaml::from_str(&fs::read_to_string(folder().join(name)).unwrap()).unwrap()
+}
+
+fn base(name: &str) -> Value {
+    manifest(&format!("base/{name}"))
+}
+
+fn documents(file: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(file).unwrap();
+    serde_yaml::Deserializer::from_str(&text)
+        .map(|document| {
+            Value::deserialize(document)
+                .unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+        })
+        .collect()
 }
 
 /// The value at a path such as `spec/template`; list items by their number.
@@ -45,26 +70,24 @@ fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
 }
 
 fn container() -> Value {
-    at(
-        &manifest("deployment.yaml"),
-        "spec/template/spec/containers/0",
-    )
-    .clone()
+    at(&base("deployment.yaml"), "spec/template/spec/containers/0").clone()
 }
 
 #[test]
 fn every_manifest_is_yaml_with_a_kind() {
-    for file in yaml_files(&folder())
+    let folders = kustomizations();
+    for file in folders
         .iter()
-        .chain(&yaml_files(&folder().join("examples")))
+        .chain([&folder().join("examples")])
+        .flat_map(|folder| yaml_files(folder))
     {
-        let value: Value = serde_yaml::from_str(&fs::read_to_string(file).unwrap())
-            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        assert!(
-            value["kind"].is_string() && value["apiVersion"].is_string(),
-            "{}",
-            file.display()
-        );
+        for value in documents(&file) {
+            assert!(
+                value["kind"].is_string() && value["apiVersion"].is_string(),
+                "{}",
+                file.display()
+            );
+        }
     }
 }
 
@@ -140,7 +163,7 @@ fn the_settings_are_known_to_the_server() {
             serde_yaml::from_value::<T>(section.clone()).unwrap();
         }
     }
-    let config_map = manifest("configmap.yaml");
+    let config_map = base("configmap.yaml");
     let settings: Value =
         serde_yaml::from_str(config_map["data"]["forescale.yaml"].as_str().unwrap()).unwrap();
     known::<forescale::execute::keda::Config>(&settings["keda"]);
@@ -167,7 +190,7 @@ fn the_settings_are_known_to_the_server() {
 
 #[test]
 fn the_container_runs_with_the_least_rights() {
-    let deployment = manifest("deployment.yaml");
+    let deployment = base("deployment.yaml");
     let pod = at(&deployment, "spec/template/spec");
     assert_eq!(pod["automountServiceAccountToken"], false);
     assert_eq!(
@@ -189,9 +212,10 @@ fn the_container_runs_with_the_least_rights() {
     assert!(at(context, "capabilities/add").is_null());
     assert!(at(&container, "resources/requests/memory").is_string());
     assert!(at(&container, "resources/limits/memory").is_string());
-    let account = manifest("serviceaccount.yaml");
+    let account = base("serviceaccount.yaml");
     assert_eq!(account["automountServiceAccountToken"], false);
-    for file in yaml_files(&folder()) {
+    let plain = ["", "base", "components/networkpolicy"].map(|name| folder().join(name));
+    for file in plain.iter().flat_map(|folder| yaml_files(folder)) {
         let text = fs::read_to_string(file).unwrap();
         assert!(!text.contains("kind: Role") && !text.contains("kind: ClusterRole"));
     }
@@ -199,7 +223,7 @@ fn the_container_runs_with_the_least_rights() {
 
 #[test]
 fn two_replicas_are_spread_probed_and_protected() {
-    let deployment = manifest("deployment.yaml");
+    let deployment = base("deployment.yaml");
     assert_eq!(at(&deployment, "spec/replicas").as_u64(), Some(2));
     let pod = at(&deployment, "spec/template/spec");
     assert_eq!(
@@ -212,28 +236,28 @@ fn two_replicas_are_spread_probed_and_protected() {
         at(&container, "readinessProbe/grpc/service"),
         "externalscaler.ExternalScaler"
     );
-    let budget = manifest("poddisruptionbudget.yaml");
+    let budget = base("poddisruptionbudget.yaml");
     assert_eq!(at(&budget, "spec/minAvailable").as_u64(), Some(1));
 }
 
 #[test]
 fn the_parts_refer_to_one_another() {
-    let deployment = manifest("deployment.yaml");
+    let deployment = base("deployment.yaml");
     let labels = at(&deployment, "spec/template/metadata/labels");
-    let service = manifest("service.yaml");
+    let service = base("service.yaml");
     assert_eq!(at(&service, "spec/clusterIP"), "None", "headless");
     assert_eq!(at(&deployment, "spec/selector/matchLabels"), labels);
     assert_eq!(at(&service, "spec/selector"), labels);
     assert_eq!(
         at(
-            &manifest("poddisruptionbudget.yaml"),
+            &base("poddisruptionbudget.yaml"),
             "spec/selector/matchLabels"
         ),
         labels
     );
     assert_eq!(
         at(
-            &manifest("networkpolicy.yaml"),
+            &manifest("components/networkpolicy/networkpolicy.yaml"),
             "spec/podSelector/matchLabels"
         ),
         labels
@@ -248,21 +272,54 @@ fn the_parts_refer_to_one_another() {
         assert!(ports.contains(&port["targetPort"]), "{port:?}");
     }
     let settings = at(&deployment, "spec/template/spec/volumes/0/configMap/name");
-    assert_eq!(at(&manifest("configmap.yaml"), "metadata/name"), settings);
-    let kustomization = manifest("kustomization.yaml");
-    let mut listed: Vec<_> = kustomization["resources"]
-        .as_sequence()
-        .unwrap()
-        .iter()
-        .map(|resource| resource.as_str().unwrap().to_owned())
-        .collect();
-    listed.sort();
-    let files: Vec<_> = yaml_files(&folder())
-        .iter()
-        .map(|file| file.file_name().unwrap().to_str().unwrap().to_owned())
-        .filter(|name| name != "kustomization.yaml")
-        .collect();
-    assert_eq!(listed, files, "every manifest is in the kustomization");
+    assert_eq!(at(&base("configmap.yaml"), "metadata/name"), settings);
+}
+
+/// What README.md promises: `kubectl apply -k keda/` is the base with its NetworkPolicy, in the namespace `forescale`.
+#[test]
+fn the_kustomizations_name_every_file() {
+    for folder in kustomizations() {
+        let kustomization = &documents(&folder.join("kustomization.yaml"))[0];
+        let list = |key: &str| {
+            let entries = kustomization[key].as_sequence().cloned();
+            entries.unwrap_or_default()
+        };
+        let mut named: Vec<_> = list("resources")
+            .iter()
+            .map(|entry| entry.as_str().unwrap().to_owned())
+            .chain(
+                list("patches")
+                    .iter()
+                    .filter_map(|patch| patch["path"].as_str().map(str::to_owned)),
+            )
+            .collect();
+        named.sort();
+        for entry in named.iter().cloned().chain(
+            list("components")
+                .iter()
+                .map(|entry| entry.as_str().unwrap().to_owned()),
+        ) {
+            assert!(
+                folder.join(&entry).exists(),
+                "{}: {entry}",
+                folder.display()
+            );
+        }
+        let files: Vec<_> = yaml_files(&folder)
+            .iter()
+            .map(|file| file.file_name().unwrap().to_str().unwrap().to_owned())
+            .filter(|name| name != "kustomization.yaml")
+            .collect();
+        let named: Vec<_> = named
+            .into_iter()
+            .filter(|entry| folder.join(entry).is_file())
+            .collect();
+        assert_eq!(named, files, "{}", folder.display());
+    }
+    let shipped = manifest("kustomization.yaml");
+    assert_eq!(shipped["namespace"], "forescale");
+    assert_eq!(shipped["resources"][0], "base");
+    assert_eq!(shipped["components"][0], "components/networkpolicy");
 }
 
 #[test]
@@ -277,7 +334,21 @@ fn the_image_has_the_real_runtime_and_runs_as_nobody() {
     ] {
         assert!(last_stage.contains(line), "{line}");
     }
-    assert!(dockerfile.contains("cargo build --release --locked"));
+    let build = fs::read_to_string(root.join("scripts/image-target.sh")).unwrap();
+    assert!(build.contains("cargo build --release --locked"));
+    // One version everywhere: the image's, and the one that the tests compare engines with.
+    let fetch = fs::read_to_string(root.join("scripts/fetch-onnxruntime.sh")).unwrap();
+    let version = fetch
+        .lines()
+        .find_map(|line| line.strip_prefix("version="))
+        .unwrap();
+    assert!(dockerfile.contains(&format!("ARG ONNXRUNTIME_VERSION={version}\n")));
+    let own = format!("ARG FORESCALE_VERSION={}\n", env!("CARGO_PKG_VERSION"));
+    assert!(dockerfile.contains(&own), "{own}");
+    assert_eq!(
+        at(&manifest("kustomization.yaml"), "images/0/newTag"),
+        env!("CARGO_PKG_VERSION")
+    );
 }
 
 #[test]

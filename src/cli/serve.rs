@@ -31,6 +31,15 @@ pub(super) struct Args {
     /// Look after PredictiveAutoscaler objects in the cluster (docs/operator.md)
     #[arg(long, env = "FORESCALE_OPERATOR")]
     operator: bool,
+    /// Certificate of the gRPC server (PEM), which turns TLS on; taken over while running when it is replaced
+    #[arg(long, value_name = "FILE", env = "FORESCALE_TLS_CERT_FILE")]
+    tls_cert_file: Option<PathBuf>,
+    /// Key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", env = "FORESCALE_TLS_KEY_FILE")]
+    tls_key_file: Option<PathBuf>,
+    /// Only clients with a certificate of one of these authorities (PEM) may call: mutual TLS
+    #[arg(long, value_name = "FILE", env = "FORESCALE_TLS_CLIENT_CA_FILE")]
+    tls_client_ca_file: Option<PathBuf>,
     /// Folder for snapshots, so that a restart answers at once [default: none, nothing is written]
     #[arg(long, value_name = "DIR", env = "FORESCALE_DATA_DIR")]
     data_dir: Option<PathBuf>,
@@ -75,6 +84,9 @@ fn overrides(args: Args) -> Overrides {
         grpc_addr: args.grpc_addr,
         http_addr: args.http_addr,
         operator: args.operator.then_some(true),
+        tls_cert_file: args.tls_cert_file,
+        tls_key_file: args.tls_key_file,
+        tls_client_ca_file: args.tls_client_ca_file,
         data_dir: args.data_dir,
         record: args.record,
         models_dir: args.models_dir,

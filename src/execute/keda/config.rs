@@ -49,6 +49,18 @@ pub struct TlsConfig {
     pub reload_interval: HumanDuration,
 }
 
+impl TlsConfig {
+    /// TLS with this certificate and key, clients unknown, and the default for the rest.
+    pub fn new(cert_file: PathBuf, key_file: PathBuf) -> Self {
+        Self {
+            cert_file,
+            key_file,
+            client_ca_file: None,
+            reload_interval: default_reload_interval(),
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {

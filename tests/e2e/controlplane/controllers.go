@@ -29,6 +29,15 @@ func (p *Plane) StartControllerManager(hpaSync time.Duration) error {
 	}, nil)
 }
 
+// StartScheduler starts kube-scheduler, for pods that name no node of their own.
+func (p *Plane) StartScheduler() error {
+	return p.launch("kube-scheduler", []string{
+		"--kubeconfig=" + p.Kubeconfig,
+		"--leader-elect=false",
+		"--secure-port=0",
+	}, nil)
+}
+
 // StartKWOK starts the simulator of nodes and pods. A pod is Ready as long after its creation as its annotation
 // `e2e.forescale/start-up` says (`30s`), or a second without one.
 func (p *Plane) StartKWOK() error {

@@ -2,7 +2,7 @@
 // kube-apiserver and, as far as asked for, kube-controller-manager, KWOK and KEDA. `scripts/install-control-plane.sh`
 // builds the programs.
 //
-// There is no scheduler and no kubelet: pods name their node themselves (`nodeName`), and KWOK plays the kubelet.
+// There is no kubelet, KWOK plays it; and no scheduler unless it is started: pods name their node themselves (`nodeName`).
 package controlplane
 
 import (

@@ -1,7 +1,7 @@
 // Command control-plane starts and stops a local control plane for tests in other languages and for trying things out:
 //
-//	control-plane up DIR [controllers] [kwok] [keda]    prints the path of the kubeconfig once the API is ready
-//	control-plane down DIR                              ends everything that was started under DIR
+//	control-plane up DIR [controllers] [scheduler] [kwok] [keda]    prints the path of the kubeconfig once the API is ready
+//	control-plane down DIR                                          ends everything that was started under DIR
 //
 // etcd and kube-apiserver are always started; the programs are looked for in $CONTROL_PLANE_BIN.
 package main
@@ -23,7 +23,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 2 {
-		return fmt.Errorf("usage: control-plane up DIR [controllers] [kwok] [keda] | control-plane down DIR")
+		return fmt.Errorf("usage: control-plane up DIR [controllers] [scheduler] [kwok] [keda] | control-plane down DIR")
 	}
 	switch args[0] {
 	case "up":
@@ -44,12 +44,14 @@ func up(dir string, parts []string) error {
 		switch part {
 		case "controllers":
 			err = plane.StartControllerManager(15 * time.Second)
+		case "scheduler":
+			err = plane.StartScheduler()
 		case "kwok":
 			err = plane.StartKWOK()
 		case "keda":
 			err = plane.StartKEDA()
 		default:
-			err = fmt.Errorf("there is no part `%s`; allowed: controllers, kwok, keda", part)
+			err = fmt.Errorf("there is no part `%s`; allowed: controllers, scheduler, kwok, keda", part)
 		}
 		if err != nil {
 			_ = plane.Down()

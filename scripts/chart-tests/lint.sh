@@ -1,0 +1,5 @@
+# `helm lint --strict` with each set of values, and once packed.
+for case in $(cases); do
+    check "helm lint --strict, $case" helm lint --strict --quiet "$CHART" -f "$CHART/ci/$case-values.yaml"
+done
+check "helm package" helm package "$CHART" --destination "$WORK"
