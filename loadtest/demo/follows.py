@@ -1,0 +1,84 @@
+"""Runs a load generator and tells how closely it has followed its curve, as the service itself has counted.
+
+    CURVE=… SPEED=1440 PEAK=60 TARGET=http://127.0.0.1:8081 python3 follows.py NAME COMMAND…
+
+Reads `http_requests_total` of the service every second while COMMAND runs, and compares requests a second with the curve:
+the correlation, and all requests over all that the curve asks for. Prints a row of a table; exits with 1 when the correlation is
+below 0.95 or the level is off by more than a tenth.
+"""
+
+import math
+import os
+import subprocess
+import sys
+import time
+from urllib.request import urlopen
+
+from curve import Curve
+
+CORRELATION = 0.95
+LEVEL = 0.1
+TARGET = os.environ.get("TARGET", "http://127.0.0.1:8081")
+
+
+def counted() -> dict[str, float]:
+    """Requests to /workload so far, by code."""
+    by_code = {}
+    for line in urlopen(f"{TARGET}/metrics", timeout=10).read().decode().splitlines():
+        if line.startswith('http_requests_total{path="/workload"'):
+            code = line.split('code="')[1].split('"')[0]
+            by_code[code] = float(line.rsplit(" ", 1)[1])
+    return by_code
+
+
+def watch(command: list[str]) -> tuple[list[tuple[float, float]], dict[str, float]]:
+    """Moments and requests since the command was started, until it ends; and the requests by code."""
+    before = counted()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    seen = []
+    while True:
+        seen.append((time.monotonic(), sum(counted().values()) - sum(before.values())))
+        if child.poll() is not None:
+            break
+        time.sleep(max(0.0, 1.0 - time.monotonic() % 1.0))
+    said = child.stderr.read()
+    # Locust ends with 1 when a request has failed, k6 with 99 when a threshold is crossed; 503 is the service's right.
+    if child.returncode not in (0, 1, 99):
+        sys.exit(f"error: `{' '.join(command)}` ended with {child.returncode}\n{said}")
+    by_code = {code: number - before.get(code, 0) for code, number in counted().items()}
+    return seen, by_code
+
+
+def correlation(pairs: list[tuple[float, float]]) -> float:
+    """Pearson's."""
+    mean = [sum(side) / len(pairs) for side in zip(*pairs)]
+    moved = [[value - m for value in side] for side, m in zip(zip(*pairs), mean)]
+    both = sum(a * b for a, b in zip(*moved))
+    spread = math.prod(math.sqrt(sum(value * value for value in side)) for side in moved)
+    return both / spread if spread else math.nan
+
+
+def main() -> int:
+    name, *command = sys.argv[1:]
+    curve = Curve.from_environment()
+    seen, by_code = watch(command)
+    # The generator's own start-up takes a while: its time begins between the last look without a request and the first with one.
+    first = next((i for i, (_, requests) in enumerate(seen) if requests > 0), None)
+    if first is None:
+        sys.exit("error: the service has counted no request")
+    start = seen[max(first - 1, 0)][0]
+    pairs = []
+    for (since, before), (until, after) in zip(seen, seen[1:]):
+        if since >= start and until - start <= curve.seconds:
+            middle = (since + until) / 2 - start
+            pairs.append((curve.rate(middle), (after - before) / (until - since)))
+    wanted = sum(curve.rate(second + 0.5) for second in range(round(curve.seconds)))
+    level = seen[-1][1] / wanted
+    alike = correlation(pairs)
+    codes = ", ".join(f"{int(number)} × {code}" for code, number in sorted(by_code.items()) if number)
+    print(f"| {name} | {int(seen[-1][1])} | {wanted:.0f} | {level:.3f} | {alike:.3f} | {codes} |", flush=True)
+    return 0 if alike >= CORRELATION and abs(level - 1) <= LEVEL and "401" not in codes else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
