@@ -71,17 +71,27 @@ fn curve(words: &[&str]) -> Result<String, Box<dyn Error>> {
         _ => return Err("four or five arguments are needed".into()),
     };
     let pattern = Pattern::from_str(pattern, false).map_err(|_| {
-        let known: Vec<_> = Pattern::value_variants().iter().map(|it| it.as_str()).collect();
-        format!("there is no pattern `{pattern}`; allowed: {}", known.join(", "))
+        let known: Vec<_> = Pattern::value_variants()
+            .iter()
+            .map(|it| it.as_str())
+            .collect();
+        format!(
+            "there is no pattern `{pattern}`; allowed: {}",
+            known.join(", ")
+        )
     })?;
-    let begin: jiff::Timestamp = begin.parse().map_err(|error| format!("`{begin}`: {error}"))?;
+    let begin: jiff::Timestamp = begin
+        .parse()
+        .map_err(|error| format!("`{begin}`: {error}"))?;
     let (length, step): (HumanDuration, HumanDuration) = (length.parse()?, step.parse()?);
     let seed = seed
         .parse()
         .map_err(|_| format!("the seed `{seed}` is no whole number"))?;
     let (length, step) = (length.get().as_secs(), step.get().as_secs());
     if step == 0 || length < step || length / step > MOST {
-        return Err(format!("LENGTH must be 1 to {MOST} times STEP, and STEP whole seconds").into());
+        return Err(
+            format!("LENGTH must be 1 to {MOST} times STEP, and STEP whole seconds").into(),
+        );
     }
     let demand = Demand::new(pattern, seed, ORIGIN);
     let mut text = String::from("seconds,value\n");
@@ -114,6 +124,11 @@ mod tests {
         assert!(words(0, "shopp").contains("allowed: shop, api"));
         assert!(words(1, "yesterday").contains("`yesterday`"));
         assert!(words(2, "1s").contains("times STEP"));
-        assert!(curve(&["shop"]).unwrap_err().to_string().contains("four or five"));
+        assert!(
+            curve(&["shop"])
+                .unwrap_err()
+                .to_string()
+                .contains("four or five")
+        );
     }
 }
