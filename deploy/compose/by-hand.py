@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import quote
 from urllib.request import urlopen
 
 HERE = Path(__file__).resolve().parent
@@ -109,8 +110,6 @@ class Checks:
         return urlopen(f"http://{self.services[service].address}:{port}{path}", timeout=10).read().decode()
 
     def query(self, promql: str) -> list[dict]:
-        from urllib.parse import quote
-
         return json.loads(self.get("prometheus", 9090, f"/api/v1/query?query={quote(promql)}"))["data"]["result"]
 
     def eventually(self, what: str, probe, patience: float) -> None:
@@ -120,15 +119,16 @@ class Checks:
                 if found := probe():
                     print(f"ok: {what}: {found}", flush=True)
                     return
-            except (OSError, ValueError, KeyError, IndexError) as error:
+            except (OSError, ValueError, LookupError, TypeError, StopIteration) as error:
                 why = repr(error)
             time.sleep(2)
         self.failed = True
         print(f"FAILED: {what}: {why}", flush=True)
 
     def all(self, patience: float) -> None:
-        up = lambda: {r["metric"]["instance"]: r["value"][1] for r in self.query("up")}
-        self.eventually("Prometheus scrapes all targets", lambda: (seen := up()) and set(seen.values()) == {"1"} and seen, patience)
+        targets = lambda: json.loads(self.get("prometheus", 9090, "/api/v1/targets"))["data"]["activeTargets"]
+        up = lambda: (seen := targets()) and all(t["health"] == "up" for t in seen) and ", ".join(t["labels"]["instance"] for t in seen)
+        self.eventually("Prometheus scrapes all targets", up, patience)
         rules = lambda: json.loads(self.get("prometheus", 9090, "/api/v1/rules"))["data"]["groups"]
         if any((HERE / "../../dashboard/rules").glob("*.rules.yaml")):
             healthy = lambda: (groups := rules()) and all(r["health"] == "ok" for g in groups for r in g["rules"]) and f"{len(groups)} groups"
