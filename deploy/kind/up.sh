@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 CLUSTER="${CLUSTER:-forescale}"
-KEDA_VERSION="${KEDA_VERSION:-2.20.2}"
+KEDA_VERSION="${KEDA_VERSION:-2.21.0}"
 FORESCALE_IMAGE=forescale:0.1.0
 DEMO_IMAGE=forescale-demo-service:0.1.0
 ENGINE="${ENGINE:-docker}"
