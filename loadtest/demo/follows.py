@@ -2,7 +2,7 @@
 
     CURVE=… SPEED=1440 PEAK=60 TARGET=http://127.0.0.1:8081 python3 follows.py NAME COMMAND…
 
-Reads `http_requests_total` of the service every second while COMMAND runs, and compares requests a second with the curve:
+Reads `http_requests_total` of the service five times a second while COMMAND runs, and compares requests of each second with the curve:
 the correlation, and all requests over all that the curve asks for. Prints a row of a table; exits with 1 when the correlation is
 below 0.95 or the level is off by more than a tenth.
 """
@@ -12,12 +12,14 @@ import os
 import subprocess
 import sys
 import time
+from bisect import bisect_right
 from urllib.request import urlopen
 
 from curve import Curve
 
 CORRELATION = 0.95
 LEVEL = 0.1
+PAUSE = 0.2
 TARGET = os.environ.get("TARGET", "http://127.0.0.1:8081")
 
 
@@ -40,13 +42,20 @@ def watch(command: list[str]) -> tuple[list[tuple[float, float]], dict[str, floa
         seen.append((time.monotonic(), sum(counted().values()) - sum(before.values())))
         if child.poll() is not None:
             break
-        time.sleep(max(0.0, 1.0 - time.monotonic() % 1.0))
+        time.sleep(PAUSE)
     said = child.stderr.read()
     # Locust ends with 1 when a request has failed, k6 with 99 when a threshold is crossed; 503 is the service's right.
     if child.returncode not in (0, 1, 99):
         sys.exit(f"error: `{' '.join(command)}` ended with {child.returncode}\n{said}")
     by_code = {code: number - before.get(code, 0) for code, number in counted().items()}
     return seen, by_code
+
+
+def by(seen: list[tuple[float, float]], moment: float) -> float:
+    """Requests counted by a moment, on a straight line between two looks."""
+    right = min(max(bisect_right(seen, (moment, math.inf)), 1), len(seen) - 1)
+    (since, before), (until, after) = seen[right - 1], seen[right]
+    return before + (after - before) * min(1.0, max(0.0, (moment - since) / (until - since)))
 
 
 def correlation(pairs: list[tuple[float, float]]) -> float:
@@ -62,16 +71,16 @@ def main() -> int:
     name, *command = sys.argv[1:]
     curve = Curve.from_environment()
     seen, by_code = watch(command)
-    # The generator's own start-up takes a while: its time begins between the last look without a request and the first with one.
+    # The generator takes a while to start: its time begins between the last look without a request and the first with one.
     first = next((i for i, (_, requests) in enumerate(seen) if requests > 0), None)
     if first is None:
         sys.exit("error: the service has counted no request")
-    start = seen[max(first - 1, 0)][0]
-    pairs = []
-    for (since, before), (until, after) in zip(seen, seen[1:]):
-        if since >= start and until - start <= curve.seconds:
-            middle = (since + until) / 2 - start
-            pairs.append((curve.rate(middle), (after - before) / (until - since)))
+    start = (seen[max(first - 1, 0)][0] + seen[first][0]) / 2
+    pairs = [
+        (curve.rate(second + 0.5), by(seen, start + second + 1) - by(seen, start + second))
+        for second in range(int(curve.seconds))
+        if start + second + 1 <= seen[-1][0]
+    ]
     wanted = sum(curve.rate(second + 0.5) for second in range(round(curve.seconds)))
     level = seen[-1][1] / wanted
     alike = correlation(pairs)

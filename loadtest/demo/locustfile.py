@@ -5,8 +5,10 @@ sends less, as people do: the closed model beside k6's open one.
 """
 
 import os
+import random
 from pathlib import Path
 
+import gevent
 from locust import FastHttpUser, LoadTestShape, constant_throughput, task
 
 from curve import HERE, Curve, number
@@ -30,6 +32,10 @@ class Follow(LoadTestShape):
 class Caller(FastHttpUser):
     host = os.environ.get("TARGET", "http://127.0.0.1:8081")
     wait_time = constant_throughput(RATE)
+
+    def on_start(self):
+        # Anywhere in its interval: users who all began with a request would send more than RATE while they come and go.
+        gevent.sleep(random.random() / RATE)
 
     @task
     def workload(self):
