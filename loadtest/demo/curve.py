@@ -18,6 +18,7 @@ class Curve:
     length: float
     speed: float
     peak: float
+    highest: float
 
     @classmethod
     def from_environment(cls) -> "Curve":
@@ -29,6 +30,7 @@ class Curve:
             min(number("LENGTH", span), span - begin),
             number("SPEED", 1),
             number("PEAK", 100),
+            max(value for _, value in rows),
         )
         if min(curve.length, curve.speed, curve.peak) <= 0:
             raise ValueError(f"LENGTH, SPEED and PEAK must be above 0, and BEGIN before the curve's end at {span:g} s")
@@ -45,7 +47,12 @@ class Curve:
         right = min(max(bisect_right(self.rows, (at, math.inf)), 1), len(self.rows) - 1)
         (start, low), (end, high) = self.rows[right - 1], self.rows[right]
         value = low + (high - low) * min(1.0, max(0.0, (at - start) / (end - start)))
-        return self.peak * value / max(value for _, value in self.rows)
+        return self.peak * value / self.highest
+
+    def mean_rate(self, passed: float) -> float:
+        """The mean of the second that begins `passed` seconds after the start: a curve that is played fast moves within one."""
+        parts = 20
+        return sum(self.rate(passed + (part + 0.5) / parts) for part in range(parts)) / parts
 
 
 def number(name: str, default: float) -> float:

@@ -77,11 +77,11 @@ def main() -> int:
         sys.exit("error: the service has counted no request")
     start = (seen[max(first - 1, 0)][0] + seen[first][0]) / 2
     pairs = [
-        (curve.rate(second + 0.5), by(seen, start + second + 1) - by(seen, start + second))
+        (curve.mean_rate(second), by(seen, start + second + 1) - by(seen, start + second))
         for second in range(int(curve.seconds))
         if start + second + 1 <= seen[-1][0]
     ]
-    wanted = sum(curve.rate(second + 0.5) for second in range(round(curve.seconds)))
+    wanted = sum(curve.mean_rate(second) for second in range(round(curve.seconds)))
     level = seen[-1][1] / wanted
     alike = correlation(pairs)
     codes = ", ".join(f"{int(number)} × {code}" for code, number in sorted(by_code.items()) if number)

@@ -26,7 +26,7 @@ class Follow(LoadTestShape):
         if passed >= CURVE.seconds:
             return None
         # All that are missing come at once: the curve says how fast load grows, not the spawn rate.
-        return round(CURVE.rate(passed) / RATE), 10_000
+        return round(CURVE.mean_rate(passed) / RATE), 10_000
 
 
 class Caller(FastHttpUser):
