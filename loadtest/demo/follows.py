@@ -2,8 +2,8 @@
 
     CURVE=… SPEED=1440 PEAK=60 TARGET=http://127.0.0.1:8081 python3 follows.py NAME COMMAND…
 
-Reads `http_requests_total` of the service five times a second while COMMAND runs, and compares requests of each second with the curve:
-the correlation, and all requests over all that the curve asks for. Prints a row of a table; exits with 1 when the correlation is
+Reads `http_requests_total` of the service five times a second while COMMAND runs, and compares requests of every two seconds with
+the curve (Locust changes its users once a second): the correlation, and all requests over all that the curve asks for. Prints a row of a table; exits with 1 when the correlation is
 below 0.95 or the level is off by more than a tenth.
 """
 
@@ -20,6 +20,7 @@ from curve import Curve
 CORRELATION = 0.95
 LEVEL = 0.1
 PAUSE = 0.2
+WINDOW = 2
 TARGET = os.environ.get("TARGET", "http://127.0.0.1:8081")
 
 
@@ -77,9 +78,12 @@ def main() -> int:
         sys.exit("error: the service has counted no request")
     start = (seen[max(first - 1, 0)][0] + seen[first][0]) / 2
     pairs = [
-        (curve.mean_rate(second), by(seen, start + second + 1) - by(seen, start + second))
-        for second in range(int(curve.seconds))
-        if start + second + 1 <= seen[-1][0]
+        (
+            sum(curve.mean_rate(second + more) for more in range(WINDOW)),
+            by(seen, start + second + WINDOW) - by(seen, start + second),
+        )
+        for second in range(0, int(curve.seconds) - WINDOW + 1, WINDOW)
+        if start + second + WINDOW <= seen[-1][0]
     ]
     wanted = sum(curve.mean_rate(second) for second in range(round(curve.seconds)))
     level = seen[-1][1] / wanted
