@@ -30,13 +30,13 @@ export function scenario(rows, { begin, length, speed, peak }) {
     const highest = rows.reduce((most, [, value]) => Math.max(most, value), 0);
     if (!(highest > 0)) throw new Error('the curve has no value above 0');
     const rate = (at) => Math.round((60 * peak * valueAt(rows, begin + at)) / highest);
-    const seconds = Math.max(1, Math.round(length / speed));
-    // A stage a second, or one for each row of a curve that is played slowly.
-    const each = Math.max(1, Math.round((rows[1][0] - rows[0][0]) / speed));
+    const whole = Math.max(1, Math.round((1000 * length) / speed));
+    // Four stages a second, or one for each row of a curve that is played slowly.
+    const each = Math.max(250, Math.round((1000 * (rows[1][0] - rows[0][0])) / speed));
     const stages = [];
-    for (let at = 0; at < seconds; at += each) {
-        const next = Math.min(seconds, at + each);
-        stages.push({ duration: `${next - at}s`, target: rate(next * speed) });
+    for (let at = 0; at < whole; at += each) {
+        const next = Math.min(whole, at + each);
+        stages.push({ duration: `${next - at}ms`, target: rate((next * speed) / 1000) });
     }
     return { executor: 'ramping-arrival-rate', timeUnit: '1m', startRate: rate(0), stages };
 }

@@ -4,12 +4,14 @@ import math
 import os
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 HERE = Path(__file__).parent
 
 
-@dataclass(frozen=True)
+@dataclass
 class Curve:
     """Rows of a file, and how they are played; the variables are those of the README."""
 
@@ -49,10 +51,27 @@ class Curve:
         value = low + (high - low) * min(1.0, max(0.0, (at - start) / (end - start)))
         return self.peak * value / self.highest
 
-    def mean_rate(self, passed: float) -> float:
-        """The mean of the second that begins `passed` seconds after the start: a curve that is played fast moves within one."""
-        parts = 20
-        return sum(self.rate(passed + (part + 0.5) / parts) for part in range(parts)) / parts
+    @cached_property
+    def asked(self) -> tuple[float, list[float]]:
+        """The step of the list in seconds, and how many requests the curve has asked for by each of its moments."""
+        steps = min(200_000, max(1, math.ceil(self.seconds / 0.05)))
+        step = self.seconds / steps
+        return step, list(accumulate((step * self.rate((at + 0.5) * step) for at in range(steps)), initial=0.0))
+
+    def by(self, passed: float) -> float:
+        """Requests that the curve has asked for, `passed` seconds after the start."""
+        step, asked = self.asked
+        at = min(max(passed / step, 0.0), len(asked) - 1.0)
+        left = min(int(at), len(asked) - 2)
+        return asked[left] + (asked[left + 1] - asked[left]) * (at - left)
+
+    def due(self, requests: float) -> float:
+        """The moment by which the curve has asked for so many; long after its end when it never does."""
+        step, asked = self.asked
+        right = bisect_right(asked, requests)
+        if right >= len(asked):
+            return self.seconds + 3600
+        return step * (right - 1 + (requests - asked[right - 1]) / (asked[right] - asked[right - 1]))
 
 
 def number(name: str, default: float) -> float:

@@ -2,9 +2,9 @@
 
     CURVE=… SPEED=1440 PEAK=60 TARGET=http://127.0.0.1:8081 python3 follows.py NAME COMMAND…
 
-Reads `http_requests_total` of the service five times a second while COMMAND runs, and compares requests of every two seconds with
-the curve (Locust changes its users once a second): the correlation, and all requests over all that the curve asks for. Prints a row of a table; exits with 1 when the correlation is
-below 0.95 or the level is off by more than a tenth.
+Reads `http_requests_total` of the service five times a second while COMMAND runs, and compares the requests of every two seconds
+with the curve: the correlation, and all requests over all that the curve asks for. Prints a row of a table; exits with 1 when the
+correlation is below 0.95 or the level is off by more than a tenth.
 """
 
 import math
@@ -79,13 +79,13 @@ def main() -> int:
     start = (seen[max(first - 1, 0)][0] + seen[first][0]) / 2
     pairs = [
         (
-            sum(curve.mean_rate(second + more) for more in range(WINDOW)),
+            curve.by(second + WINDOW) - curve.by(second),
             by(seen, start + second + WINDOW) - by(seen, start + second),
         )
         for second in range(0, int(curve.seconds) - WINDOW + 1, WINDOW)
         if start + second + WINDOW <= seen[-1][0]
     ]
-    wanted = sum(curve.mean_rate(second) for second in range(round(curve.seconds)))
+    wanted = curve.by(curve.seconds)
     level = seen[-1][1] / wanted
     alike = correlation(pairs)
     codes = ", ".join(f"{int(number)} × {code}" for code, number in sorted(by_code.items()) if number)

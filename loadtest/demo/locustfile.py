@@ -1,41 +1,51 @@
 """Sends a day, a week or spikes of load to the demo service: the same curves and variables as k6.js beside this file.
 
-Each user sends RATE requests a second; the number of users follows the curve. A user that has to wait for its answers
-sends less, as people do: the closed model beside k6's open one.
+USERS people take turns: each knows when the curve has asked for its next request, and sends it then, or as soon as its last one
+was answered. So a service that is too slow gets less than the curve asks for, as it does from people: the closed model
+beside k6's open one. For one process of Locust: each worker of several would send all of it.
 """
 
 import os
-import random
+import time
+from itertools import count
 from pathlib import Path
 
-import gevent
-from locust import FastHttpUser, LoadTestShape, constant_throughput, task
+from locust import FastHttpUser, LoadTestShape, events, task
 
 from curve import HERE, Curve, number
 
 CURVE = Curve.from_environment()
 TOKEN = Path(os.environ.get("TOKEN_FILE", HERE / "token")).read_text().strip()
-RATE = number("RATE", 1)
+USERS = max(1, round(number("USERS", 50)))
+SEATS = count()
+begun = time.monotonic()
 
 
-class Follow(LoadTestShape):
-    """As many users as the curve asks for, looked up every second."""
+@events.test_start.add_listener
+def begin(**_):
+    global begun
+    begun = time.monotonic()
+
+
+class Play(LoadTestShape):
+    """All users until the curve ends."""
 
     def tick(self):
-        passed = self.get_run_time()
-        if passed >= CURVE.seconds:
-            return None
-        # All that are missing come at once: the curve says how fast load grows, not the spawn rate.
-        return round(CURVE.mean_rate(passed) / RATE), 10_000
+        return (USERS, USERS) if self.get_run_time() < CURVE.seconds else None
 
 
 class Caller(FastHttpUser):
     host = os.environ.get("TARGET", "http://127.0.0.1:8081")
-    wait_time = constant_throughput(RATE)
 
     def on_start(self):
-        # Anywhere in its interval: users who all began with a request would send more than RATE while they come and go.
-        gevent.sleep(random.random() / RATE)
+        self.turn = next(SEATS) % USERS
+        time.sleep(self.wait_time())
+
+    def wait_time(self):
+        """Seconds until this user's next request is due."""
+        due = CURVE.due(self.turn + 0.5)
+        self.turn += USERS
+        return max(0.0, begun + due - time.monotonic())
 
     @task
     def workload(self):

@@ -163,13 +163,14 @@ def main() -> int:
         prometheus = test.start(Prometheus(max(sizes), options.hours, options.tools, work))
         prometheus.scraped()
         noops = [test.start(Noop(f"noop-{letter}", options.noop, work)) for letter in "ab"]
-        rows = [one_size(test, prometheus, noops, size) for size in sizes]
-        text = report.write(rows, options)
-        if options.out:
-            options.out.write_text(text)
-            options.out.with_suffix(".json").write_text(json.dumps(rows))
-        else:
-            print(text)
+        rows = []
+        for size in sizes:
+            rows.append(one_size(test, prometheus, noops, size))
+            if options.out:
+                # After each size: what was measured is not lost when a later one can't be.
+                options.out.write_text(report.write(rows, options))
+        if not options.out:
+            print(report.write(rows, options))
         return 1 if report.failed(rows) else 0
     finally:
         for process in reversed(test.running):
