@@ -9,7 +9,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## list the verbs
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## /\1\t/' | expand -t 18
 
 .PHONY: demo
 demo: ## run the whole loop with nothing else installed
@@ -44,7 +44,19 @@ bench: ## GetMetrics against a no-op server, in the same run
 .PHONY: loadtest
 loadtest: ## k6 against a running `forescale serve` (loadtest/README.md)
 	@scripts/install-k6.sh
-	.cache/bin/k6 run $(ARGS) loadtest/getmetrics.js
+	.cache/bin/k6 run $(ARGS) loadtest/scaler/k6.js
+
+.PHONY: loadtest-scaler
+loadtest-scaler: ## k6 at 1, 1,000 and 10,000 ScaledObjects, two replicas on a real Prometheus (half an hour)
+	@scripts/loadtest-scaler.sh $(ARGS)
+
+.PHONY: loadtest-demo
+loadtest-demo: ## the demo service, and whether k6 and Locust follow the demo's patterns
+	@scripts/loadtest-demo.sh
+
+.PHONY: compose-by-hand
+compose-by-hand: ## run deploy/compose/compose.yaml without a container engine, and check it (Linux, root)
+	@scripts/compose-by-hand.sh $(ARGS)
 
 .PHONY: e2e
 e2e: ## real KEDA, HPA controller and API server in the loop (tests/e2e; ARGS="-run ...")

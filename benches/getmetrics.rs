@@ -5,6 +5,7 @@
 //! cargo bench --bench getmetrics                        # 1, 1,000 and 10,000 workloads
 //! cargo bench --bench getmetrics -- --json report.json  # the same, and the numbers as JSON
 //! cargo bench --bench getmetrics -- --quick             # a smoke test of some seconds
+//! cargo bench --bench getmetrics -- --serve-noop 127.0.0.1:7000   # only the server that does nothing, for loadtest/scaler
 //! ```
 //!
 //! `cargo test` runs it as the smoke test too. Rounds against the two servers are interleaved, and medians of the rounds
@@ -26,6 +27,7 @@ mod report;
 #[path = "getmetrics/servers.rs"]
 mod servers;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -44,6 +46,10 @@ struct Plan {
 }
 
 fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    if let Some("--serve-noop") = args.next().as_deref() {
+        return serve_noop(args.next());
+    }
     match plan(std::env::args().skip(1)) {
         Ok(plan) => run(&plan),
         Err(error) => {
@@ -52,6 +58,19 @@ fn main() -> ExitCode {
             );
             ExitCode::from(2)
         }
+    }
+}
+
+/// Serves the no-op server until the process is ended.
+fn serve_noop(addr: Option<String>) -> ExitCode {
+    let Some(addr) = addr.and_then(|addr| addr.parse().ok()) else {
+        eprintln!("error: `--serve-noop` needs an address such as `127.0.0.1:7000`");
+        return ExitCode::from(2);
+    };
+    let noop = servers::noop(addr);
+    eprintln!("listening on {}", noop.addr);
+    loop {
+        std::thread::park();
     }
 }
 
@@ -124,7 +143,7 @@ fn run(plan: &Plan) -> ExitCode {
 
 /// The rounds against the no-op server and against Forescale.
 fn measure(plan: &Plan, filled: &Filled) -> (Vec<Round>, Vec<Round>) {
-    let noop = servers::noop();
+    let noop = servers::noop(SocketAddr::from(([127, 0, 0, 1], 0)));
     let forescale = servers::forescale(filled);
     let clients = drive::Clients::new(plan.load, &filled.requests);
     // Both are warm before anything counts: connections are up, caches are filled.

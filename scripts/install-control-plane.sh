@@ -102,6 +102,6 @@ build_prometheus-adapter() {
 for tool in "$@"; do
     case "$tool" in
         etcd | kubernetes | keda | kwok | prometheus-adapter | scheduler | crds) "build_$tool" ;;
-        *) die "there is no tool \`$tool\`" "allowed: etcd, kubernetes, keda, kwok, prometheus-adapter" ;;
+        *) die "there is no tool \`$tool\`" "allowed: etcd, kubernetes, keda, kwok, prometheus-adapter, scheduler, crds" ;;
     esac
 done

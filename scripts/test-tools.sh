@@ -14,6 +14,15 @@ if ! have cc; then
         || die "there is no C compiler on the PATH" "run \`apt-get install gcc libc6-dev make\` as root"
 fi
 
+# What the commands of docs/debugging.md use.
+for tool in curl jq; do
+    have "$tool" && continue
+    say "$tool: installing Debian's"
+    as_root apt-get install -y -qq --no-install-recommends "$tool" >/dev/null 2>&1 \
+        || { as_root apt-get update -qq && as_root apt-get install -y -qq --no-install-recommends "$tool" >/dev/null; } \
+        || die "there is no \`$tool\` on the PATH" "run \`apt-get install $tool\` as root"
+done
+
 "$REPO/scripts/install-prometheus.sh"
 "$REPO/scripts/install-grpcurl.sh"
 "$REPO/scripts/fetch-onnxruntime.sh"

@@ -51,11 +51,11 @@ pub(crate) fn forescale(filled: &Filled) -> Running {
 }
 
 /// The least that a server of this contract can do.
-pub(crate) fn noop() -> Running {
+pub(crate) fn noop(addr: SocketAddr) -> Running {
     let runtime = runtime();
     let listener = runtime
-        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-        .expect("a free port on loopback");
+        .block_on(tokio::net::TcpListener::bind(addr))
+        .expect("an address on this machine that is free");
     let addr = listener.local_addr().expect("a bound address");
     listener_without_delay(&runtime, listener);
     Running {
