@@ -211,32 +211,32 @@ impl Settings {
 
     /// The certificate and its key go together, wherever each comes from.
     fn apply_tls(&mut self, overrides: &Overrides) -> Result<(), SettingsError> {
-        let over = (
+        let invalid = |text: &str| SettingsError::Invalid(text.to_owned());
+        let (cert, key) = (
             overrides.tls_cert_file.clone(),
             overrides.tls_key_file.clone(),
         );
-        let tls = &mut self.keda.tls;
-        match (over, tls.as_mut()) {
-            ((None, None), _) => {}
-            ((cert, key), Some(tls)) => {
-                set(&mut tls.cert_file, cert);
-                set(&mut tls.key_file, key);
-            }
-            ((Some(cert), Some(key)), None) => {
-                *tls = Some(execute::keda::TlsConfig::new(cert, key));
-            }
-            _ => {
-                let text = "`--tls-cert-file` and `--tls-key-file` go together: give both";
-                return Err(SettingsError::Invalid(text.to_owned()));
-            }
+        if let Some(tls) = &mut self.keda.tls {
+            set(&mut tls.cert_file, cert);
+            set(&mut tls.key_file, key);
+        } else {
+            self.keda.tls = match (cert, key) {
+                (Some(cert), Some(key)) => Some(execute::keda::TlsConfig::new(cert, key)),
+                (None, None) => None,
+                _ => {
+                    return Err(invalid(
+                        "`--tls-cert-file` and `--tls-key-file` go together: give both",
+                    ));
+                }
+            };
         }
-        match (&overrides.tls_client_ca_file, tls.as_mut()) {
-            (None, _) => {}
-            (Some(file), Some(tls)) => tls.client_ca_file = Some(file.clone()),
-            (Some(_), None) => {
-                let text = "`--tls-client-ca-file` needs `--tls-cert-file` and `--tls-key-file`";
-                return Err(SettingsError::Invalid(text.to_owned()));
-            }
+        if let Some(file) = overrides.tls_client_ca_file.clone() {
+            let Some(tls) = &mut self.keda.tls else {
+                return Err(invalid(
+                    "`--tls-client-ca-file` needs `--tls-cert-file` and `--tls-key-file`",
+                ));
+            };
+            tls.client_ca_file = Some(file);
         }
         Ok(())
     }
