@@ -20,7 +20,10 @@ PROMETHEUS_BIN="$BIN"
 export FORESCALE_BIN E2E_DIR CONTROL_PLANE_BIN PROMETHEUS_BIN
 
 # A run that was cut off can't end its programs itself.
-down() { "$REPO/scripts/control-plane.sh" down "$E2E_DIR"; }
+down() {
+    "$REPO/scripts/control-plane.sh" down "$E2E_DIR/without-keda"
+    "$REPO/scripts/control-plane.sh" down "$E2E_DIR"
+}
 down
 rm -rf "$E2E_DIR"
 mkdir -p "$E2E_DIR"
