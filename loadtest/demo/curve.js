@@ -31,8 +31,8 @@ export function scenario(rows, { begin, length, speed, peak }) {
     if (!(highest > 0)) throw new Error('the curve has no value above 0');
     const rate = (at) => Math.round((60 * peak * valueAt(rows, begin + at)) / highest);
     const whole = Math.max(1, Math.round((1000 * length) / speed));
-    // Four stages a second, or one for each row of a curve that is played slowly.
-    const each = Math.max(250, Math.round((1000 * (rows[1][0] - rows[0][0])) / speed));
+    // Ten stages a second, or one for each row of a curve that is played slowly.
+    const each = Math.max(100, Math.round((1000 * (rows[1][0] - rows[0][0])) / speed));
     const stages = [];
     for (let at = 0; at < whole; at += each) {
         const next = Math.min(whole, at + each);

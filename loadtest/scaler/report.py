@@ -46,12 +46,16 @@ def table(head: list[str], lines: list[list[str]]) -> str:
     return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
+def read_back(seconds: float, done: int, size: int) -> str:
+    return f"{seconds:.1f}" if done >= size else f"{done:,} of {size:,} after {seconds:.0f}"
+
+
 def starting(rows: list[dict]) -> str:
     head = ["ScaledObjects", "first answer of each, ms (median / p99 / max)", "all have an answer on both replicas, s", "all histories are read back on both, s"]
     return table(
         head,
         [
-            [f"{row['size']:,}", three(row["registered"]["first_answer"]), f"{row['answered']:.1f}", f"{row['backfilled']:.1f}"]
+            [f"{row['size']:,}", three(row["registered"]["first_answer"]), f"{row['answered']:.1f}", read_back(*row["backfilled"], row["size"])]
             for row in rows
         ],
     )
