@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes what the chart has from elsewhere: the table in keda/chart/README.md out of values.yaml (helm-docs), and keda/chart/files out of
-# dashboard/ as far as that is there. `scripts/chart-files.sh --check` changes nothing and fails when something is not current.
+# Makes what the chart has from elsewhere: the table in keda/chart/README.md out of values.yaml (helm-docs), keda/chart/files out of
+# dashboard/ and keda/chart/crds out of keda/crd. `scripts/chart-files.sh --check` changes nothing and fails when something is not current.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
@@ -24,6 +24,9 @@ for dashboard in "$REPO"/dashboard/*.json "$REPO"/dashboard/grafana/*.json; do
     mkdir -p "$work/chart/files/dashboards"
     cp "$dashboard" "$work/chart/files/dashboards/"
 done
+rm -rf "$work/chart/crds"
+mkdir -p "$work/chart/crds"
+cp "$REPO"/keda/crd/*.yaml "$work/chart/crds/"
 [ -n "$(ls "$work/chart/files")" ] || rm -r "$work/chart/files"
 (cd "$work/chart" && "$BIN/helm-docs" --log-level warning --skip-version-footer --sort-values-order file)
 
@@ -32,5 +35,7 @@ if [ "${1:-}" = --check ]; then
     exit 0
 fi
 rm -rf "$REPO/keda/chart/files"
+rm -rf "$REPO/keda/chart/crds"
+cp -r "$work/chart/crds" "$REPO/keda/chart/crds"
 [ ! -d "$work/chart/files" ] || cp -r "$work/chart/files" "$REPO/keda/chart/files"
 cp "$work/chart/README.md" "$REPO/keda/chart/README.md"

@@ -33,12 +33,12 @@ func operators(t *testing.T, namespaces string, count int) []*harness.Forescale 
 	return started
 }
 
-// serviceAccount makes Forescale's ServiceAccount with the roles in keda/rbac, and gives a kubeconfig of it.
+// serviceAccount makes Forescale's ServiceAccount with the roles in keda/components/operator, and gives a kubeconfig of it.
 func serviceAccount(t *testing.T) string {
 	t.Helper()
 	namespace(t, operatorNamespace)
 	apply(t, fmt.Sprintf("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: forescale, namespace: %s}\n", operatorNamespace))
-	for _, pattern := range []string{"../../keda/crd/*.yaml", "../../keda/rbac/operator*.yaml"} {
+	for _, pattern := range []string{"../../keda/crd/*.yaml", "../../keda/components/operator/rbac*.yaml"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("nothing at %s: %v", pattern, err)

@@ -20,7 +20,6 @@
 {{- if and .Values.triggerAuthentication.enabled (not $said.authentication) -}}
 {{- $_ := set $operator "authentication" (dict "name" (include "forescale.triggerAuthentication" .) "kind" .Values.triggerAuthentication.kind) -}}
 {{- end -}}
-{{- if .Values.operator.verticalApply }}{{ $_ := set $operator "verticalApply" true }}{{ end -}}
 {{- $_ := set $ours "operator" $operator -}}
 {{- end -}}
 {{- mergeOverwrite (deepCopy .Values.config) $ours | toYaml -}}

@@ -68,27 +68,45 @@ async fn wake(
     }
     let patch = json!({"spec": {"replicas": 1}});
     let params = PatchParams::default();
-    objects
+    let woken = objects
         .patch_scale(&target.name, &params, &Patch::Merge(&patch))
-        .await?;
+        .await;
+    match woken {
+        Ok(_) => {}
+        // A missing right must not keep anybody from deleting what is theirs.
+        Err(kube::Error::Api(status)) if status.is_forbidden() => {
+            let text = format!("it sleeps at zero and was not woken: {}", status.message);
+            tell(owner, context, EventType::Warning, "NotWoken", text).await;
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let text = format!(
+        "{} `{}` slept at zero and has one replica now, for nothing will wake it any more",
+        target.kind, target.name
+    );
+    tell(owner, context, EventType::Normal, "LeftRunning", text).await;
+    Ok(())
+}
+
+async fn tell(
+    owner: &PredictiveAutoscaler,
+    context: &Context,
+    type_: EventType,
+    reason: &str,
+    text: String,
+) {
     let note = Event {
-        type_: EventType::Normal,
-        reason: "LeftRunning".to_owned(),
-        note: Some(format!(
-            "{} `{}` slept at zero and has one replica now, for nothing will wake it any more",
-            target.kind, target.name
-        )),
+        type_,
+        reason: reason.to_owned(),
+        note: Some(text),
         action: "Delete".to_owned(),
         secondary: None,
     };
-    if let Err(error) = context
-        .recorder
-        .publish(&note, &owner.object_ref(&()))
-        .await
-    {
-        tracing::warn!(%error, "failed to write an event");
+    let told = context.recorder.publish(&note, &owner.object_ref(&()));
+    if let Err(error) = told.await {
+        tracing::warn!(%error, reason, "failed to write an event");
     }
-    Ok(())
 }
 
 fn ignore_missing<T>(done: Result<T, kube::Error>) -> Result<(), kube::Error> {
