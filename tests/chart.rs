@@ -188,20 +188,17 @@ fn copies_are_as_their_originals() {
     };
     let chart = root().join("keda/chart/files");
     let rules = root().join("dashboard/rules/forescale.rules.yaml");
-    if rules.exists() {
-        same(&rules, chart.join("forescale.rules.yaml"));
-    }
-    for folder in ["dashboard", "dashboard/grafana"] {
-        let Ok(entries) = fs::read_dir(root().join(folder)) else {
-            continue;
-        };
-        for file in entries.map(|entry| entry.unwrap().path()) {
-            if file.extension().is_some_and(|kind| kind == "json") {
-                same(
-                    &file,
-                    chart.join("dashboards").join(file.file_name().unwrap()),
-                );
-            }
+    same(&rules, chart.join("forescale.rules.yaml"));
+    let crd = root().join("keda/crd/predictiveautoscalers.yaml");
+    same(
+        &crd,
+        root().join("keda/chart/crds/predictiveautoscalers.yaml"),
+    );
+    for entry in fs::read_dir(root().join("dashboard")).unwrap() {
+        let file = entry.unwrap().path();
+        if file.extension().is_some_and(|kind| kind == "json") {
+            let name = file.file_name().unwrap();
+            same(&file, chart.join("dashboards").join(name));
         }
     }
 }

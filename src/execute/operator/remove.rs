@@ -103,8 +103,8 @@ async fn tell(
         action: "Delete".to_owned(),
         secondary: None,
     };
-    let told = context.recorder.publish(&note, &owner.object_ref(&()));
-    if let Err(error) = told.await {
+    let about = owner.object_ref(&());
+    if let Err(error) = context.recorder.publish(&note, &about).await {
         tracing::warn!(%error, reason, "failed to write an event");
     }
 }
