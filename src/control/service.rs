@@ -12,6 +12,7 @@ use super::recording::{Event, Recorder};
 use super::{Engine, Metrics, Parts};
 use crate::admin::{self, Heartbeat, Latch};
 use crate::domain::{Clock, SystemClock};
+use crate::execute::cluster::{self, Cluster};
 use crate::knowledge::{Board, Store};
 use crate::monitor::Monitor;
 use crate::settings::Settings;
@@ -32,14 +33,15 @@ pub struct Service {
     http: admin::Bound,
     admin: admin::State,
     heartbeat: Heartbeat,
+    cluster: Option<Cluster>,
 }
 
 impl Service {
     /// Builds everything and takes both ports.
     ///
     /// # Errors
-    /// When a setting can't be used, a port is taken, the snapshot is held by another process, or ONNX Runtime is
-    /// demanded and missing.
+    /// When a setting can't be used, a port is taken, the snapshot is held by another process, or ONNX Runtime or a
+    /// cluster is demanded and missing.
     pub async fn bind(settings: &Settings, log: Option<LogHandle>) -> anyhow::Result<Self> {
         Self::bind_with(settings, log, Arc::new(SystemClock)).await
     }
@@ -61,6 +63,7 @@ impl Service {
         if settings.admin.workload_metrics {
             admin::register_workload_metrics(&mut registry, Arc::clone(engine.board()));
         }
+        let cluster = find_cluster(&settings.cluster, &mut registry).await?;
         let http = admin::Server::bind(&settings.admin).await?;
         listening("grpc", grpc.local_addr()?);
         listening("http", http.addr());
@@ -72,6 +75,7 @@ impl Service {
             http,
             admin,
             heartbeat,
+            cluster,
         })
     }
 
@@ -98,8 +102,12 @@ impl Service {
     ///
     /// # Errors
     /// When a server can't go on.
-    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+    pub async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let engine = Arc::clone(&self.engine);
+        if let Some(cluster) = self.cluster.take() {
+            let board = Arc::clone(engine.board());
+            tokio::spawn(cluster.run(board, engine.clock(), shutdown.clone()));
+        }
         let started = self
             .admin
             .readiness
@@ -149,6 +157,19 @@ impl Service {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// The cluster, where it is to be asked.
+async fn find_cluster(
+    config: &cluster::Config,
+    registry: &mut Registry,
+) -> anyhow::Result<Option<Cluster>> {
+    if !config.enabled {
+        return Ok(None);
+    }
+    let metrics = cluster::Metrics::default();
+    metrics.register(registry);
+    Cluster::find(config, metrics).await.map(Some)
 }
 
 fn engine(

@@ -173,11 +173,11 @@ const CONFINED: [Confined; 6] = [
         only_in: &["analyze/models/onnx"],
     },
     Confined {
-        what: "Kubernetes' API lives in `execute/operator` only",
+        what: "Kubernetes' API lives in `execute/kubernetes`, `execute/cluster` and `execute/operator` only",
         paths: &["kube", "k8s_openapi"],
         words: &[],
         strings: &[],
-        only_in: &["execute/operator"],
+        only_in: &["execute/kubernetes", "execute/cluster", "execute/operator"],
     },
     Confined {
         what: "decisions are made in the one loop of `control`",
