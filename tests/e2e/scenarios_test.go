@@ -17,6 +17,8 @@ func TestForescale(t *testing.T) {
 		{"over mutual TLS", overMutualTLS},
 		{"Forescale is killed while a CPU or cron trigger is beside it", forescaleIsKilledWhileACPUOrCronTriggerIsBesideIt},
 		{"a ScaledObject is deleted and created again", aScaledObjectIsDeletedAndCreatedAgain},
+		{"learns min, max, tolerance and lead time from the cluster without any metadata", learnsMinMaxToleranceAndLeadTimeFromTheClusterWithoutAnyMetadata},
+		{"with a ServiceAccount of fewer rights everything still works on defaults", withAServiceAccountOfFewerRightsEverythingStillWorksOnDefaults},
 		{"a rolling update of Forescale with two replicas fails no read", aRollingUpdateOfForescaleWithTwoReplicasFailsNoRead},
 	}
 	for _, scenario := range scenarios {
