@@ -1,5 +1,5 @@
 //! What the cluster knows, read from a real API server with the shipped roles: a Deployment whose pods KWOK makes Ready, a
-//! ScaledObject whose HPA the real KEDA makes, a rollout, a pause, rights that are missing, and an API server that goes away.
+//! ScaledObject with an HPA as KEDA makes it, a rollout, a pause, rights that are missing, and an API server that goes away.
 
 #![expect(clippy::unwrap_used, reason = "a test may unwrap in its helpers too")]
 
@@ -51,7 +51,23 @@ spec:
         scaleUp: {tolerance: "0", stabilizationWindowSeconds: 15}
         scaleDown: {stabilizationWindowSeconds: 60}
   triggers:
-    - {type: cron, metadata: {timezone: UTC, start: "0 0 1 1 *", end: "1 0 1 1 *", desiredReplicas: "5"}}
+    - {type: external, metadata: {scalerAddress: "forescale.forescale.svc:6000", query: up, threshold: "10"}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: keda-hpa-web, namespace: shop, labels: {scaledobject.keda.sh/name: web}}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  minReplicas: 3
+  maxReplicas: 40
+  behavior:
+    scaleUp: {tolerance: "0", stabilizationWindowSeconds: 15}
+    scaleDown: {stabilizationWindowSeconds: 60}
+  metrics:
+    - type: External
+      external:
+        metric: {name: s0-forescale, selector: {matchLabels: {scaledobject.keda.sh/name: web}}}
+        target: {type: AverageValue, averageValue: "10"}
 "#;
 
 const ACCOUNTS: &str = "

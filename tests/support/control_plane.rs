@@ -1,4 +1,5 @@
-//! A real Kubernetes control plane with KEDA and KWOK, as `scripts/control-plane.sh` starts it.
+//! A real Kubernetes control plane with its controllers, KWOK and KEDA's resource definitions, as `scripts/control-plane.sh`
+//! starts it. KEDA itself is left to the end-to-end scenarios: it takes the longest to build.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -46,9 +47,18 @@ impl ControlPlane {
     pub fn start() -> Option<Self> {
         let built = output(script("install-control-plane.sh").arg("--print"));
         let bin = Path::new(&built).join("bin");
-        let programs = ["etcd", "kube-apiserver", "kubectl", "kwok", "keda-operator"];
+        let programs = [
+            "etcd",
+            "kube-apiserver",
+            "kube-controller-manager",
+            "kubectl",
+            "kwok",
+        ];
+        let definitions = Path::new(&built).join("keda-crds");
         let missing: Vec<_> = (programs.iter())
-            .filter(|name| !bin.join(name).is_file())
+            .map(|name| bin.join(name))
+            .chain([definitions.clone()])
+            .filter(|path| !path.exists())
             .collect();
         if !missing.is_empty() {
             let text =
@@ -63,8 +73,13 @@ impl ControlPlane {
         let home = TempDir::new().expect("a folder");
         let mut up = script("control-plane.sh");
         up.arg("up").arg(home.path());
-        output(up.args(["controllers", "kwok", "keda"]));
-        Some(Self { home, bin })
+        output(up.args(["controllers", "kwok"]));
+        let plane = Self { home, bin };
+        let definitions = definitions.display().to_string();
+        plane.kubectl(&["apply", "--server-side", "-f", &definitions]);
+        let established = ["wait", "--for=condition=Established", "--timeout=60s"];
+        plane.kubectl(&[&established[..], &["-f", &definitions]].concat());
+        Some(plane)
     }
 
     /// The kubeconfig that gives all rights.
