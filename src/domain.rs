@@ -4,6 +4,7 @@ mod anomaly;
 mod authority;
 mod bounds;
 mod calendar;
+mod cluster;
 mod duration;
 mod events;
 mod experience;
@@ -29,6 +30,10 @@ pub use anomaly::{Anomaly, AnomalyKind};
 pub use authority::{Authority, Stage};
 pub use bounds::{BoundWindow, Bounds, Demand};
 pub use calendar::{Calendar, CalendarRef};
+pub use cluster::{
+    BoundBy, ClusterFacts, Fleet, MissingRight, PodBatch, PodStarts, Scaling, ScalingBound,
+    ScalingRules, SelectPolicy,
+};
 pub use duration::{HumanDuration, HumanDurationError};
 pub use events::{EventTimes, Events, Excluded};
 pub use experience::{
@@ -55,5 +60,7 @@ pub use track::{
     Calibration, Issued, Lane, PastErrors, Regret, Stack, Track, UnitCalibration, Watch,
 };
 pub use trials::{PlanTrials, Slots};
-pub use trigger::{Followed, LeadTime, Mode, ModelChoice, Ramp, RampStep, SourceRef, TriggerSpec};
+pub use trigger::{
+    Followed, LeadTime, Mode, ModelChoice, Ramp, RampStep, SourceRef, TriggerSpec, USUAL_TOLERANCE,
+};
 pub use workload::{Metadata, WorkloadId, WorkloadKey};

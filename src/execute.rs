@@ -1,5 +1,6 @@
-//! Answers KEDA, and looks after what scales in the cluster.
+//! Answers KEDA, looks after what scales in the cluster, and asks it what it knows.
 
+pub mod cluster;
 pub mod keda;
-mod kubernetes;
+pub mod kubernetes;
 pub mod operator;

@@ -12,7 +12,7 @@
 //!
 //! The way of a number: `load` judges the sample, `outlook` asks the forecast, `predict` turns both into replicas with
 //! the smoothing of `smooth` and the budget of `budget`, `trials` learns how much to be safe, `bounds` knows what windows
-//! allow, `guard` stops a scale-down that can't be trusted, `hold` stands in without data, `memory` remembers, `landing`
+//! allow, `cluster` what the HPA does, `guard` stops a scale-down that can't be trusted, `hold` stands in without data, `memory` remembers, `landing`
 //! makes it one that the HPA follows, `number` writes it for KEDA. What the replicas teach (`learn`: `lead_time`,
 //! `capacity`, `vertical`) is known to the next plan. The plan keeps score of itself (`grade`), in `auto` mode that decides
 //! how much of it counts (`authority`), and `stage` says what KEDA is told.
@@ -23,6 +23,7 @@ mod budget;
 mod capacity;
 mod case;
 mod chosen;
+mod cluster;
 mod config;
 mod grade;
 mod guard;
@@ -52,7 +53,8 @@ pub(crate) use ledger::{amount, replicas};
 pub use number::serve;
 
 use crate::domain::{
-    Forecast, Limit, Mode, Plan, PlanMemory, Reason, Sample, Served, Stage, Timestamp, TriggerSpec,
+    ClusterFacts, Forecast, Limit, Mode, Plan, PlanMemory, Reason, Sample, Served, Stage,
+    Timestamp, TriggerSpec,
 };
 use case::{Case, Decision};
 use load::Load;
@@ -75,6 +77,8 @@ pub struct Inputs<'a> {
     pub distrust: Option<&'a str>,
     /// The newest reading of ready replicas, however old.
     pub ready: Option<Sample>,
+    /// What the cluster says, however old.
+    pub facts: Option<&'a ClusterFacts>,
     /// What the planner remembers.
     pub memory: &'a PlanMemory,
 }
@@ -99,7 +103,10 @@ pub fn decide(config: &Config, inputs: &Inputs<'_>) -> Option<(Plan, PlanMemory)
     let authority = decision.authority.as_deref().or(case.past.authority());
     let tells_plan = stage::of(case.spec.mode, authority) != Stage::Shadow
         && decision.replicas == decision.planned;
-    let landing = tells_plan.then(|| landing::land(&case, inputs.ready, &mut decision));
+    let landing = tells_plan.then(|| {
+        let ready = inputs.ready.or(case.cluster.ready(case.spec));
+        landing::land(&case, ready, &mut decision)
+    });
     let landed = landing.as_ref().map(|landing| landing.landed);
     let memory = PlanMemory {
         landed,
@@ -163,7 +170,7 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision, served: Served) -> 
     }
 }
 
-/// What was learned and the number rests on, before the steps that lead to it. `plain` is what the threshold alone asks for.
+/// What was learned and the number rests on, before the steps that lead to it, and what the cluster adds to it. `plain` is what the threshold alone asks for.
 fn preface(
     case: &Case<'_>,
     plain: Option<u32>,
@@ -188,5 +195,7 @@ fn preface(
         step(Limit::MinReplicas, start, text)
     });
     let before = capacity.into_iter().chain(lead).chain(missing);
-    before.chain(steps).collect()
+    let end = steps.last().map_or(start, |step| step.to);
+    let notes = case.cluster.notes(case.spec, end);
+    before.chain(steps).chain(notes).collect()
 }

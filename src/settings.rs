@@ -35,6 +35,8 @@ pub struct Settings {
     pub control: control::Config,
     /// Workloads that are planned although nobody calls.
     pub workloads: Vec<control::roster::Entry>,
+    /// What the cluster is asked.
+    pub cluster: execute::cluster::Config,
     /// Logging.
     pub log: LogConfig,
 }
@@ -79,6 +81,8 @@ pub struct Overrides {
     pub data_dir: Option<PathBuf>,
     /// File for a recording.
     pub record: Option<PathBuf>,
+    /// Whether the cluster is asked what it knows.
+    pub cluster: Option<bool>,
     /// Folder searched first for models.
     pub models_dir: Option<PathBuf>,
     /// Engine of ONNX models.
@@ -252,6 +256,7 @@ impl Settings {
         set(&mut self.keda.addr, overrides.grpc_addr);
         set(&mut self.admin.addr, overrides.http_addr);
         set(&mut self.operator.enabled, overrides.operator);
+        set(&mut self.cluster.enabled, overrides.cluster);
         set(&mut self.analyze.onnx_engine, overrides.onnx_engine);
         set(&mut self.log.filter, overrides.log_filter);
         set(&mut self.log.format, overrides.log_format);

@@ -119,7 +119,7 @@ impl Stage {
             max_replicas: Some(max),
             scale_down_window: Some(HumanDuration::default()),
             replicas_query: Some("ready".to_owned()),
-            hpa_tolerance: tolerance,
+            hpa_tolerance: Some(tolerance),
             ..keys::defaults()
         };
         Self {
@@ -158,6 +158,7 @@ impl Stage {
             forecast: None,
             distrust: None,
             ready: ready.map(|ready| sample(f64::from(ready))),
+            facts: None,
             memory: &self.memory,
         };
         let (plan, memory) = decide(&self.config, &inputs).expect("there is a load");

@@ -7,10 +7,12 @@
     reason = "helpers of tests are outside the functions where clippy lets tests unwrap"
 )]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use forescale::cli::check::{self, Args, Format, Outcome};
+use forescale::execute::cluster::rights::{RIGHTS, VERBS};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_yaml::Value;
@@ -398,4 +400,47 @@ fn the_other_doors_ask_for_what_the_settings_plan() {
         trigger["query"],
         "max(forescale_workload_served_value{exported_namespace=\"shop\",name=\"checkout\"})"
     );
+}
+
+#[test]
+fn the_roles_for_the_cluster_hold_what_the_code_asks_for_and_nothing_else() {
+    let text = fs::read_to_string(folder().join("rbac/cluster-knowledge.yaml")).unwrap();
+    let documents = serde_yaml::Deserializer::from_str(&text)
+        .map(|document| Value::deserialize(document).unwrap());
+    let (roles, bindings): (Vec<_>, Vec<_>) =
+        documents.partition(|document| document["kind"] == "ClusterRole");
+    let strings = |value: &Value| -> BTreeSet<String> {
+        let all = value.as_sequence().unwrap().iter();
+        all.map(|it| it.as_str().unwrap().to_owned()).collect()
+    };
+    let mut shipped: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+    for role in &roles {
+        let name = role["metadata"]["name"].as_str().unwrap();
+        for rule in role["rules"].as_sequence().unwrap() {
+            assert_eq!(
+                strings(&rule["verbs"]),
+                BTreeSet::from(VERBS.map(str::to_owned))
+            );
+            for group in strings(&rule["apiGroups"]) {
+                for resource in strings(&rule["resources"]) {
+                    let rights = shipped.entry(name.to_owned()).or_default();
+                    rights.insert((group.clone(), resource));
+                }
+            }
+        }
+    }
+    let mut asked: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+    for right in RIGHTS {
+        let rights = asked.entry(right.feature.role()).or_default();
+        rights.insert((right.group.to_owned(), right.resource.to_owned()));
+    }
+    assert_eq!(shipped, asked);
+    let bound: BTreeSet<_> = (bindings.iter())
+        .map(|binding| binding["roleRef"]["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(bound, asked.into_keys().collect::<BTreeSet<_>>());
+    let account = manifest("serviceaccount.yaml");
+    for binding in &bindings {
+        assert_eq!(binding["subjects"][0]["name"], account["metadata"]["name"]);
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{FORESCALE, Settings};
 use crate::analyze::models::Registry;
 use crate::control::replay::Replay;
-use crate::domain::{HumanDuration, LeadTime, Plan, Timestamp, TriggerSpec};
+use crate::domain::{HumanDuration, LeadTime, Plan, Timestamp, TriggerSpec, USUAL_TOLERANCE};
 use crate::knowledge::BoardFull;
 use crate::plan;
 use crate::simulate::cluster::{Manifest, Observed, Policy, Reading, Scene, TICK};
@@ -114,7 +114,7 @@ impl Life {
             answers: Vec::new(),
             begin: scene.begin(),
             target: spec.target(),
-            tolerance: spec.hpa_tolerance,
+            tolerance: spec.hpa_tolerance.unwrap_or(USUAL_TOLERANCE),
             plans: Vec::new(),
         }
     }

@@ -46,6 +46,10 @@ pub(super) struct Args {
     /// Append every reading and decision to this file, for `forescale replay` [default: none, nothing is recorded]
     #[arg(long, value_name = "FILE", env = "FORESCALE_RECORD")]
     record: Option<PathBuf>,
+    /// Watch ScaledObjects, HPAs, scale targets and pods, as far as rights allow, and learn from them [default: false]
+    #[arg(long, value_name = "BOOL", env = "FORESCALE_CLUSTER", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", value_parser = clap::builder::BoolishValueParser::new())]
+    cluster: Option<bool>,
     /// Folder searched first for NAME.onnx of `model: onnx:NAME` [default: models]
     #[arg(long, value_name = "DIR", env = "FORESCALE_MODELS_DIR")]
     models_dir: Option<PathBuf>,
@@ -89,6 +93,7 @@ fn overrides(args: Args) -> Overrides {
         tls_client_ca_file: args.tls_client_ca_file,
         data_dir: args.data_dir,
         record: args.record,
+        cluster: args.cluster,
         models_dir: args.models_dir,
         onnx_engine: args.onnx_engine,
         onnx_library: args.onnx_library,

@@ -9,8 +9,8 @@ use super::fetch::Reading;
 use super::metrics::{BasisLabel, Bit, Kind, Outcome, Rests, To};
 use super::recording::Event;
 use crate::domain::{
-    Anomaly, Basis, Forecast, HumanDuration, Limit, Plan, PlanInputs, PlanMemory, Reason, Sample,
-    Standing, Timestamp, TriggerSpec, Trust,
+    Anomaly, Basis, ClusterFacts, Forecast, HumanDuration, Limit, Plan, PlanInputs, PlanMemory,
+    Reason, Sample, Standing, Timestamp, TriggerSpec, Trust,
 };
 use crate::knowledge::{Decision, Health, Published, SideQuery, Workload};
 use crate::plan;
@@ -28,6 +28,7 @@ struct News {
 pub(super) struct Known<'a> {
     pub(super) observed: Option<Sample>,
     pub(super) ready: Option<Sample>,
+    pub(super) facts: Option<&'a ClusterFacts>,
     pub(super) health: &'a Health,
     pub(super) forecast: Option<&'a Forecast>,
     pub(super) standing: Option<&'a Standing>,
@@ -47,6 +48,7 @@ impl<'a> Known<'a> {
             spec,
             observed: self.observed,
             ready: self.ready,
+            facts: self.facts,
             fault: self.health.fault.as_ref().map(|fault| fault.text.as_str()),
             forecast: self.forecast,
             distrust: trust.and_then(|trust| match trust {
@@ -136,9 +138,12 @@ impl Engine {
         let mut learned = workload.learned();
         let health = health(before.as_deref(), reading, learned.backfilled, now);
         self.count(reading);
+        let facts = workload.cluster();
+        self.note_facts(workload, learned.decision.as_deref(), facts.as_ref(), now);
         let known_now = Known {
             observed: learned.live,
             ready: learned.side.of(SideQuery::Replicas).newest,
+            facts: facts.as_deref(),
             health: &health,
             forecast: forecast.as_deref(),
             standing: standing.as_deref(),
@@ -171,12 +176,14 @@ impl Engine {
             now,
             observed: inputs.observed,
             ready: inputs.ready,
+            facts: facts.clone(),
             fault: inputs.fault.map(str::to_owned),
             forecast: forecast.clone(),
             distrust: inputs.distrust.map(str::to_owned),
             memory: std::mem::take(&mut learned.memory),
         };
-        learned.memory = plan::learn(&workload.spec, now, &plan, &readings, memory);
+        let facts = facts.as_deref();
+        learned.memory = plan::learn(&workload.spec, now, &plan, &readings, facts, memory);
         learned.decision = Some(Arc::new(Decision {
             inputs,
             plan: Arc::clone(&plan),
@@ -191,6 +198,29 @@ impl Engine {
             anomalies,
             health,
         });
+    }
+
+    /// Records what the cluster says, where that is not what the decision before was made on.
+    fn note_facts(
+        &self,
+        workload: &Workload,
+        before: Option<&Decision>,
+        facts: Option<&Arc<ClusterFacts>>,
+        now: Timestamp,
+    ) {
+        let before = before.and_then(|decision| decision.inputs.facts.as_ref());
+        let same = match (before, facts) {
+            (Some(before), Some(facts)) => Arc::ptr_eq(before, facts),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            self.record(|| Event::Cluster {
+                id: workload.key.id(),
+                at: now,
+                facts: facts.map(|facts| (**facts).clone()),
+            });
+        }
     }
 
     fn count_anomalies(&self, of: &Workload, before: Option<&Published>, found: &[Anomaly]) {

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::{Sample, Timestamp, WorkloadId, WorkloadKey};
+use crate::domain::{ClusterFacts, Sample, Timestamp, WorkloadId, WorkloadKey};
 use crate::knowledge::SideQuery;
 use crate::monitor::{FetchError, FetchErrorKind, Fetched};
 use crate::{analyze, plan};
@@ -63,6 +63,15 @@ pub enum Event {
         query: Asked,
         /// What came back.
         answer: Answer,
+    },
+    /// What the cluster says, from this refresh on.
+    Cluster {
+        /// Of which workload.
+        id: WorkloadId,
+        /// When.
+        at: Timestamp,
+        /// What it says; `None` where it says nothing any more.
+        facts: Option<ClusterFacts>,
     },
     /// The history was looked at for a forecast.
     Looked {

@@ -169,6 +169,7 @@ impl Replay {
             let known = Known {
                 observed: live,
                 ready,
+                facts: None,
                 health: &published.health,
                 forecast: published.forecast.as_deref(),
                 standing: published.standing.as_deref(),

@@ -173,6 +173,11 @@ impl Rerun {
                     life.read(at, query, &answer);
                 }
             }
+            Event::Cluster { id, facts, .. } => {
+                if let Some((life, _)) = self.lives.get_mut(&id) {
+                    life.told_by_cluster(facts);
+                }
+            }
             Event::Looked { id, .. } => {
                 if let Some((life, _)) = self.lives.get_mut(&id) {
                     life.looked();
@@ -239,3 +244,6 @@ impl Rerun {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use super::recording::{Event, Recorder};
 use super::{Engine, Metrics, Parts, roster};
 use crate::admin::{self, Heartbeat, Latch};
 use crate::domain::{Clock, SystemClock};
+use crate::execute::cluster::{self, Cluster};
 use crate::knowledge::{Board, Store};
 use crate::monitor::Monitor;
 use crate::settings::Settings;
@@ -33,14 +34,15 @@ pub struct Service {
     admin: admin::State,
     heartbeat: Heartbeat,
     operator: Option<execute::operator::Parts>,
+    cluster: Option<Cluster>,
 }
 
 impl Service {
     /// Builds everything and takes both ports.
     ///
     /// # Errors
-    /// When a setting can't be used, a port is taken, the snapshot is held by another process, or ONNX Runtime is
-    /// demanded and missing.
+    /// When a setting can't be used, a port is taken, the snapshot is held by another process, or ONNX Runtime or a
+    /// cluster is demanded and missing.
     pub async fn bind(settings: &Settings, log: Option<LogHandle>) -> anyhow::Result<Self> {
         Self::bind_with(settings, log, Arc::new(SystemClock)).await
     }
@@ -64,6 +66,7 @@ impl Service {
             admin::register_workload_metrics(&mut registry, Arc::clone(engine.board()));
         }
         let operator = operator(settings, &engine, &mut registry);
+        let cluster = find_cluster(&settings.cluster, &mut registry).await?;
         let http = admin::Server::bind(&settings.admin).await?;
         listening("grpc", grpc.local_addr()?);
         listening("http", http.addr());
@@ -76,6 +79,7 @@ impl Service {
             admin,
             heartbeat,
             operator,
+            cluster,
         })
     }
 
@@ -106,6 +110,10 @@ impl Service {
         let operating =
             (self.operator.take()).map(|parts| tokio::spawn(operate(parts, shutdown.clone())));
         let engine = Arc::clone(&self.engine);
+        if let Some(cluster) = self.cluster.take() {
+            let board = Arc::clone(engine.board());
+            tokio::spawn(cluster.run(board, engine.clock(), shutdown.clone()));
+        }
         let started = self
             .admin
             .readiness
@@ -159,6 +167,19 @@ impl Service {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// The cluster, where it is to be asked.
+async fn find_cluster(
+    config: &cluster::Config,
+    registry: &mut Registry,
+) -> anyhow::Result<Option<Cluster>> {
+    if !config.enabled {
+        return Ok(None);
+    }
+    let metrics = cluster::Metrics::default();
+    metrics.register(registry);
+    Cluster::find(config, metrics).await.map(Some)
 }
 
 fn engine(

@@ -35,6 +35,9 @@ pub struct LeadRecord {
     pub read_at: Option<Timestamp>,
     /// Scale-ups whose replicas are not all ready yet, oldest first.
     pub pending: VecDeque<PendingScaleUp>,
+    /// When the newest pods became Ready that were learned from; `None` where pods can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pods_until: Option<Timestamp>,
     /// Scale-ups that have ended, oldest first.
     pub scale_ups: VecDeque<ScaleUp>,
     /// What they come to; `None` while there are too few.

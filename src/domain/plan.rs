@@ -209,6 +209,8 @@ pub enum Limit {
     Capacity,
     /// `hpaTolerance`: the number is told that the HPA follows.
     Tolerance,
+    /// What the cluster says and no other limit names: it moves nothing by itself.
+    Cluster,
 }
 
 /// What the planner remembers between two plans: enough for ramps, the scale-down window and holding.
@@ -316,6 +318,7 @@ impl Limit {
             Self::LeadTime => "lead-time",
             Self::Capacity => "capacity",
             Self::Tolerance => "tolerance",
+            Self::Cluster => "cluster",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Forecast, Plan, PlanMemory, Sample, Timestamp, TriggerSpec};
+use super::{ClusterFacts, Forecast, Plan, PlanMemory, Sample, Timestamp, TriggerSpec};
 
 /// What a plan was made from, besides the trigger and the planner's settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct PlanInputs {
     /// The newest reading of the Ready replicas.
     #[serde(default)]
     pub ready: Option<Sample>,
+    /// What the cluster said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Arc<ClusterFacts>>,
     /// Why the last read of the metric had failed.
     pub fault: Option<String>,
     /// The newest forecast.

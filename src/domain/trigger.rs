@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bounds, CalendarRef, Events, HumanDuration, Quantile, WorkloadKey, wire_target};
 
+/// The tolerance of an HPA controller that was not set up otherwise (`--horizontal-pod-autoscaler-tolerance`).
+pub const USUAL_TOLERANCE: f64 = 0.1;
+
 /// Everything that one trigger asks for, validated, defaults filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,8 +77,9 @@ pub struct TriggerSpec {
     /// Before scaling down, the plan must have asked for no more during this window and must expect no more within it;
     /// when unset, five minutes for a plan that was not chosen on trial (those have windows of their own).
     pub scale_down_window: Option<HumanDuration>,
-    /// The HPA's tolerance: a change of the ratio within this share is ignored there.
-    pub hpa_tolerance: f64,
+    /// The HPA's tolerance: a change of the ratio within this share is ignored there. When unset: what the cluster says,
+    /// [`USUAL_TOLERANCE`] without that.
+    pub hpa_tolerance: Option<f64>,
     /// IANA time zone in which days and weeks begin.
     pub timezone: String,
     /// Replica hours that plans may ask for on one local day beyond what the measured load needs.

@@ -1,28 +1,26 @@
-//! The connection to Kubernetes' API.
+//! The client of the Kubernetes API, for all that asks it.
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::Context;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
 
-/// A client for the API server: of `kubeconfig` where one is named, else of the pod's ServiceAccount, else of `KUBECONFIG` or
-/// the home folder.
+/// A client for the cluster of `kubeconfig`. Without one it is looked for as kubectl does (`$KUBECONFIG`, then
+/// `~/.kube/config`), and then in the pod's ServiceAccount.
 ///
 /// # Errors
-/// When none of them can be used; says which was tried.
-pub(super) async fn client(kubeconfig: Option<&Path>) -> anyhow::Result<Client> {
+/// When there is no such file, it can't be used, or nothing says where a cluster is. Nothing is asked of the cluster yet.
+pub async fn client(kubeconfig: Option<&Path>) -> anyhow::Result<kube::Client> {
     let config = match kubeconfig {
-        None => Config::infer().await.context(
-            "found no way to Kubernetes' API: neither a ServiceAccount in a pod nor a kubeconfig",
-        )?,
         Some(path) => {
-            let shown = || format!("kubeconfig `{}` can't be used", path.display());
-            let file = Kubeconfig::read_from(path).with_context(shown)?;
-            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
-                .await
-                .with_context(shown)?
+            let unusable = || format!("the kubeconfig `{}` can't be used", path.display());
+            let file = Kubeconfig::read_from(path).with_context(unusable)?;
+            let options = KubeConfigOptions::default();
+            let config = kube::Config::from_custom_kubeconfig(file, &options).await;
+            config.with_context(unusable)?
         }
+        None => (kube::Config::infer().await)
+            .context("there is neither a kubeconfig nor a ServiceAccount's token here")?,
     };
-    Client::try_from(config).context("failed to set up a client for Kubernetes' API")
+    kube::Client::try_from(config).context("no client for the Kubernetes API can be made")
 }

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 
 use super::{History, Restored, Side};
 use crate::domain::{
-    Anomaly, Fit, Forecast, Plan, PlanInputs, PlanMemory, Sample, Standing, Timestamp, Track,
-    TriggerSpec, WorkloadKey,
+    Anomaly, ClusterFacts, Fit, Forecast, Plan, PlanInputs, PlanMemory, Sample, Standing,
+    Timestamp, Track, TriggerSpec, WorkloadKey,
 };
 
 /// One workload on the board.
@@ -30,6 +30,7 @@ pub struct Workload {
     enrolled: AtomicBool,
     published: ArcSwapOption<Published>,
     first_fault: ArcSwapOption<Fault>,
+    cluster: ArcSwapOption<ClusterFacts>,
     signal: watch::Sender<Signal>,
     learned: Mutex<Learned>,
 }
@@ -169,6 +170,7 @@ impl Workload {
             enrolled: AtomicBool::new(false),
             published: ArcSwapOption::empty(),
             first_fault: ArcSwapOption::empty(),
+            cluster: ArcSwapOption::empty(),
             signal: watch::Sender::new(Signal::default()),
             learned: Mutex::new(learned),
         }
@@ -200,6 +202,7 @@ impl Workload {
             enrolled: AtomicBool::new(false),
             published: ArcSwapOption::new(restored.published.map(Arc::new)),
             first_fault: ArcSwapOption::empty(),
+            cluster: ArcSwapOption::empty(),
             signal: watch::Sender::new(Signal { active }),
             learned: Mutex::new(learned),
         }
@@ -218,6 +221,17 @@ impl Workload {
     /// Notes what keeps a first plan from being made.
     pub fn note_first_fault(&self, fault: Fault) {
         self.first_fault.store(Some(Arc::new(fault)));
+    }
+
+    /// What the cluster says of it, with the moments when that was last known to be so; `None` where it is not asked, or
+    /// has not answered yet. It is not part of a snapshot: the cluster says it anew.
+    pub fn cluster(&self) -> Option<Arc<ClusterFacts>> {
+        self.cluster.load_full()
+    }
+
+    /// Notes what the cluster says.
+    pub fn note_cluster(&self, facts: Option<Arc<ClusterFacts>>) {
+        self.cluster.store(facts);
     }
 
     /// Replaces what readers see, and wakes the streams when the state has changed.
@@ -287,6 +301,7 @@ impl Workload {
             + learned.side.heap_bytes()
             + weight::memory(&learned.memory)
             + learned.decision.as_deref().map_or(0, weight::decision)
+            + self.cluster().as_deref().map_or(0, weight::cluster)
             + fit
             + track
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::bounds::{self, InForce, Plain};
 use super::budget::Budget;
+use super::cluster::Cluster;
 use super::lead_time;
 use super::ledger::{amount, replicas, span};
 use super::memory::Past;
@@ -35,6 +36,10 @@ pub(super) struct Case<'a> {
     pub(super) lead: Duration,
     /// How that is known.
     pub(super) lead_source: LeadSource,
+    /// How much of it the HPA's `behavior` takes, and for how many replicas.
+    climb: (Duration, u32),
+    /// What the cluster says.
+    pub(super) cluster: Cluster<'a>,
     /// What was learned of the load that one replica carries.
     pub(super) capacity: Option<Capacity>,
     /// A sample older than this is no present load.
@@ -91,6 +96,12 @@ impl<'a> Case<'a> {
             past,
             lead: Duration::ZERO,
             lead_source: LeadSource::Given,
+            climb: (Duration::ZERO, 0),
+            // In reactive mode the HPA alone applies what is set up there.
+            cluster: Cluster::of(
+                inputs.facts.filter(|_| spec.mode != Mode::Reactive),
+                inputs.now,
+            ),
             // In reactive mode nothing that was learned has a say.
             capacity: capacity
                 .filter(|_| spec.mode != Mode::Reactive && spec.latency_slo.is_some()),
@@ -106,7 +117,7 @@ impl<'a> Case<'a> {
             LeadTime::Auto => config.default_lead_time.get(),
         };
         case.bind(config, &windows);
-        (case.lead, case.lead_source) = case.lead_time(config);
+        (case.lead, case.climb, case.lead_source) = case.lead_time(config);
         case.bind(config, &windows);
         case
     }
@@ -117,8 +128,8 @@ impl<'a> Case<'a> {
         let mut force = bounds::in_force(
             windows,
             Plain {
-                min: self.spec.min_replicas.unwrap_or(0),
-                max: self.spec.max_replicas.unwrap_or(u32::MAX),
+                min: self.min_replicas(),
+                max: self.max_replicas(),
                 now: self.now,
                 lead: self.lead,
             },
@@ -128,19 +139,44 @@ impl<'a> Case<'a> {
         self.bounds = force;
     }
 
-    /// How far ahead to look. A larger step up takes longer, so that where the lead time is learned, the step that the
-    /// shortest one asks for decides.
-    fn lead_time(&self, config: &Config) -> (Duration, LeadSource) {
+    /// `minReplicas`, or the cluster's.
+    fn min_replicas(&self) -> u32 {
+        let read = self.cluster.min(self.spec).map(|min| min.replicas);
+        self.spec.min_replicas.or(read).unwrap_or(0)
+    }
+
+    /// `maxReplicas`, or the cluster's.
+    fn max_replicas(&self) -> u32 {
+        let read = self.cluster.max(self.spec).map(|max| max.replicas);
+        self.spec.max_replicas.or(read).unwrap_or(u32::MAX)
+    }
+
+    /// How far ahead to look, and how much of that the HPA takes. A larger step up takes longer, so that where the lead
+    /// time is learned, the step that the shortest one asks for decides.
+    fn lead_time(&self, config: &Config) -> (Duration, (Duration, u32), LeadSource) {
         let default = config.default_lead_time.get();
+        let given = |lead, source| (lead, (Duration::ZERO, 0), source);
         match (self.spec.lead_time, self.past.experience()) {
-            (LeadTime::Fixed(lead), _) => (lead.get(), LeadSource::Given),
-            (LeadTime::Auto, None) => (default, LeadSource::Default { seen: 0 }),
+            (LeadTime::Fixed(lead), _) => given(lead.get(), LeadSource::Given),
+            (LeadTime::Auto, None) => given(default, LeadSource::Default { seen: 0 }),
             (LeadTime::Auto, Some(Experience { lead, .. })) => {
                 let most = self.spec.horizon.get();
                 let of = |batch| lead_time::lead(lead, default, most, batch);
-                of(self.step_up(of(1).0))
+                let batch = self.step_up(of(1).0);
+                let (started, source) = of(batch);
+                let climb = self.climb_of(&source, batch);
+                ((started + climb).min(most), (climb, batch), source)
             }
         }
+    }
+
+    /// What comes on top of a lead time that was learned from the pods alone.
+    fn climb_of(&self, source: &LeadSource, batch: u32) -> Duration {
+        if self.cluster.starts().is_none() || !matches!(source, LeadSource::Learned { .. }) {
+            return Duration::ZERO;
+        }
+        let from = self.cluster.current().or(self.past.previous());
+        self.cluster.climb(from.unwrap_or(0), batch)
     }
 
     /// Replicas that the expectation for the time `ahead` is above the plan before.
@@ -179,13 +215,25 @@ impl<'a> Case<'a> {
     pub(super) fn lead_text(&self) -> Option<String> {
         let ahead = span(self.lead);
         match self.lead_source {
-            LeadSource::Learned { scale_ups, batch } => Some(format!(
+            LeadSource::Learned { scale_ups, batch } if self.climb.0.is_zero() => Some(format!(
                 "looking {ahead} ahead: nine in ten of {scale_ups} scale-ups were ready within that, for {} at once",
                 replicas(batch)
             )),
-            LeadSource::Default { seen } if self.spec.replicas_query.is_some() => Some(format!(
-                "looking {ahead} ahead: the server's default, for {seen} scale-ups seen so far are too few"
+            LeadSource::Learned { scale_ups, batch } => Some(format!(
+                "looking {ahead} ahead: nine in ten of {scale_ups} scale-ups were ready within {}, for {} at once, and the HPA's \
+                 `behavior` takes {} to ask for {}",
+                span(self.lead.saturating_sub(self.climb.0)),
+                replicas(batch),
+                span(self.climb.0),
+                replicas(self.climb.1)
             )),
+            LeadSource::Default { seen }
+                if self.spec.replicas_query.is_some() || self.cluster.teaches() =>
+            {
+                Some(format!(
+                    "looking {ahead} ahead: the server's default, for {seen} scale-ups seen so far are too few"
+                ))
+            }
             LeadSource::Default { .. } | LeadSource::Given => None,
         }
     }
@@ -275,7 +323,7 @@ impl Case<'_> {
         let whose = match &self.bounds.max_by {
             _ if self.server_max => "the server's own bound `plan.maxReplicas`",
             Some(text) => return text.clone(),
-            None => "`maxReplicas`",
+            None => (self.cluster.max(self.spec)).map_or("`maxReplicas`", |max| max.by.most()),
         };
         format!("{whose} allows no more than {}", replicas(self.bounds.max))
     }
@@ -284,7 +332,9 @@ impl Case<'_> {
     pub(super) fn lower_bound_text(&self) -> String {
         let plain = || {
             let least = replicas(self.bounds.min);
-            format!("`minReplicas` asks for at least {least}")
+            let min = self.cluster.min(self.spec);
+            let whose = min.map_or("`minReplicas`", |min| min.by.least());
+            format!("{whose} asks for at least {least}")
         };
         self.bounds.min_by.clone().unwrap_or_else(plain)
     }

@@ -2,8 +2,8 @@
 //! that 21 told to an HPA at 20 replicas changes nothing (keda#7900, #5263, #6709). The number that KEDA is told is chosen
 //! so that the HPA lands on the plan, or on the fewest replicas above it that the band lets it reach.
 //!
-//! The HPA compares with `status.replicas`, ready or not (`GetExternalPerPodMetricReplicas`), which nobody tells a scaler.
-//! But an HPA does what it is told, so that it stands where the last number that was outside the band led it:
+//! The HPA compares with `status.replicas`, ready or not (`GetExternalPerPodMetricReplicas`), which nobody tells a scaler
+//! (where the cluster may be read, it says them). But an HPA does what it is told, so that it stands where the last number that was outside the band led it:
 //! - upwards within the band: the smallest number beyond the band is told (23 for 21 at 20), unless that is above
 //!   `maxReplicas`: then nothing between is in reach;
 //! - downwards within the band: a value just below the band whose ceiling is the plan (9.5 for 10 at 11) where there is
@@ -17,6 +17,7 @@
 use std::time::Duration;
 
 use super::case::{Case, Decision};
+use super::cluster::Tolerance;
 use super::ledger::{amount, replicas};
 use super::number;
 use crate::domain::{
@@ -33,7 +34,8 @@ const READ_LATELY: Duration = Duration::from_mins(1);
 #[derive(Clone, Copy, Debug)]
 pub struct DeadBand {
     target_milli: i64,
-    tolerance: f64,
+    down: f64,
+    up: f64,
 }
 
 /// A number for KEDA.
@@ -48,9 +50,15 @@ pub struct Number {
 impl DeadBand {
     /// The band of an HPA with this `tolerance` in both directions, at a target of `threshold`.
     pub fn new(threshold: f64, tolerance: f64) -> Self {
+        Self::between(threshold, tolerance, tolerance)
+    }
+
+    /// The band of an HPA whose `behavior` has a tolerance for each direction.
+    pub fn between(threshold: f64, down: f64, up: f64) -> Self {
         Self {
             target_milli: milli_truncated(wire_target(threshold)),
-            tolerance: tolerance.max(0.0),
+            down: down.max(0.0),
+            up: up.max(0.0),
         }
     }
 
@@ -86,7 +94,7 @@ impl DeadBand {
             return exact;
         }
         if wanted > current {
-            let mut beyond = (f64::from(current) * (1.0 + self.tolerance)) as u32;
+            let mut beyond = (f64::from(current) * (1.0 + self.up)) as u32;
             beyond = beyond.max(wanted);
             while self.holds(current, self.exactly(beyond).value_milli) {
                 beyond += 1;
@@ -103,7 +111,7 @@ impl DeadBand {
     /// A value below the band around `current` whose ceiling is `wanted`, in the middle of those that there are.
     fn just_below(self, current: u32, wanted: u32) -> Option<Number> {
         let target = self.target_milli as f64;
-        let edge = f64::from(current) * (1.0 - self.tolerance) * target;
+        let edge = f64::from(current) * (1.0 - self.down) * target;
         let next = self.exactly(wanted.saturating_sub(1)).value_milli;
         let value_milli = (f64::midpoint(edge, next as f64) as i64).max(next.saturating_add(1));
         let lands = (value_milli as f64 / target).ceil() - f64::from(wanted);
@@ -116,7 +124,7 @@ impl DeadBand {
     /// `Tolerances.isWithin` of the HPA's `replica_calculator.go`, bounds included.
     fn holds(self, current: u32, value_milli: i64) -> bool {
         let ratio = value_milli as f64 / (self.target_milli as f64 * f64::from(current));
-        (1.0 - self.tolerance..=1.0 + self.tolerance).contains(&ratio)
+        (1.0 - self.down..=1.0 + self.up).contains(&ratio)
     }
 }
 
@@ -129,7 +137,8 @@ pub(super) struct Landing {
 
 /// Makes the number of a plan that KEDA is told one that the HPA follows.
 pub(super) fn land(case: &Case<'_>, ready: Option<Sample>, decision: &mut Decision) -> Landing {
-    let band = DeadBand::new(case.spec.threshold, case.spec.hpa_tolerance);
+    let tolerance = case.cluster.tolerance(case.spec);
+    let band = DeadBand::between(case.spec.threshold, tolerance.down, tolerance.up);
     let (wanted, max) = (decision.replicas, case.upper_bound());
     let ready = ready.and_then(|sample| there(sample, case.now));
     let landed = landed(case, ready).unwrap_or(at(wanted, case.now));
@@ -140,9 +149,11 @@ pub(super) fn land(case: &Case<'_>, ready: Option<Sample>, decision: &mut Decisi
         band.steady(landed.replicas, wanted, max)
     };
     let young = case.now.since(landed.since) < CONTROL_DELAY;
+    let at_rest = ready.filter(|ready| ready.at_rest(case, landed));
+    let stands = case.cluster.current().filter(|current| *current > 0);
     let perhaps = [
         young.then_some(landed.before),
-        (ready.filter(|ready| ready.at_rest(case, landed))).map(|ready| ready.replicas),
+        stands.or(at_rest.map(|ready| ready.replicas)),
     ];
     for current in perhaps.into_iter().flatten() {
         if band.follow(current, number) < wanted {
@@ -152,7 +163,7 @@ pub(super) fn land(case: &Case<'_>, ready: Option<Sample>, decision: &mut Decisi
             }
         }
     }
-    tell(case, landed.replicas, number, band, decision);
+    tell(tolerance, landed.replicas, number, band, decision);
     let after = band.follow(landed.replicas, number);
     decision.replicas = number.replicas;
     Landing {
@@ -203,36 +214,50 @@ fn there(sample: Sample, now: Timestamp) -> Option<Ready> {
     })
 }
 
-/// Where the HPA stands by what it was told; before it was told anything, by what is ready.
+/// Where the HPA stands by what it was told; before it was told anything, or once it has not followed, by what the cluster
+/// says or what is ready.
 fn landed(case: &Case<'_>, ready: Option<Ready>) -> Option<Landed> {
     let told = case.past.landed().map(|told| Landed {
         // A moment that has not come means that the clock was set back.
         since: told.since.min(case.now),
         ..told
     });
+    let stands = case.cluster.current().filter(|current| *current > 0);
+    if let (Some(told), Some(stands)) = (told, stands) {
+        // An HPA that has surely looked and stands elsewhere: its rates hold it up, or somebody else moves the fleet.
+        let elsewhere = stands != told.replicas && case.now.since(told.since) >= CONTROL_DELAY;
+        return Some(if elsewhere {
+            at(stands, told.since)
+        } else {
+            told
+        });
+    }
     let read = ready.filter(|ready| ready.replicas > 0);
-    told.or_else(|| read.map(|read| at(read.replicas, case.now)))
+    let first = stands.or(read.map(|read| read.replicas));
+    told.or_else(|| first.map(|first| at(first, case.now)))
 }
 
 /// Writes down what the band did to the number.
-fn tell(case: &Case<'_>, current: u32, number: Number, band: DeadBand, decision: &mut Decision) {
+fn tell(
+    tolerance: Tolerance,
+    current: u32,
+    number: Number,
+    band: DeadBand,
+    decision: &mut Decision,
+) {
     let (wanted, told) = (decision.replicas, number.replicas);
     if number == band.exactly(wanted) {
         return;
     }
-    let (ignores, at) = (amount(100.0 * case.spec.hpa_tolerance), replicas(current));
+    let (ignores, at) = (tolerance.text(current, wanted), replicas(current));
     let text = if told > wanted && told > current {
-        format!(
-            "the HPA ignores changes within {ignores} % (`hpaTolerance`): at {at} it would stay, {told} is the least that moves it"
-        )
+        format!("{ignores}: at {at} it would stay, {told} is the least that moves it")
     } else if told > wanted {
-        format!(
-            "the HPA ignores changes within {ignores} % (`hpaTolerance`) and stays at {at}: that number is told on"
-        )
+        format!("{ignores} and stays at {at}: that number is told on")
     } else {
         let value = number.value_milli as f64 / band.exactly(1).value_milli as f64;
         format!(
-            "the HPA ignores changes within {ignores} % (`hpaTolerance`): at {at} it would stay, {} of a replica moves it",
+            "{ignores}: at {at} it would stay, {} of a replica moves it",
             amount(value)
         )
     };

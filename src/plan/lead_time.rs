@@ -11,11 +11,16 @@
 //! asked for in vain (beyond the ScaledObject's `maxReplicaCount`, without room in the cluster) or that ended while nobody
 //! looked. Where another trigger has started replicas a moment earlier, its head start makes the time too short; that
 //! is why the line is drawn high and not through the middle.
+//!
+//! Where the cluster lets its pods be read, nothing need be guessed from what KEDA was told: pods that were created together
+//! are a scale-up, from their creation to the last one's Ready, with [`HPA_SYNC`] before it. What the HPA's policies take
+//! is not in that; it is known from its `behavior` and added for each step (`cluster.rs`).
 
 use std::time::Duration;
 
 use crate::domain::{
-    LeadLine, LeadRecord, LeadSource, PendingScaleUp, Sample, ScaleUp, ServedSince, Timestamp,
+    LeadLine, LeadRecord, LeadSource, PendingScaleUp, PodStarts, Sample, ScaleUp, ServedSince,
+    Timestamp,
 };
 
 /// Scale-ups that are remembered.
@@ -35,6 +40,8 @@ const GIVE_UP: Duration = Duration::from_hours(1);
 /// Ready replicas that were read longer ago than this say nothing about now, and an end that lies in a longer gap between
 /// two readings can't be placed in time (unless the scale-up took much longer than the gap).
 const GAP: Duration = Duration::from_mins(1);
+/// The HPA looks this often, so that pods are created up to this much after the number asks for them.
+const HPA_SYNC: Duration = Duration::from_secs(15);
 /// Batches beyond this multiple of the largest one seen are counted as that.
 const BEYOND: u32 = 2;
 
@@ -95,10 +102,38 @@ fn settle(record: &mut LeadRecord, ready: Sample) {
         }
     }
     if ended {
-        let surplus = record.scale_ups.len().saturating_sub(KEPT);
-        record.scale_ups.drain(..surplus);
-        record.line = line(record);
+        sum_up(record);
     }
+}
+
+/// The record after pods that became Ready. Each batch teaches once.
+pub(super) fn learn_starts(mut record: LeadRecord, starts: &PodStarts) -> LeadRecord {
+    // What was watched through the number of Ready replicas would count twice.
+    record.pending.clear();
+    let until = record.pods_until;
+    let mut news: Vec<_> = (starts.batches.iter())
+        .filter(|batch| until.is_none_or(|until| batch.ready > until))
+        .filter(|batch| batch.ready.since(batch.created) <= GIVE_UP && batch.pods > 0)
+        .collect();
+    news.sort_by_key(|batch| (batch.ready, batch.created));
+    for batch in &news {
+        let took = batch.ready.since(batch.created) + HPA_SYNC;
+        record.scale_ups.push_back(ScaleUp {
+            batch: batch.pods,
+            seconds: took.as_secs_f32(),
+        });
+        record.pods_until = Some(batch.ready);
+    }
+    if !news.is_empty() {
+        sum_up(&mut record);
+    }
+    record
+}
+
+fn sum_up(record: &mut LeadRecord) {
+    let surplus = record.scale_ups.len().saturating_sub(KEPT);
+    record.scale_ups.drain(..surplus);
+    record.line = line(record);
 }
 
 /// The lead time for `batch` replicas at once, between 10 s and `most` (which wins), and how it is known.

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::capacity::{self, Asked, Look};
+use super::cluster::Cluster;
 use super::grade;
 use super::lead_time;
 use super::vertical::{self, Moment};
-use crate::domain::{Experience, LeadRecord, Plan, PlanMemory, Sample, Timestamp, TriggerSpec};
+use crate::domain::{
+    ClusterFacts, Experience, LeadRecord, Plan, PlanMemory, Sample, Timestamp, TriggerSpec,
+};
 
 /// The newest readings, however old.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -27,34 +30,56 @@ pub struct Readings {
 /// Readings further apart than this, or older, don't belong together.
 const TOGETHER: Duration = Duration::from_mins(1);
 
-/// Learns from a refresh: from `plan`, which was just made, and from the readings. The memory that comes back replaces the
-/// one that went in; a trigger without queries beside the load keeps it as it is.
+/// Learns from a refresh: from `plan`, which was just made, from the readings and from what the cluster says. The memory that
+/// comes back replaces the one that went in; where nothing is read beside the load it stays as it is.
+///
+/// While a rollout replaces pods, nothing is learned of the fleet: pods that start because others end are no scale-up, and
+/// those that are warming up carry less than the rest.
 pub fn learn(
     spec: &TriggerSpec,
     now: Timestamp,
     plan: &Plan,
     readings: &Readings,
+    facts: Option<&ClusterFacts>,
     mut memory: PlanMemory,
 ) -> PlanMemory {
+    let cluster = Cluster::of(facts, now);
     let beside = [
         &spec.replicas_query,
         &spec.latency_query,
         &spec.cpu_query,
         &spec.memory_query,
     ];
-    if beside.into_iter().all(Option::is_none) {
+    if beside.into_iter().all(Option::is_none) && !cluster.teaches() {
         return memory;
     }
     let known = memory.experience.take().unwrap_or_default();
     let Experience {
-        lead,
+        mut lead,
         capacity,
         usage,
     } = Arc::unwrap_or_clone(known);
-    let lead = lead_time::observe(lead, now, plan.replicas, readings.ready);
-    let fleet = match spec.replicas_query {
-        Some(_) => readings.ready,
-        None => settled(&lead, plan, now),
+    let ready = readings.ready.or(cluster.ready(spec));
+    let rolls_out = cluster.rolls_out();
+    let counted = ready.filter(|_| cluster.starts().is_none() && !rolls_out);
+    lead = lead_time::observe(lead, now, plan.replicas, counted);
+    if let Some(starts) = cluster.starts() {
+        lead = lead_time::learn_starts(lead, starts);
+    }
+    let readings = &Readings { ready, ..*readings };
+    if rolls_out {
+        memory.experience = Some(Arc::new(Experience {
+            lead,
+            capacity,
+            usage,
+        }));
+        return memory;
+    }
+    let reads_fleet = spec.replicas_query.is_some() || ready.is_some();
+    let fleet = if reads_fleet {
+        ready
+    } else {
+        settled(&lead, plan, now)
     };
     let capacity = match (asked(spec), look(now, fleet, readings)) {
         (Some(asked), Some(look)) => capacity::observe(capacity, asked, look),
@@ -63,7 +88,7 @@ pub fn learn(
     let pods = |used| moment(now, used, fleet, readings);
     let usage = vertical::observe(usage, pods(readings.cpu), pods(readings.memory));
     let graded = memory.grade.as_mut();
-    if let Some(grade) = graded.filter(|_| spec.replicas_query.is_some()) {
+    if let Some(grade) = graded.filter(|_| reads_fleet) {
         let near = |sample: Option<Sample>| sample.filter(|it| is_near(*it, now));
         let per_replica = plan.capacity.map_or(spec.threshold, |it| it.per_replica);
         let need = near(readings.load).map(|load| load.value.max(0.0) / per_replica.max(0.001));

@@ -14,6 +14,7 @@ impl PlanRecord<Config> {
                 spec: &self.spec,
                 observed: inputs.observed,
                 ready: inputs.ready,
+                facts: inputs.facts.as_deref(),
                 fault: inputs.fault.as_deref(),
                 forecast: inputs.forecast.as_deref(),
                 distrust: inputs.distrust.as_deref(),

@@ -51,24 +51,40 @@ pub(super) fn scale_down_window(case: &Case<'_>, ledger: &mut Ledger) {
     if window.is_zero() {
         return;
     }
-    let behind = case.past.highest_raw(case.now - window).unwrap_or(0);
+    let own = own_wait(case, window);
+    let behind = case.past.highest_raw(case.now - own).unwrap_or(0);
     let ahead = outlook::worst(case, window);
     let expected = ahead.map_or(0, |peak| need(case, peak));
     let held = behind.max(expected).min(before);
-    ledger.raise_to(Limit::ScaleDownWindow, held, || {
-        let window = span(window);
-        match ahead {
-            Some(peak) if expected >= behind => format!(
-                "not scaling down yet: within the coming {window} a peak of {} needs {}",
-                amount(peak.value),
-                replicas(expected),
-            ),
-            _ => format!(
-                "not scaling down yet: the past {window} asked for {}",
-                replicas(behind)
-            ),
-        }
+    ledger.raise_to(Limit::ScaleDownWindow, held, || match ahead {
+        Some(peak) if expected >= behind => format!(
+            "not scaling down yet: within the coming {} a peak of {} needs {}",
+            span(window),
+            amount(peak.value),
+            replicas(expected),
+        ),
+        _ if own < window => format!(
+            "not scaling down yet: the past {} asked for {}; the HPA waits for {} by itself",
+            span(own),
+            replicas(behind),
+            span(case.cluster.holds_down())
+        ),
+        _ => format!(
+            "not scaling down yet: the past {} asked for {}",
+            span(window),
+            replicas(behind)
+        ),
     });
+}
+
+/// How far the usual window looks back: what the HPA waits for itself (`stabilizationWindowSeconds`), where the cluster
+/// says so, need not be waited for twice. A window that the trigger gives is kept.
+fn own_wait(case: &Case<'_>, window: Duration) -> Duration {
+    if case.spec.scale_down_window.is_some() {
+        return window;
+    }
+    let rest = window.saturating_sub(case.cluster.holds_down());
+    rest.max(SETTLED_AFTER.min(window))
 }
 
 /// Bounds how fast the plan moves, relative to what was planned one period ago, as the HPA's policies do. `floor`, the

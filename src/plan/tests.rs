@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use super::{Config, Inputs, decide};
 use crate::domain::{
-    Forecast, HumanDuration, LeadTime, Limit, Mode, ModelChoice, Plan, PlanMemory, Quantile, Ramp,
-    RampStep, Reason, Sample, SourceRef, Timestamp, TriggerSpec,
+    ClusterFacts, Forecast, HumanDuration, LeadTime, Limit, Mode, ModelChoice, Plan, PlanMemory,
+    Quantile, Ramp, RampStep, Reason, Sample, SourceRef, Timestamp, TriggerSpec,
 };
 
 const STEP: Duration = Duration::from_mins(1);
@@ -30,6 +30,7 @@ pub(super) struct Scenario {
     pub(super) forecast: Option<Forecast>,
     distrust: Option<&'static str>,
     pub(super) ready: Option<Sample>,
+    pub(super) facts: Option<ClusterFacts>,
     pub(super) memory: PlanMemory,
 }
 
@@ -42,6 +43,7 @@ impl Scenario {
             forecast: None,
             distrust: None,
             ready: None,
+            facts: None,
             memory: PlanMemory::default(),
         }
     }
@@ -115,6 +117,7 @@ impl Scenario {
                 forecast: self.forecast.as_ref(),
                 distrust: self.distrust,
                 ready: self.ready,
+                facts: self.facts.as_ref(),
                 memory: &self.memory,
             },
         )?;
@@ -155,7 +158,7 @@ fn spec() -> TriggerSpec {
         ramp_up: None,
         ramp_down: None,
         scale_down_window: Some(HumanDuration::default()),
-        hpa_tolerance: 0.0,
+        hpa_tolerance: Some(0.0),
         timezone: "UTC".into(),
         max_replica_hours_per_day: None,
         latency_query: None,

@@ -17,7 +17,19 @@ const (
 
 	firstStep  = 3 * time.Minute
 	secondStep = 5 * time.Minute
+
+	stairsBegin = 2*time.Minute + 30*time.Second
+	stairsEnd   = 11 * time.Minute
 )
+
+// stairs is a load for one replica, then for four, and then for one more each minute: a scale-up each.
+func stairs() harness.Load {
+	load := harness.Flat(150)
+	for step := range 8 {
+		load = harness.From(stairsBegin+time.Duration(step)*time.Minute, load, harness.Flat(float64(350+100*step)))
+	}
+	return load
+}
 
 var loads = map[string]harness.Load{
 	// 2 to 10 replicas, every day at this minute of each hour.
@@ -39,4 +51,7 @@ var loads = map[string]harness.Load{
 	"shifted":  harness.From(firstStep, harness.Flat(380), harness.Flat(780)),
 	"operated": harness.Flat(620),
 	"asleep":   harness.Flat(0),
+	// Below the ScaledObject's minimum, then a replica more each minute, then beyond its maximum.
+	"known": harness.From(stairsEnd, stairs(), harness.Flat(1950)),
+	"blind": harness.Flat(450),
 }

@@ -22,6 +22,8 @@ func TestForescale(t *testing.T) {
 		{"the metric of any trigger, handed on by KEDA, without a Prometheus", theMetricOfAnyTriggerHandedOnByKEDAWithoutAPrometheus},
 		{"the plan as series, for KEDA's prometheus trigger", thePlanAsSeriesForKEDAsPrometheusTrigger},
 		{"the plan as series, for an HPA through prometheus-adapter", thePlanAsSeriesForAnHPAThroughPrometheusAdapter},
+		{"learns min, max, tolerance and lead time from the cluster without any metadata", learnsMinMaxToleranceAndLeadTimeFromTheClusterWithoutAnyMetadata},
+		{"with a ServiceAccount of fewer rights everything still works on defaults", withAServiceAccountOfFewerRightsEverythingStillWorksOnDefaults},
 		{"a rolling update of Forescale with two replicas fails no read", aRollingUpdateOfForescaleWithTwoReplicasFailsNoRead},
 	}
 	for _, scenario := range scenarios {

@@ -291,7 +291,7 @@ pub(crate) fn spec() -> TriggerSpec {
         ramp_up: None,
         ramp_down: None,
         scale_down_window: Some(HumanDuration::from_secs(300)),
-        hpa_tolerance: 0.1,
+        hpa_tolerance: Some(0.1),
         timezone: "UTC".to_owned(),
         max_replica_hours_per_day: None,
         latency_query: None,

@@ -7,6 +7,7 @@
     reason = "every test file compiles this module anew and uses another part of it; a test may unwrap"
 )]
 
+pub mod control_plane;
 pub mod exporter;
 pub mod fault_proxy;
 pub mod forescale;

@@ -1,6 +1,7 @@
 //! A workload as the API shows it.
 
 mod anomaly;
+mod cluster;
 mod decision;
 mod forecast;
 mod grade;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::anomaly::AnomalyView;
+use self::cluster::ClusterView;
 pub(super) use self::decision::Decisions;
 use self::forecast::ForecastView;
 use self::grade::GradeView;
@@ -80,6 +82,7 @@ pub(super) struct Detail {
     recent_plans: Vec<PastPlanView>,
     grade: Option<GradeView>,
     readings: ReadingsView,
+    cluster: Option<ClusterView>,
     fit: Option<FitView>,
 }
 
@@ -188,6 +191,7 @@ impl Detail {
             recent_plans,
             grade: grade.as_deref().and_then(GradeView::of),
             readings,
+            cluster: workload.cluster().map(ClusterView::of),
             fit: fit.map(|fit| FitView {
                 at: fit.at,
                 scores: fit

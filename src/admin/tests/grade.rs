@@ -112,6 +112,7 @@ fn decide(workload: &Workload) {
             now: NOW,
             observed: learned.live,
             ready: None,
+            facts: None,
             fault: Some("no answer within 5s".into()),
             forecast: Some(Arc::new(samples::forecast(NOW))),
             distrust: None,

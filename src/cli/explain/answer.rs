@@ -59,6 +59,14 @@ pub(super) struct Trigger {
     /// Of the queries beside the load, by their key.
     #[serde(default)]
     pub(super) readings: BTreeMap<String, Reading>,
+    #[serde(default)]
+    pub(super) cluster: Option<Cluster>,
+}
+
+/// What the cluster says, in the server's words.
+#[derive(Debug, Deserialize)]
+pub(super) struct Cluster {
+    pub(super) text: Vec<String>,
 }
 
 /// What the plan would have cost and missed, in the server's words.

@@ -84,6 +84,9 @@ fn one(sheet: &mut Sheet, status: &Status, trigger: &Trigger) {
     if let Some(grade) = &trigger.grade {
         sheet.rows("Grade", grade.text.iter().cloned());
     }
+    if let Some(cluster) = &trigger.cluster {
+        sheet.rows("Cluster", cluster.text.iter().cloned());
+    }
     if !trigger.anomalies.is_empty() {
         sheet.rows("Unusual", unusual(&trigger.anomalies, now));
     }

@@ -9,7 +9,9 @@ use crate::control::fetch::record;
 use crate::control::recording::{Answer, Asked};
 use crate::control::replay::alone;
 use crate::control::{Engine, replay};
-use crate::domain::{Clock, ManualClock, Sample, Timestamp, TriggerSpec, WorkloadKey};
+use crate::domain::{
+    Clock, ClusterFacts, ManualClock, Sample, Timestamp, TriggerSpec, WorkloadKey,
+};
 use crate::execute::keda::parse_metadata;
 use crate::knowledge::Workload;
 use crate::monitor::{FetchError, FetchErrorKind, Fetched, Monitor, Script, Span};
@@ -141,6 +143,11 @@ impl Life {
                 self.answers.pending().beside.push((query, answer.clone()));
             }
         }
+    }
+
+    /// What the cluster says from now on.
+    pub(super) fn told_by_cluster(&self, facts: Option<ClusterFacts>) {
+        self.workload.note_cluster(facts.map(Arc::new));
     }
 
     /// The history has been looked at: what is read back from now on, this refresh does not know.

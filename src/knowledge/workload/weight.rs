@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{Decision, Published};
 use crate::domain::{
-    Authority, CalendarRef, Experience, ExpertStanding, Fit, Forecast, Grade, Metadata, PastPlan,
-    Plan, PlanMemory, PlanTrials, Spending, Standing, Timestamp, Track, TriggerSpec, Trust,
-    WorkloadKey,
+    Authority, CalendarRef, ClusterFacts, Experience, ExpertStanding, Fit, Forecast, Grade,
+    Metadata, PastPlan, Plan, PlanMemory, PlanTrials, Spending, Standing, Timestamp, Track,
+    TriggerSpec, Trust, WorkloadKey,
 };
 
 /// An `Arc` carries two counters before its value.
@@ -163,6 +163,11 @@ pub(super) fn decision(decision: &Decision) -> usize {
     let texts = [&inputs.fault, &inputs.distrust];
     let texts: usize = texts.into_iter().flatten().map(String::capacity).sum();
     ARC + size_of::<Decision>() + memory(&inputs.memory) + texts
+}
+
+/// What the cluster says; a decision shares it, or holds one that is about to go.
+pub(super) fn cluster(facts: &ClusterFacts) -> usize {
+    ARC + size_of::<ClusterFacts>() + facts.heap_bytes()
 }
 
 pub(super) fn fit(fit: &Fit) -> usize {

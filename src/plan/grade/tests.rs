@@ -94,7 +94,7 @@ fn what_is_really_ready_makes_a_row_of_its_own() {
             ..Readings::default()
         };
         let memory = std::mem::take(&mut scenario.memory);
-        scenario.memory = learn(&scenario.spec, scenario.now, &plan, &readings, memory);
+        scenario.memory = learn(&scenario.spec, scenario.now, &plan, &readings, None, memory);
         scenario.later(60);
     }
     let [_, _, actual] = all(&scenario);

@@ -71,7 +71,7 @@ impl Dice {
             ramp_up: self.ramp(),
             ramp_down: self.ramp(),
             scale_down_window: Some(HumanDuration::from_secs(self.below(4) * 150)),
-            hpa_tolerance: [0.0, 0.1, 0.2][self.below(3) as usize],
+            hpa_tolerance: [Some(0.0), Some(0.1), None][self.below(3) as usize],
             ..spec()
         }
     }

@@ -50,7 +50,7 @@ impl Fleet {
             ..Readings::default()
         };
         let memory = std::mem::take(&mut self.scenario.memory);
-        self.scenario.memory = learn(&self.scenario.spec, now, &plan, &readings, memory);
+        self.scenario.memory = learn(&self.scenario.spec, now, &plan, &readings, None, memory);
         plan
     }
 
@@ -130,6 +130,7 @@ fn without_readings_beside_the_load_nothing_is_remembered_of_them() {
         scenario.now,
         &plan,
         &Readings::default(),
+        None,
         scenario.memory.clone(),
     );
     assert_eq!(memory, scenario.memory);
@@ -227,7 +228,7 @@ fn latency_teaches_the_capacity_with_ready_replicas_or_with_what_keda_was_told()
                 ..Readings::default()
             };
             let memory = std::mem::take(&mut scenario.memory);
-            scenario.memory = learn(&scenario.spec, at, &plan, &readings, memory);
+            scenario.memory = learn(&scenario.spec, at, &plan, &readings, None, memory);
         }
         let known = scenario.memory.experience.as_ref().unwrap().capacity.known;
         let known = known.expect("a capacity").per_replica;
@@ -256,7 +257,7 @@ fn what_pods_use_becomes_advice_that_is_published_with_the_plan_and_grows_with_t
             ..Readings::default()
         };
         let memory = std::mem::take(&mut scenario.memory);
-        scenario.memory = learn(&scenario.spec, at, &plan, &readings, memory);
+        scenario.memory = learn(&scenario.spec, at, &plan, &readings, None, memory);
     }
     let request = |plan: &Plan| plan.vertical.unwrap().cpu.unwrap().request;
     let calm = request(&plan);

@@ -98,6 +98,7 @@ fn the_same_inputs_give_the_same_plan_and_memory() {
         }),
         forecast: scenario.forecast.as_ref(),
         ready: None,
+        facts: None,
         distrust: None,
         fault: None,
         memory: &scenario.memory,

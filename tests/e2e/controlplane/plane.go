@@ -271,3 +271,20 @@ func (p *Plane) Apply(manifest string) error {
 	_, err := p.Kubectl(manifest, "apply", "--server-side", "-f", "-")
 	return err
 }
+
+// KubeconfigOf writes a kubeconfig with the rights of a ServiceAccount and no others, and gives its path.
+func (p *Plane) KubeconfigOf(namespace, account string) (string, error) {
+	token, err := p.Kubectl("", "create", "token", account, "-n", namespace, "--duration=2h")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(p.Dir, "kubeconfig-"+namespace+"-"+account)
+	config := fmt.Sprintf(`apiVersion: v1
+kind: Config
+current-context: it
+contexts: [{name: it, context: {cluster: it, user: it}}]
+clusters: [{name: it, cluster: {server: %q, certificate-authority-data: %s}}]
+users: [{name: it, user: {token: %s}}]
+`, p.URL, base64.StdEncoding.EncodeToString(p.authority.PEM), strings.TrimSpace(token))
+	return file, os.WriteFile(file, []byte(config), 0o600)
+}

@@ -30,6 +30,31 @@ type Plan struct {
 	Observed float64
 }
 
+// Detail is what Forescale's API says of a ScaledObject's trigger beside its number.
+type Detail struct {
+	Plan struct {
+		Replicas   int
+		LeadTime   string
+		LeadSource struct{ From string }
+		Reasons    []struct{ Limit, Text string }
+	}
+	// Cluster is what the cluster has told; nil where it was not asked or may tell nothing.
+	Cluster *struct {
+		Text    []string
+		Missing []struct{ Feature, Rule string }
+	}
+}
+
+// Reason is the text of a limit that had a part in the plan, empty without one.
+func (d Detail) Reason(limit string) string {
+	for _, reason := range d.Plan.Reasons {
+		if reason.Limit == limit {
+			return reason.Text
+		}
+	}
+	return ""
+}
+
 // Setup says how a Forescale is started.
 type Setup struct {
 	// Host is the loopback address to listen on, 127.0.0.1 by default; Port that of the gRPC server, a free one by default.
@@ -159,4 +184,19 @@ func (f *Forescale) Plans(namespace, name string) []Plan {
 		plans = append(plans, plan)
 	}
 	return plans
+}
+
+// Detail gives the first trigger of a ScaledObject; ok is false while it is unknown or has no plan.
+func (f *Forescale) Detail(namespace, name string) (detail Detail, ok bool) {
+	client := &http.Client{Timeout: 2 * time.Second}
+	response, err := client.Get(fmt.Sprintf("%s/api/v1/workloads/%s/%s?since=5m", f.HTTP, namespace, name))
+	if err != nil {
+		return Detail{}, false
+	}
+	defer func() { _ = response.Body.Close() }()
+	var answer struct{ Workloads []Detail }
+	if json.NewDecoder(response.Body).Decode(&answer) != nil || len(answer.Workloads) == 0 {
+		return Detail{}, false
+	}
+	return answer.Workloads[0], answer.Workloads[0].Plan.LeadTime != ""
 }

@@ -2,12 +2,11 @@
 
 use super::{Finding, Object, Trigger, followed, setting};
 use crate::cli::check::yaml::{Entry, Node, Place};
+use crate::domain::USUAL_TOLERANCE;
 
 /// KEDA's `maxReplicaCount` when none is given.
 const DEFAULT_MAX: u64 = 100;
 
-/// The HPA's tolerance where neither its `behavior` nor the cluster says otherwise.
-const USUAL_TOLERANCE: f64 = 0.1;
 /// The HPA's default `stabilizationWindowSeconds` before it scales down.
 const DEFAULT_WINDOW: u64 = 300;
 
@@ -31,10 +30,9 @@ pub(super) fn check(document: &Node, object: &Object, findings: &mut Vec<Finding
 
 /// The HPA's dead band beside the one that the plan reckons with.
 fn tolerance(spec: &Entry, trigger: &Trigger, findings: &mut Vec<Finding>) {
-    let settings = trigger.settings.iter().flatten();
-    let own = settings
-        .filter(|setting| setting.key == "hpaTolerance")
-        .find_map(|setting| setting.value.as_ref()?.parse::<f64>().ok());
+    // Without a value the plan may still learn it from the cluster; here nobody knows whether it may.
+    let own =
+        setting(trigger, "hpaTolerance").map_or(Some(USUAL_TOLERANCE), |own| own.parse().ok());
     let behavior = ["advanced", "horizontalPodAutoscalerConfig", "behavior"]
         .into_iter()
         .try_fold(&spec.value, |node, key| node.get(key));

@@ -169,7 +169,7 @@ fn blank() -> TriggerSpec {
         ramp_up: None,
         ramp_down: None,
         scale_down_window: None,
-        hpa_tolerance: 0.0,
+        hpa_tolerance: None,
         timezone: String::new(),
         max_replica_hours_per_day: None,
         latency_query: None,
@@ -320,7 +320,7 @@ pub const KEYS: &[Key] = &[
         acted!(interval, |text| duration(text, "1s", "10m"))),
     Key::new(Forescale, "leadTime", "`auto`, or a duration from 0s to 1d, at most the `horizon`", Some("auto"),
         "From the decision to scale until the new pods are Ready: the time that the plan looks ahead. `auto` is learned with \
-         `replicasQuery`, and the server's `plan.defaultLeadTime` without it.",
+         `replicasQuery` or from the cluster, and the server's `plan.defaultLeadTime` without either.",
         Role::Acted {
             set: |spec, text| { spec.lead_time = lead_time(text)?; Ok(()) },
             show: |spec| Some(match spec.lead_time {
@@ -363,10 +363,12 @@ pub const KEYS: &[Key] = &[
          `shortageCost` and `maxOverload`.",
         acted!(max_overload, |text| percentage(text, 0.01, 20.0).map(Some), |spec| spec.max_overload.map(percent))),
     Key::new(Forescale, "minReplicas", "a whole number from 0 to 100000, at most `maxReplicas`", None,
-        "Lower bound of the plan, beside the HPA's own.",
+        "Lower bound of the plan, beside the HPA's own. When it is not given: the ScaledObject's `minReplicaCount`, where the \
+         cluster may be read.",
         optional!(min_replicas, |text| whole(text, 0, 100_000))),
     Key::new(Forescale, "maxReplicas", "a whole number from 1 to 100000, at least `minReplicas`", None,
-        "Upper bound of the plan, beside the HPA's own.",
+        "Upper bound of the plan, beside the HPA's own. When it is not given: the ScaledObject's `maxReplicaCount`, where the \
+         cluster may be read.",
         optional!(max_replicas, |text| whole(text, 1, 100_000))),
     Key::new(Forescale, "bounds", "entries such as `Mon-Fri 08:00-18:00 min=10 max=50` or `2026-11-27T08:00/6h min=40 ramp=30m`, separated by `;`; at most 64, at most 4096 bytes", None,
         "Bounds by time, in local time: while a window is on, its `min` and `max` hold in the place of `minReplicas` and `maxReplicas`.",
@@ -388,11 +390,11 @@ pub const KEYS: &[Key] = &[
          it. When it is not given: 5m while the quantile decides; plans on trial have windows of their own. The HPA's own default \
          is 5m; where this one works, `stabilizationWindowSeconds: 0` is enough there.",
         optional!(scale_down_window, |text| duration(text, "0s", "1d"))),
-    Key::new(Forescale, "hpaTolerance", "a share from 0 to 0.9", Some("0.1"),
-        "The HPA's tolerance, within which it ignores a change: `0.1` unless its `behavior` or the cluster says otherwise. \
-         The number told is one that the HPA follows: the plan, or the fewest replicas above it within reach. Write `0` \
-         where the ScaledObject's `behavior` has `tolerance: \"0\"`.",
-        acted!(hpa_tolerance, |text| number(text, 0.0, 0.9))),
+    Key::new(Forescale, "hpaTolerance", "a share from 0 to 0.9", None,
+        "The HPA's tolerance, within which it ignores a change. When it is not given: what the HPA's `behavior` says where the \
+         cluster may be read, `0.1` otherwise. The number told is one that the HPA follows: the plan, or the fewest replicas \
+         above it within reach. Write `0` where the ScaledObject's `behavior` has `tolerance: \"0\"`.",
+        optional!(hpa_tolerance, |text| number(text, 0.0, 0.9))),
     Key::new(Forescale, "timezone", "a name of the IANA database, such as `Europe/Berlin`", Some("UTC"),
         "Where the workload's days and weeks begin, daylight saving included.",
         acted!(timezone, timezone)),
@@ -409,7 +411,7 @@ pub const KEYS: &[Key] = &[
         optional!(latency_slo, |text| duration(text, "1ms", "10m"))),
     Key::new(Forescale, "replicasQuery", PROMQL, None,
         "Ready replicas, such as `sum(kube_deployment_status_replicas_ready{deployment=\"web\"})`. With it, `leadTime: auto` \
-         is learned from the scale-ups that are seen.",
+         is learned from the scale-ups that are seen. Where the cluster may be read, nothing need be asked: it says them itself.",
         optional!(replicas_query, query)),
     Key::new(Forescale, "cpuQuery", PROMQL, None,
         "CPU use in cores of all pods together, such as `sum(rate(container_cpu_usage_seconds_total{…}[2m]))`. It gives advice on \

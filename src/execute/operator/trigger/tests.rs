@@ -87,13 +87,13 @@ fn what_is_not_read_is_not_asked_for() {
 
 #[test]
 fn the_tolerance_is_the_one_that_the_hpa_will_have() {
-    let of = |more: Value, exact| parsed(more, exact).unwrap().spec.hpa_tolerance.to_string();
-    assert_eq!(of(json!({}), true), "0");
-    assert_eq!(of(json!({}), false), "0.1", "an older cluster's default");
+    let of = |more: Value, exact| parsed(more, exact).unwrap().spec.hpa_tolerance;
+    assert_eq!(of(json!({}), true), Some(0.0));
+    assert_eq!(of(json!({}), false), None, "the cluster's default");
     let own = json!({"behavior": {"scaleUp": {"tolerance": "50m"}}});
-    assert_eq!(of(own, true), "0.05");
+    assert_eq!(of(own, true), Some(0.05));
     let none = json!({"behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}});
-    assert_eq!(of(none, true), "0.1");
+    assert_eq!(of(none, true), None);
 }
 
 #[test]
