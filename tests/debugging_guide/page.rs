@@ -46,7 +46,7 @@ pub(crate) fn steps(page: &str) -> Vec<Step> {
             .map(|(text, _)| text)
             .take_while(|text| *text != "```")
             .collect();
-        let body = body.iter().map(|text| format!("{text}\n")).collect();
+        let body = body.join("\n") + "\n";
         let ends = match info {
             "sh run" => Ends::Well,
             "sh run fails" => Ends::Failing,
