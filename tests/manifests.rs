@@ -106,7 +106,13 @@ fn the_check_passes_on_every_example_without_a_warning() {
     assert_eq!(outcome, Outcome::Fine, "{text}");
     let result: serde_json::Value = serde_json::from_str(&text).unwrap();
     for file in result["files"].as_array().unwrap() {
-        assert_eq!(file["findings"], serde_json::json!([]), "{}", file["file"]);
+        // A hint is no warning: on a TriggerAuthentication it says what does not reach Forescale.
+        let findings = file["findings"].as_array().unwrap();
+        let warnings: Vec<_> = findings
+            .iter()
+            .filter(|finding| finding["severity"] != "hint")
+            .collect();
+        assert!(warnings.is_empty(), "{}: {warnings:?}", file["file"]);
         let triggers = file["scaledObjects"][0]["triggers"].as_array().unwrap();
         assert!(
             triggers.iter().any(|trigger| trigger["ours"] == true),
