@@ -8,6 +8,6 @@ use crate::execute::operator::crd_yaml;
 
 /// Prints it.
 pub(super) fn run() -> Result<ExitCode, Failure> {
-    write!(std::io::stdout(), "{}", crd_yaml()).map_err(|error| anyhow::Error::from(error))?;
+    write!(std::io::stdout(), "{}", crd_yaml()).map_err(anyhow::Error::from)?;
     Ok(ExitCode::SUCCESS)
 }

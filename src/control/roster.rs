@@ -56,8 +56,8 @@ impl Entry {
         let parsed = match parse_metadata(&self.metadata) {
             Ok(parsed) => {
                 // In the same file stands which sources there are.
-                let sourced = sources.check(&parsed.spec).err();
-                mistakes.extend(sourced.map(|error| mistake("metadata.source", error.text)));
+                let unreadable = sources.check(&parsed.spec).err();
+                mistakes.extend(unreadable.map(|error| mistake("metadata.source", error.text)));
                 Some(parsed)
             }
             Err(errors) => {

@@ -44,8 +44,9 @@ pub(crate) struct Query {
 pub(crate) fn dashboards() -> Vec<Dashboard> {
     let entries = fs::read_dir(path("dashboard")).unwrap();
     let mut files: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".json"))
+        .map(|entry| entry.unwrap().path())
+        .filter(|file| file.extension().is_some_and(|kind| kind == "json"))
+        .map(|file| file.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
     files.sort();
     assert!(files.len() >= 3, "{files:?}");

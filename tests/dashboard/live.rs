@@ -259,8 +259,8 @@ async fn states(world: &World) -> BTreeMap<String, String> {
     for rule in &loaded {
         assert_eq!(rule["health"], "ok", "{rule}");
         if rule["type"] == "alerting" {
-            let word = |key: &str| rule[key].as_str().unwrap().to_owned();
-            states.insert(word("name"), word("state"));
+            let text = |key: &str| rule[key].as_str().unwrap().to_owned();
+            states.insert(text("name"), text("state"));
         }
     }
     states

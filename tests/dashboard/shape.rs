@@ -181,7 +181,7 @@ fn every_metric_that_is_read_is_documented_and_every_recorded_one_is_recorded() 
 fn every_recorded_series_is_read_somewhere() {
     let all: String = dashboards()
         .iter()
-        .flat_map(|dashboard| dashboard.queries())
+        .flat_map(super::files::Dashboard::queries)
         .map(|query| query.expr + "\n")
         .chain(rules().into_iter().map(|rule| rule.expr + "\n"))
         .collect();

@@ -1,6 +1,6 @@
 //! A small fleet as it is in a cluster: a Prometheus with history, two replicas of Forescale, a KEDA that asks both about six
 //! ScaledObjects, kube-state-metrics' series beside them, and a second Prometheus that scrapes all that as a
-//! ServiceMonitor with `honorLabels` lets it, with the rules loaded.
+//! `ServiceMonitor` with `honorLabels` lets it, with the rules loaded.
 
 use std::net::SocketAddr;
 use std::time::Duration;

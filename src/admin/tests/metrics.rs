@@ -12,6 +12,7 @@ use crate::domain::{Basis, Sample};
 use crate::knowledge::samples::{self, NOW};
 use crate::knowledge::{Fault, FaultKind, SideQuery};
 
+#[expect(clippy::too_many_lines, reason = "one list of series")]
 #[tokio::test]
 async fn metrics_hold_a_set_of_series_for_each_workload() {
     let running = Running::start().await;

@@ -53,7 +53,7 @@ fn facts(now: Timestamp, turn: u32) -> ClusterFacts {
         Some(ScalingBound { replicas, by })
     };
     let batch = |index: u64| PodBatch {
-        created: now - Duration::from_secs(60),
+        created: now - Duration::from_mins(1),
         ready: now - Duration::from_secs(10 + index),
         pods: 1 + turn % 3,
     };
@@ -70,7 +70,7 @@ fn facts(now: Timestamp, turn: u32) -> ClusterFacts {
             at: now,
             replicas: 10 + turn % 12,
             ready: Some(10),
-            rollout: turn % 9 == 0,
+            rollout: turn.is_multiple_of(9),
         }),
         starts: Some(PodStarts {
             at: now,

@@ -35,6 +35,9 @@ pub(super) struct Keeper {
     full: bool,
 }
 
+/// The triggers of one ScaledObject.
+type Workloads = Vec<Arc<Workload>>;
+
 impl Keeper {
     pub(super) fn new(
         client: Client,
@@ -75,7 +78,7 @@ impl Keeper {
 
     fn round(&mut self) {
         let now = self.watcher.clock.now();
-        let mut subjects: HashMap<(Arc<str>, Arc<str>), Vec<Arc<Workload>>> = HashMap::new();
+        let mut subjects: HashMap<(Arc<str>, Arc<str>), Workloads> = HashMap::new();
         for workload in self.board.all() {
             let key = &workload.key;
             let subject = (Arc::clone(&key.namespace), Arc::clone(&key.name));
@@ -104,13 +107,13 @@ impl Keeper {
     }
 
     fn stop_unwanted(&mut self, wanted: &HashSet<Scope>) {
-        let shelf = &self.watcher.shelf;
+        let facts = &self.watcher.shelf;
         self.running.retain(|scope, task| {
             // A watch never ends by itself, so that one that has ended has died, and is started anew.
             let stays = wanted.contains(scope) && !task.is_finished();
             if !stays {
                 task.abort();
-                shelf.scopes().remove(scope);
+                facts.scopes().remove(scope);
             }
             stays
         });
@@ -126,8 +129,8 @@ impl Keeper {
                 full = true;
                 continue;
             }
-            let shelf = &self.watcher.shelf;
-            shelf.scopes().insert(scope.clone(), Kept::default());
+            let facts = &self.watcher.shelf;
+            facts.scopes().insert(scope.clone(), Kept::default());
             let task = self.tasks.spawn(self.watcher.clone().keep(scope.clone()));
             self.running.insert(scope, task);
         }

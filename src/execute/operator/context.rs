@@ -102,19 +102,17 @@ impl Context {
         }
         let groups = self.client.list_api_groups().await?;
         let keda = groups.groups.iter().any(|it| it.name == "keda.sh");
-        let exact = match self.config.exact_landing {
-            Some(exact) => exact,
-            None => {
-                let version = self.client.apiserver_version().await?;
-                let minor = version.minor.trim_end_matches('+').parse::<u32>();
-                minor.is_ok_and(|minor| minor >= TOLERANCE_SINCE)
-            }
+        let exact = if let Some(exact) = self.config.exact_landing {
+            exact
+        } else {
+            let version = self.client.apiserver_version().await?;
+            let minor = version.minor.trim_end_matches('+').parse::<u32>();
+            minor.is_ok_and(|minor| minor >= TOLERANCE_SINCE)
         };
         let kind = match self.config.scaler {
             Scaler::Keda => Kind::ScaledObject,
             Scaler::Hpa => Kind::Hpa,
-            Scaler::Auto if keda => Kind::ScaledObject,
-            Scaler::Auto => Kind::Hpa,
+            Scaler::Auto => Kind::found(keda),
         };
         let offers = Offers { kind, keda, exact };
         *known = Some((offers, Instant::now()));
@@ -142,13 +140,12 @@ impl Context {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let kind = GroupVersionKind::gvk(group, version, kind);
         let known = self.kinds().get(&kind).cloned();
-        let resource = match known {
-            Some(resource) => resource,
-            None => {
-                let (resource, _) = kube::discovery::pinned_kind(&self.client, &kind).await?;
-                self.kinds().insert(kind, resource.clone());
-                resource
-            }
+        let resource = if let Some(resource) = known {
+            resource
+        } else {
+            let (resource, _) = kube::discovery::pinned_kind(&self.client, &kind).await?;
+            self.kinds().insert(kind, resource.clone());
+            resource
         };
         Ok(Api::namespaced_with(
             self.client.clone(),

@@ -39,6 +39,11 @@ impl Kind {
         }
     }
 
+    /// What scales in a cluster, by whether KEDA is installed.
+    pub(super) fn found(keda: bool) -> Self {
+        if keda { Self::ScaledObject } else { Self::Hpa }
+    }
+
     pub(super) fn other(self) -> Self {
         match self {
             Self::ScaledObject => Self::Hpa,

@@ -241,8 +241,8 @@ async fn a_query_needs_a_prometheus_and_a_trigger_needs_a_keda() {
     let monitor = Monitor::new(&config, Metrics::default()).unwrap();
     let asked = |source: SourceRef, follows: Option<Followed>| {
         let spec = TriggerSpec {
-            source,
             follows,
+            source,
             ..crate::monitor::tests::spec()
         };
         monitor.check(&spec).map_err(|error| error.text)

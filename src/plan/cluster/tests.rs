@@ -11,6 +11,7 @@ fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it fills a field")]
 fn bound(replicas: u32) -> Option<ScalingBound> {
     let by = BoundBy::ScaledObject;
     Some(ScalingBound { replicas, by })

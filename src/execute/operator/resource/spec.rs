@@ -4,6 +4,7 @@
     unreachable_pub,
     reason = "KubeSchema repeats each struct inside a function"
 )]
+#![expect(clippy::duplicated_attributes, reason = "each column has a type")]
 
 use std::collections::BTreeMap;
 

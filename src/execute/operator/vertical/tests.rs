@@ -1,3 +1,5 @@
+#![expect(clippy::needless_pass_by_value, reason = "`json!` makes a value")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
