@@ -2,8 +2,8 @@
 //!
 //! For each it makes and keeps what scales the workload, a KEDA ScaledObject or, where there is no KEDA, an HPA on the
 //! external metrics API; puts its trigger on the board, so that there is a plan before anybody asks; and tells in the
-//! status what is planned and why. Every replica of Forescale does the second, the one that holds a Lease ([`election`])
-//! does the rest. What somebody else sets in an owned object is theirs from then on ([`apply`]).
+//! status what is planned and why. Every replica of Forescale does the second, the one that holds a Lease (`election`)
+//! does the rest. What somebody else sets in an owned object is theirs from then on (`apply`).
 
 mod apply;
 mod conditions;
