@@ -128,7 +128,8 @@ func aPredictiveAutoscalerScalesAWorkloadAndGivesWayToItsUser(t *testing.T) {
 	scenario, ctx := begin(t, 12)
 	namespace(t, "operated")
 	apply(t, deployment("operated", "web", 2, 5*time.Second))
-	forescales := operators(t, "operated", 2)
+	namespace(t, "asleep")
+	forescales := operators(t, "operated, asleep", 2)
 	begun := time.Now()
 	apply(t, autoscaler("operated", "web", "operated", 2, nil))
 	watched := watch(ctx, scenario, "operated", "web", "operated", "", forescales[0])
@@ -188,14 +189,15 @@ func aPredictiveAutoscalerScalesAWorkloadAndGivesWayToItsUser(t *testing.T) {
 		t.Errorf("%s replicas are left of %d", after, state.Spec)
 	}
 	scenario.Log("events:\n%s", kubectl(t, "get", "events", "-n", "operated", "--field-selector=involvedObject.kind=PredictiveAutoscaler"))
+
+	// One Lease, and so one operator at a time: the same two look after this one too.
+	t.Run("what a PredictiveAutoscaler can not do is told, and a sleeping workload is woken on deletion", whatAPredictiveAutoscalerCanNotDoIsToldAndASleepingWorkloadIsWokenOnDeletion)
 }
 
 // What can't work is told; a workload that sleeps is woken when nothing would wake it any more; without KEDA there is an HPA.
 func whatAPredictiveAutoscalerCanNotDoIsToldAndASleepingWorkloadIsWokenOnDeletion(t *testing.T) {
 	scenario, _ := begin(t, 13)
-	namespace(t, "asleep")
 	apply(t, deployment("asleep", "batch", 0, 5*time.Second), deployment("asleep", "taken", 2, 5*time.Second))
-	operators(t, "asleep", 1)
 	apply(t, autoscaler("asleep", "batch", "asleep", 0, map[string]any{"cooldownPeriod": 5}))
 	eventually(t, "the sleeping workload's object to be Ready", "asleep", "pa/batch", readyOf, is("True"))
 

@@ -18,7 +18,6 @@ func TestForescale(t *testing.T) {
 		{"Forescale is killed while a CPU or cron trigger is beside it", forescaleIsKilledWhileACPUOrCronTriggerIsBesideIt},
 		{"a ScaledObject is deleted and created again", aScaledObjectIsDeletedAndCreatedAgain},
 		{"a PredictiveAutoscaler scales a workload and gives way to its user", aPredictiveAutoscalerScalesAWorkloadAndGivesWayToItsUser},
-		{"what a PredictiveAutoscaler can not do is told, and a sleeping workload is woken on deletion", whatAPredictiveAutoscalerCanNotDoIsToldAndASleepingWorkloadIsWokenOnDeletion},
 		{"the metric of any trigger, handed on by KEDA, without a Prometheus", theMetricOfAnyTriggerHandedOnByKEDAWithoutAPrometheus},
 		{"the plan as series, for KEDA's prometheus trigger", thePlanAsSeriesForKEDAsPrometheusTrigger},
 		{"the plan as series, for an HPA through prometheus-adapter", thePlanAsSeriesForAnHPAThroughPrometheusAdapter},
