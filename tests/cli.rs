@@ -243,7 +243,10 @@ fn yaml_files(dir: &std::path::Path, files: &mut Vec<String>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            yaml_files(&path, files);
+            // Templates of the chart become YAML only when Helm has filled them in.
+            if !path.ends_with("chart/templates") {
+                yaml_files(&path, files);
+            }
         } else if path
             .extension()
             .is_some_and(|extension| extension == "yaml")
