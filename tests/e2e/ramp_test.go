@@ -53,8 +53,9 @@ func aDeploymentIsScaledAheadOfARampItHasSeenOnTheDaysBefore(t *testing.T) {
 	if !raised.At.Before(ramp) {
 		t.Errorf("the first step came %s after the ramp began", raised.At.Sub(ramp))
 	}
-	if full.At.After(peak) {
-		t.Errorf("ten replicas were Ready %s after the load was at its height", full.At.Sub(peak))
+	// Beside the twin, for how late either is depends on how busy the machine is.
+	if full.At.After(twinFull.At) {
+		t.Errorf("ten replicas were Ready %s after nine of the twin, which has no forecast", full.At.Sub(twinFull.At))
 	}
 	if over*4 > twinOver {
 		t.Errorf("overloaded for %s, the twin without a forecast for %s", over, twinOver)
