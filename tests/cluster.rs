@@ -21,7 +21,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 const PATIENCE: Duration = Duration::from_mins(3);
 
-const ROLES: &str = include_str!("../keda/rbac/cluster-knowledge.yaml");
+const ROLES: &str = include_str!("../keda/components/cluster-knowledge/rbac.yaml");
 
 /// KWOK makes a pod Ready after its annotation's time; there is no scheduler, so pods name their node.
 const WORKLOAD: &str = r#"

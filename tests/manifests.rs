@@ -410,7 +410,7 @@ fn the_other_doors_ask_for_what_the_settings_plan() {
 
 #[test]
 fn the_roles_for_the_cluster_hold_what_the_code_asks_for_and_nothing_else() {
-    let text = fs::read_to_string(folder().join("rbac/cluster-knowledge.yaml")).unwrap();
+    let text = fs::read_to_string(folder().join("components/cluster-knowledge/rbac.yaml")).unwrap();
     let documents = serde_yaml::Deserializer::from_str(&text)
         .map(|document| Value::deserialize(document).unwrap());
     let (roles, bindings): (Vec<_>, Vec<_>) =
@@ -445,7 +445,7 @@ fn the_roles_for_the_cluster_hold_what_the_code_asks_for_and_nothing_else() {
         .map(|binding| binding["roleRef"]["name"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(bound, asked.into_keys().collect::<BTreeSet<_>>());
-    let account = manifest("serviceaccount.yaml");
+    let account = base("serviceaccount.yaml");
     for binding in &bindings {
         assert_eq!(binding["subjects"][0]["name"], account["metadata"]["name"]);
     }

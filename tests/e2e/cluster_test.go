@@ -47,7 +47,7 @@ func detail(t *testing.T, forescale *harness.Forescale, object object, what stri
 func learnsMinMaxToleranceAndLeadTimeFromTheClusterWithoutAnyMetadata(t *testing.T) {
 	scenario, ctx := begin(t, 11)
 	const startUp = 20 * time.Second
-	roles, err := os.ReadFile("../../keda/rbac/cluster-knowledge.yaml")
+	roles, err := os.ReadFile("../../keda/components/cluster-knowledge/rbac.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func serviceAccount(t *testing.T) string {
 	t.Helper()
 	namespace(t, operatorNamespace)
 	apply(t, fmt.Sprintf("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: forescale, namespace: %s}\n", operatorNamespace))
-	for _, pattern := range []string{"../../keda/crd/*.yaml", "../../keda/components/operator/rbac*.yaml"} {
+	for _, pattern := range []string{"../../keda/crd/*.yaml", "../../keda/components/operator*/rbac.yaml"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("nothing at %s: %v", pattern, err)

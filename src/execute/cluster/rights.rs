@@ -1,4 +1,4 @@
-//! What is asked of the Kubernetes API, one feature at a time. `keda/rbac/cluster-knowledge.yaml` holds exactly these
+//! What is asked of the Kubernetes API, one feature at a time. `keda/components/cluster-knowledge/rbac.yaml` holds exactly these
 //! rights, a role for each feature; a test compares them.
 
 use std::fmt;
