@@ -205,10 +205,6 @@ async fn wrong_settings_are_refused_with_exit_code_2_and_the_key_s_name() {
             "timeout",
         ),
         ("sources: {}\n", "sources"),
-        (
-            "workloads: [{namespace: shop, name: web, metadata: {query: 7}}]\n",
-            "workloads[0].metadata.query",
-        ),
         ("monitor: [\n", "settings.yaml"),
     ] {
         fs::write(&file, text).unwrap();
@@ -218,6 +214,12 @@ async fn wrong_settings_are_refused_with_exit_code_2_and_the_key_s_name() {
         assert!(said.contains("settings.yaml"), "the file is named: {said}");
         assert!(!said.contains("panicked"), "{said}");
     }
+
+    let workload = "workloads: [{namespace: shop, name: web, metadata: {query: load}}]\n";
+    fs::write(&file, workload).unwrap();
+    let (code, said) = refused(&loopback).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("workloads[0].metadata.threshold"), "{said}");
 
     let (code, said) = refused(&["--config", "/nowhere/settings.yaml"]).await;
     assert_eq!(code, Some(2), "{said}");
