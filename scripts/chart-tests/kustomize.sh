@@ -32,11 +32,13 @@ documented_overlay() {
 }
 check "the overlay of docs/install.md" documented_overlay
 check "kubectl delete -k keda/" kubectl delete -k keda/
+check "keda/crd" kubectl apply --server-side -f keda/crd
+kubectl wait --for=condition=Established crd/predictiveautoscalers.forescale.dev --timeout=30s >/dev/null
 for example in keda/examples/*.yaml; do
     check "${example#keda/}" kubectl apply --dry-run=server --warnings-as-errors -f "$example"
 done
 # The chart and the components give the same rights.
-rules() { kubectl create --dry-run=client -f - -o jsonpath='{range .rules[*]}{.apiGroups}{.resources}{.verbs}{"\n"}{end}' | grep -v '^$' | sort; }
+rules() { kubectl create --dry-run=client -f - -o json | jq -rc '(.items // [.])[] | .rules[]? | [.apiGroups, .resources, .verbs]' | sort; }
 chart_rules() { render default --set clusterKnowledge.enabled=true,operator.enabled=true --show-only templates/rbac.yaml | rules; }
 component_rules() { for file in keda/components/{cluster-knowledge,operator}/rbac.yaml; do printf -- '---\n'; cat "$file"; done | rules; }
 same_rules() { [ -n "$(chart_rules)" ] && diff <(chart_rules) <(component_rules); }
