@@ -4,3 +4,4 @@ pub mod cluster;
 pub mod keda;
 pub mod kubernetes;
 pub mod operator;
+mod quantity;

@@ -48,6 +48,20 @@ fn manifest(name: &str) -> Value {
     serde_yaml::from_str(&fs::read_to_string(folder().join(name)).unwrap()).unwrap()
 }
 
+/// What `forescale check` says of files that are in order.
+fn checked(files: Vec<PathBuf>) -> serde_json::Value {
+    let args = Args {
+        files,
+        format: Format::Json,
+        scaler_address: vec![],
+    };
+    let mut out = Vec::new();
+    let outcome = check::run(&args, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(outcome, Outcome::Fine, "{text}");
+    serde_json::from_str(&text).unwrap()
+}
+
 fn base(name: &str) -> Value {
     manifest(&format!("base/{name}"))
 }
@@ -95,16 +109,7 @@ fn every_manifest_is_yaml_with_a_kind() {
 
 #[test]
 fn the_check_passes_on_every_example_without_a_warning() {
-    let args = Args {
-        files: yaml_files(&folder().join("examples")),
-        format: Format::Json,
-        scaler_address: vec![],
-    };
-    let mut out = Vec::new();
-    let outcome = check::run(&args, &mut out).unwrap();
-    let text = String::from_utf8(out).unwrap();
-    assert_eq!(outcome, Outcome::Fine, "{text}");
-    let result: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let result = checked(yaml_files(&folder().join("examples")));
     for file in result["files"].as_array().unwrap() {
         // A hint is no warning: on a TriggerAuthentication it says what does not reach Forescale.
         let findings = file["findings"].as_array().unwrap();
@@ -362,19 +367,10 @@ fn the_image_has_the_real_runtime_and_runs_as_nobody() {
 #[test]
 fn the_other_doors_ask_for_what_the_settings_plan() {
     let settings = folder().join("doors/prometheus-adapter/forescale.yaml");
-    let args = Args {
-        files: vec![settings],
-        format: Format::Json,
-        scaler_address: vec![],
-    };
-    let mut out = Vec::new();
-    let outcome = check::run(&args, &mut out).unwrap();
-    let text = String::from_utf8(out).unwrap();
-    assert_eq!(outcome, Outcome::Fine, "{text}");
-    let checked: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let checked = checked(vec![settings]);
     assert_eq!(
         checked["files"][0]["scaledObjects"][0]["name"], "checkout",
-        "the workload was judged: {text}"
+        "the workload was judged: {checked}"
     );
 
     let settings = manifest("doors/prometheus-adapter/forescale.yaml");

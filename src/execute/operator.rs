@@ -13,7 +13,6 @@ mod desired;
 mod election;
 mod metrics;
 mod notes;
-mod quantity;
 mod reconcile;
 mod remove;
 pub mod resource;
@@ -70,7 +69,7 @@ pub struct Parts {
 pub async fn run(parts: Parts, shutdown: CancellationToken) -> anyhow::Result<()> {
     let client = super::kubernetes::client(parts.config.kubeconfig.as_deref()).await?;
     let identity = identity();
-    let leadership = Leadership::new();
+    let leadership = Leadership::new(parts.metrics.clone());
     let election = Election::new(
         client.clone(),
         parts.config.lease.clone(),

@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use super::{Config, Inputs, decide};
 use crate::domain::{
-    ClusterFacts, Forecast, HumanDuration, LeadTime, Limit, Mode, ModelChoice, Plan, PlanMemory,
-    Quantile, Ramp, RampStep, Reason, Sample, SourceRef, Timestamp, TriggerSpec,
+    ClusterFacts, Forecast, HumanDuration, LeadTime, Limit, Mode, ModelChoice, Plan, PlanInputs,
+    PlanMemory, PlanRecord, Quantile, Ramp, RampStep, Reason, Sample, SourceRef, Timestamp,
+    TriggerSpec,
 };
 
 const STEP: Duration = Duration::from_mins(1);
@@ -123,6 +124,27 @@ impl Scenario {
         )?;
         self.memory = memory;
         Some(plan)
+    }
+
+    /// Decides; the plan with all that it was made from.
+    pub(super) fn on_record(&mut self, observed: Option<Sample>) -> Option<PlanRecord<Config>> {
+        let inputs = PlanInputs {
+            now: self.now,
+            observed,
+            ready: None,
+            facts: self.facts.clone().map(Into::into),
+            fault: None,
+            forecast: self.forecast.clone().map(Into::into),
+            distrust: self.distrust.map(str::to_owned),
+            memory: self.memory.clone(),
+        };
+        let plan = self.decide(observed)?;
+        Some(PlanRecord {
+            settings: self.config.clone(),
+            spec: self.spec.clone(),
+            inputs,
+            plan: plan.into(),
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::scaled_object::{Finding, Object, Trigger};
 use super::settings;
-use super::yaml::{Node, Place, Value};
+use super::yaml::{Node, Value};
 use crate::execute::keda::metadata::{self, Env};
 use crate::execute::operator::{self, Misread};
 
@@ -19,8 +19,10 @@ pub(super) fn check(document: &Node, findings: &mut Vec<Finding>) -> Object {
     let mut settings = None;
     match operator::trigger_metadata(json(document)) {
         Err(Misread { path, why }) => {
-            let place = place_of(document, &path).unwrap_or(document.place);
-            findings.push(Finding::error(place, format!("`{path}`: {why}")));
+            findings.push(Finding::error(
+                document.deepest(&path),
+                format!("`{path}`: {why}"),
+            ));
         }
         Ok(metadata) => {
             let reading = metadata::read(&metadata, Env::Resolved);
@@ -48,24 +50,6 @@ pub(super) fn check(document: &Node, findings: &mut Vec<Finding>) -> Object {
             ours: true,
         }],
     }
-}
-
-/// The place of the deepest part of `path` (`spec.metric.target`, `spec.events[2]`) that the document has.
-fn place_of(document: &Node, path: &str) -> Option<Place> {
-    let mut node = document;
-    let mut place = None;
-    for part in path.split(['.', '[']) {
-        let part = part.trim_end_matches(']');
-        if let Ok(index) = part.parse::<usize>() {
-            node = node.items().get(index)?;
-            place = Some(node.place);
-        } else {
-            let Some(entry) = node.entry(part) else { break };
-            node = &entry.value;
-            place = Some(entry.place);
-        }
-    }
-    place
 }
 
 /// The document as Kubernetes takes it: plain scalars have types.

@@ -6,7 +6,8 @@ use super::scaled_object::{Finding, Object, Trigger, metadata};
 use super::yaml::{Entry, Node, Place};
 use crate::settings::Settings;
 
-/// Top-level keys by which such a file is known; Kubernetes' objects have none of them.
+/// Top-level keys by which such a file is known; Kubernetes' objects have none of them. `operator` and `cluster` are left out:
+/// other files, such as values of the chart, have these too.
 const KEYS: [&str; 9] = [
     "keda",
     "admin",
@@ -88,12 +89,5 @@ fn blamed(document: &Node, mistake: &str) -> Place {
     let key = mistake
         .strip_prefix('`')
         .and_then(|rest| rest.split('`').next());
-    let mut place = document.place;
-    let mut node = document;
-    for part in key.unwrap_or_default().split('.') {
-        let Some(entry) = node.entry(part) else { break };
-        place = entry.place;
-        node = &entry.value;
-    }
-    place
+    document.deepest(key.unwrap_or_default())
 }

@@ -268,6 +268,24 @@ impl Node {
         }
     }
 
+    /// The place of the deepest part of a path such as `spec.metric.target` or `spec.events[2]` that is written.
+    pub(in crate::cli) fn deepest(&self, path: &str) -> Place {
+        let (mut node, mut place) = (self, self.place);
+        for part in path.split(['.', '[']) {
+            let item = part.strip_suffix(']').map(str::parse::<usize>);
+            let next = match item {
+                Some(index) => index
+                    .ok()
+                    .and_then(|index| node.items().get(index))
+                    .map(|it| (it, it.place)),
+                None => node.entry(part).map(|it| (&it.value, it.place)),
+            };
+            let Some(next) = next else { break };
+            (node, place) = next;
+        }
+        place
+    }
+
     /// The text of a scalar.
     pub(in crate::cli) fn text(&self) -> Option<&str> {
         match &self.value {

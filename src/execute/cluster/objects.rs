@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::rights::{DEPLOYMENTS, HPAS, PODS, Right, SCALED_OBJECTS, STATEFUL_SETS};
 use crate::domain::{HumanDuration, Ramp, RampStep, ScalingRules, SelectPolicy, Timestamp};
+use crate::execute::quantity;
 
 /// KEDA's `maxReplicaCount` when none is given.
 const KEDA_MAX: u32 = 100;
@@ -258,7 +259,7 @@ fn rules(value: &Value, usual: ScalingRules) -> ScalingRules {
         .filter(|all: &Vec<Ramp>| !all.is_empty());
     let window = count(&value["stabilizationWindowSeconds"]);
     ScalingRules {
-        tolerance: quantity(&value["tolerance"]),
+        tolerance: share(&value["tolerance"]),
         stabilization: window.map_or(usual.stabilization, |secs| {
             HumanDuration::from_secs(u64::from(secs))
         }),
@@ -283,16 +284,8 @@ fn policy(value: &Value) -> Option<Ramp> {
 }
 
 /// A Kubernetes quantity that is a share: `0.1`, `100m`, `0`.
-fn quantity(value: &Value) -> Option<f64> {
-    let number = match value {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => match text.trim().strip_suffix('m') {
-            Some(milli) => milli.parse::<f64>().ok()? / 1000.0,
-            None => text.trim().parse().ok()?,
-        },
-        _ => return None,
-    };
-    (number.is_finite() && number >= 0.0).then_some(number)
+fn share(value: &Value) -> Option<f64> {
+    quantity::of(value).filter(|share| *share >= 0.0)
 }
 
 impl TargetRef {

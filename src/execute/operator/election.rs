@@ -5,7 +5,6 @@
 //! try at once one fails; a holder that could not renew in time stops by itself before another may take over.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -18,13 +17,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::config::LeaseConfig;
+use super::metrics::Metrics;
 use crate::domain::Clock;
 
 /// Whether this replica is the one that writes.
 #[derive(Clone, Debug)]
 pub(super) struct Leadership {
-    holds: Arc<AtomicBool>,
-    changes: watch::Sender<bool>,
+    holds: watch::Sender<bool>,
+    metrics: Metrics,
 }
 
 /// One replica's try for the Lease.
@@ -43,26 +43,26 @@ pub(super) struct Election {
 // === impl Leadership ===
 
 impl Leadership {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(metrics: Metrics) -> Self {
         Self {
-            holds: Arc::new(AtomicBool::new(false)),
-            changes: watch::Sender::new(false),
+            holds: watch::Sender::new(false),
+            metrics,
         }
     }
 
     pub(super) fn holds(&self) -> bool {
-        self.holds.load(Ordering::Acquire)
+        *self.holds.borrow()
     }
 
     /// Wakes at every change.
     pub(super) fn follow(&self) -> watch::Receiver<bool> {
-        self.changes.subscribe()
+        self.holds.subscribe()
     }
 
     fn set(&self, holds: bool) {
-        if self.holds.swap(holds, Ordering::AcqRel) != holds {
-            self.changes.send_replace(holds);
-        }
+        self.metrics.leads(holds);
+        self.holds
+            .send_if_modified(|held| std::mem::replace(held, holds) != holds);
     }
 }
 

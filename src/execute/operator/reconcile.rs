@@ -47,7 +47,6 @@ pub(super) async fn reconcile(
     context: Arc<Context>,
 ) -> Result<Action, Error> {
     let leads = context.leadership.holds();
-    context.metrics.leads(leads);
     let uid = owner.uid().unwrap_or_default();
     if owner.metadata.deletion_timestamp.is_some() {
         context.forget(&uid);

@@ -24,15 +24,10 @@ pub(super) async fn finish(owner: &PredictiveAutoscaler, context: &Context) -> R
     if !owner.finalizers().iter().any(|it| it == FINALIZER) {
         return Ok(());
     }
-    let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
+    let namespace = owner.namespace().unwrap_or_default();
     // First what would put it back to sleep.
     if context.offers().await?.keda {
-        let api = context.scalers(Kind::ScaledObject, &namespace);
-        if let Some(there) = api.get_opt(&name).await?
-            && target::is_owned_by(&there, &owner.uid().unwrap_or_default())
-        {
-            ignore_missing(api.delete(&name, &DeleteParams::default()).await)?;
-        }
+        owned(owner, Kind::ScaledObject, context).await?;
     }
     wake(owner, context, &namespace).await?;
     let rest: Vec<String> = (owner.finalizers().iter())
@@ -41,6 +36,23 @@ pub(super) async fn finish(owner: &PredictiveAutoscaler, context: &Context) -> R
         .collect();
     ignore_missing(set_finalizers(owner, context, &rest).await)?;
     Ok(())
+}
+
+/// Deletes the object of this kind that scales `owner`'s workload, if `owner` owns one; says whether it did.
+pub(super) async fn owned(
+    owner: &PredictiveAutoscaler,
+    kind: Kind,
+    context: &Context,
+) -> Result<bool, kube::Error> {
+    let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
+    let api = context.scalers(kind, &namespace);
+    let there = api.get_opt(&name).await?;
+    let uid = owner.uid().unwrap_or_default();
+    if !there.is_some_and(|there| target::is_owned_by(&there, &uid)) {
+        return Ok(false);
+    }
+    ignore_missing(api.delete(&name, &DeleteParams::default()).await)?;
+    Ok(true)
 }
 
 async fn wake(

@@ -2,12 +2,12 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::quantity;
 use super::resource::{
     ForecastPoint, ModelWeight, PlanStatus, PredictiveAutoscalerStatus, Resources, Savings,
 };
 use super::time;
 use crate::domain::{Basis, Forecast, Grade, Limit, Mode, Plan, Quantile, Standing, Trust};
+use crate::execute::quantity;
 use crate::knowledge::{Published, Workload};
 
 /// Minutes ahead at which the forecast is told.

@@ -7,6 +7,7 @@ use super::config::Config;
 use super::resource::{PredictiveAutoscalerSpec, VerticalMode};
 use crate::domain::{Metadata, TriggerSpec};
 use crate::execute::keda::parse_metadata;
+use crate::execute::quantity;
 
 /// The trigger of one PredictiveAutoscaler.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,7 +112,7 @@ fn tolerance(spec: &PredictiveAutoscalerSpec, exact: bool) -> Option<String> {
         None => exact.then(|| "0".to_owned()),
         Some(behavior) => {
             let said = behavior.scale_up.as_ref()?.tolerance.as_ref()?;
-            let share = super::quantity::parse(&said.0)?;
+            let share = quantity::parse(&said.0)?;
             Some(share.to_string())
         }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff;
-use kube::ResourceExt as _;
+use kube::{Api, ResourceExt as _};
 
 use super::context::Context;
 use super::resource::{
@@ -68,10 +68,7 @@ pub(super) async fn look(
     if told.not_before.as_ref().is_some_and(|it| now < it.0) {
         return;
     }
-    let outcome = match spec.mode {
-        VerticalMode::Resize => resize::resize(owner, spec, advice, context).await,
-        _ => template::apply(owner, spec, advice, context).await,
-    };
+    let outcome = bring(owner, spec, advice, context).await;
     let outcome =
         outcome.unwrap_or_else(|error| Outcome::Failed(format!("Kubernetes' API: {error}")));
     let name = owner.name_any();
@@ -82,6 +79,30 @@ pub(super) async fn look(
         Outcome::Failed(_) => "failed",
     });
     note(told, outcome, spec, now);
+}
+
+/// Brings the workload a step towards the advice.
+async fn bring(
+    owner: &PredictiveAutoscaler,
+    spec: &VerticalSpec,
+    advice: Vertical,
+    context: &Context,
+) -> Result<Outcome, kube::Error> {
+    if change::says_nothing(advice) {
+        return Ok(Outcome::Settled("there is no advice yet".to_owned()));
+    }
+    let namespace = owner.namespace().unwrap_or_default();
+    let target = &owner.spec.target_ref;
+    let objects = context
+        .objects(&target.api_version, &target.kind, &namespace)
+        .await?;
+    match spec.mode {
+        VerticalMode::Resize => {
+            let pods = Api::namespaced(context.client.clone(), &namespace);
+            resize::resize(&objects, &target.name, &pods, spec, advice).await
+        }
+        _ => template::apply(&objects, target, spec, advice).await,
+    }
 }
 
 /// Advice that rests on fresh data; what is held from before says nothing about pods of now.

@@ -1,9 +1,7 @@
 //! What the cluster says, in plans.
 
 use super::*;
-use crate::domain::{
-    Experience, HumanDuration, LeadSource, LeadTime, Mode, PlanInputs, PlanRecord, PodBatch,
-};
+use crate::domain::{Experience, HumanDuration, LeadSource, LeadTime, Mode, PlanRecord, PodBatch};
 use crate::plan::tests::Scenario;
 use crate::plan::{Readings, learn};
 
@@ -332,23 +330,7 @@ fn a_record_with_facts_leads_to_the_same_plan() {
         at: now,
         value: 9000.0,
     });
-    let inputs = PlanInputs {
-        now,
-        observed,
-        ready: None,
-        facts: scenario.facts.clone().map(Into::into),
-        fault: None,
-        forecast: None,
-        distrust: None,
-        memory: scenario.memory.clone(),
-    };
-    let plan = scenario.decide(observed).unwrap();
-    let record = PlanRecord {
-        settings: scenario.config.clone(),
-        spec: scenario.spec.clone(),
-        inputs,
-        plan: plan.into(),
-    };
+    let record = scenario.on_record(observed).unwrap();
     let json = serde_json::to_string(&record).unwrap();
     let read: PlanRecord<crate::plan::Config> = serde_json::from_str(&json).unwrap();
     assert_eq!(read.differences(), Vec::<String>::new());

@@ -1,27 +1,11 @@
 //! A plan on record is made again to the last bit, also after a detour through JSON.
 
 use super::*;
-use crate::domain::{PlanInputs, PlanRecord};
+use crate::domain::PlanRecord;
 
 /// Decides, and holds the record against it.
 fn decided(scenario: &mut Scenario, observed: Option<Sample>) -> Option<String> {
-    let inputs = PlanInputs {
-        now: scenario.now,
-        observed,
-        ready: None,
-        facts: scenario.facts.clone().map(Into::into),
-        fault: None,
-        forecast: scenario.forecast.clone().map(Into::into),
-        distrust: scenario.distrust.map(str::to_owned),
-        memory: scenario.memory.clone(),
-    };
-    let plan = scenario.decide(observed)?;
-    let record = PlanRecord {
-        settings: scenario.config.clone(),
-        spec: scenario.spec.clone(),
-        inputs,
-        plan: plan.into(),
-    };
+    let record = scenario.on_record(observed)?;
     let json = serde_json::to_string(&record).unwrap();
     let read: PlanRecord<Config> = serde_json::from_str(&json).unwrap();
     assert_eq!(

@@ -183,7 +183,7 @@ fn odd_values_count_as_not_said() {
         (json!(["0"]), None),
         (json!(null), None),
     ] {
-        assert_eq!(quantity(&written), read, "{written}");
+        assert_eq!(share(&written), read, "{written}");
     }
     let odd = object(json!({"metadata": {"name": "odd"},
         "spec": {"minReplicaCount": "many", "maxReplicaCount": -4, "advanced": 7}, "status": []}));

@@ -1,6 +1,6 @@
 //! Puts in place what scales the workload.
 
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 
@@ -193,14 +193,9 @@ async fn remove_the_other_kind(
     if other == Kind::ScaledObject && !offers.keda {
         return Ok(());
     }
-    let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
-    let api = context.scalers(other, &namespace);
-    let Some(there) = api.get_opt(&name).await? else {
-        return Ok(());
-    };
-    if target::is_owned_by(&there, &owner.uid().unwrap_or_default()) {
-        tracing::info!(%namespace, %name, kind = other.name(), "removing what scaled the workload before");
-        api.delete(&name, &DeleteParams::default()).await?;
+    if remove::owned(owner, other, context).await? {
+        let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
+        tracing::info!(%namespace, %name, kind = other.name(), "removed what scaled the workload before");
     }
     Ok(())
 }

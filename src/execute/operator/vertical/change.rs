@@ -7,9 +7,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::quantity;
 use super::super::resource::VerticalSpec;
 use crate::domain::{ResourceAdvice, Vertical};
+use crate::execute::quantity;
 
 /// Below this a container has no room to run at all.
 const LEAST: [f64; 2] = [0.01, 16.0 * 1024.0 * 1024.0];
@@ -181,10 +181,7 @@ fn amounts(resources: &Value, of: &str) -> Map<String, Value> {
 }
 
 fn value(amounts: &Map<String, Value>, resource: Resource) -> Option<f64> {
-    match amounts.get(resource.name())? {
-        Value::String(text) => quantity::parse(text),
-        other => other.as_f64(),
-    }
+    quantity::of(amounts.get(resource.name())?)
 }
 
 impl Resource {

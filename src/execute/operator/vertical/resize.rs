@@ -1,34 +1,26 @@
 //! Resizes running pods in place, a few at a time, through their `resize` subresource.
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 
-use super::super::context::Context;
-use super::super::resource::{PredictiveAutoscaler, VerticalSpec};
+use super::super::resource::VerticalSpec;
 use super::{Outcome, change};
 use crate::domain::Vertical;
 
 /// One pod in so many is resized at a time, and at least one.
 const AT_A_TIME: usize = 10;
 
-/// Brings the workload's pods a step towards the advice.
+/// Brings the pods of the object called `name` a step towards the advice.
 pub(super) async fn resize(
-    owner: &PredictiveAutoscaler,
+    objects: &Api<DynamicObject>,
+    name: &str,
+    pods: &Api<Pod>,
     spec: &VerticalSpec,
     advice: Vertical,
-    context: &Context,
 ) -> Result<Outcome, kube::Error> {
-    if change::says_nothing(advice) {
-        return Ok(Outcome::Settled("there is no advice yet".to_owned()));
-    }
-    let namespace = owner.namespace().unwrap_or_default();
-    let target = &owner.spec.target_ref;
-    let objects = context
-        .objects(&target.api_version, &target.kind, &namespace)
-        .await?;
-    let scale = objects.get_scale(&target.name).await?;
+    let scale = objects.get_scale(name).await?;
     let selector = scale
         .status
         .and_then(|status| status.selector)
@@ -38,7 +30,6 @@ pub(super) async fn resize(
             "the workload's scale names no selector of pods".to_owned(),
         ));
     }
-    let pods: Api<Pod> = Api::namespaced(context.client.clone(), &namespace);
     let found = pods.list(&ListParams::default().labels(&selector)).await?;
     let running: Vec<&Pod> = found.items.iter().filter(|pod| is_running(pod)).collect();
     if let Some(why) = running.iter().find_map(|pod| stuck(pod)) {

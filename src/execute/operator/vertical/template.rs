@@ -1,11 +1,10 @@
 //! Changes the resources in the workload's pod template, which rolls its pods.
 
-use kube::ResourceExt as _;
-use kube::api::{Patch, PatchParams};
+use kube::Api;
+use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::super::context::Context;
-use super::super::resource::{PredictiveAutoscaler, VerticalSpec};
+use super::super::resource::{TargetRef, VerticalSpec};
 use super::resize::container;
 use super::{Outcome, change};
 use crate::domain::Vertical;
@@ -15,19 +14,11 @@ const MANAGER: &str = "forescale-vertical";
 
 /// Brings the pod template a step towards the advice. It gives way: resources that somebody else has set stay theirs.
 pub(super) async fn apply(
-    owner: &PredictiveAutoscaler,
+    objects: &Api<DynamicObject>,
+    target: &TargetRef,
     spec: &VerticalSpec,
     advice: Vertical,
-    context: &Context,
 ) -> Result<Outcome, kube::Error> {
-    if change::says_nothing(advice) {
-        return Ok(Outcome::Settled("there is no advice yet".to_owned()));
-    }
-    let namespace = owner.namespace().unwrap_or_default();
-    let target = &owner.spec.target_ref;
-    let objects = context
-        .objects(&target.api_version, &target.kind, &namespace)
-        .await?;
     let object = objects.get(&target.name).await?;
     let list = object
         .data
@@ -60,7 +51,7 @@ pub(super) async fn apply(
     let patch = json!({
         "apiVersion": target.api_version,
         "kind": target.kind,
-        "metadata": {"name": target.name, "namespace": namespace},
+        "metadata": {"name": target.name},
         "spec": {"template": {"spec": {"containers": [
             {"name": name, "resources": change.resources},
         ]}}},

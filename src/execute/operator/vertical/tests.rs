@@ -89,7 +89,7 @@ async fn context() -> Option<Context> {
     Some(Context::new(
         client,
         parts,
-        Leadership::new(),
+        Leadership::new(Metrics::default()),
         "test".to_owned(),
     ))
 }

@@ -1,16 +1,15 @@
 //! Kubernetes' quantities: `250m`, `1.5`, `256Mi`, `2e3` (apimachinery's `resource.Quantity`).
 
-/// Suffixes and what they stand for.
-const SUFFIXES: [(&str, f64); 15] = [
+use serde_json::Value;
+
+/// Suffixes and how many times more they stand for.
+const MULTIPLES: [(&str, f64); 12] = [
     ("Ki", 1024.0),
     ("Mi", 1_048_576.0),
     ("Gi", 1_073_741_824.0),
     ("Ti", 1_099_511_627_776.0),
     ("Pi", 1_125_899_906_842_624.0),
     ("Ei", 1_152_921_504_606_846_976.0),
-    ("n", 1e-9),
-    ("u", 1e-6),
-    ("m", 1e-3),
     ("k", 1e3),
     ("M", 1e6),
     ("G", 1e9),
@@ -19,20 +18,29 @@ const SUFFIXES: [(&str, f64); 15] = [
     ("E", 1e18),
 ];
 
+/// Suffixes and the part that they stand for: divided by, so that `100m` is exactly 0.1.
+const PARTS: [(&str, f64); 3] = [("n", 1e9), ("u", 1e6), ("m", 1e3)];
+
+/// The value of a field, which may be a number or a text; `None` for what is no quantity.
+pub(super) fn of(field: &Value) -> Option<f64> {
+    match field {
+        Value::String(text) => parse(text),
+        other => other.as_f64(),
+    }
+}
+
 /// Its value; `None` for what is no quantity.
 pub(super) fn parse(text: &str) -> Option<f64> {
     let text = text.trim();
-    let of = |number: &str, times: f64| {
-        let value = number.parse::<f64>().ok()? * times;
-        value.is_finite().then_some(value)
-    };
+    let number = |text: &str| text.parse::<f64>().ok();
+    let multiple =
+        |(suffix, times): &(&str, f64)| Some(number(text.strip_suffix(suffix)?)? * times);
+    let part = |(suffix, over): &(&str, f64)| Some(number(text.strip_suffix(suffix)?)? / over);
     // `2e3` and `2E3` are exponents, `2E` is a suffix: a number first.
-    if let Some(value) = of(text, 1.0) {
-        return Some(value);
-    }
-    SUFFIXES
-        .iter()
-        .find_map(|(suffix, times)| of(text.strip_suffix(suffix)?, *times))
+    number(text)
+        .or_else(|| MULTIPLES.iter().find_map(multiple))
+        .or_else(|| PARTS.iter().find_map(part))
+        .filter(|value| value.is_finite())
 }
 
 /// Cores, in thousandths.
