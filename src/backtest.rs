@@ -54,7 +54,7 @@ pub struct Settings {
     pub history: HumanDuration,
     /// What a replica costs an hour.
     pub price: f64,
-    /// Our own trigger but for its query, step, threshold and lead time, which come from the record.
+    /// Our own trigger but for its query, threshold and lead time, which come from the record.
     pub trigger: TriggerSpec,
     /// Other policies.
     pub rivals: Vec<Kind>,
@@ -111,7 +111,6 @@ impl Settings {
 #[derive(Debug)]
 pub struct Case {
     name: String,
-    step: Duration,
     trace: Trace,
     cluster: Cluster,
 }
@@ -155,7 +154,6 @@ impl Case {
         cluster.seed = settings.seed;
         Ok(Self {
             name: dataset.name.clone(),
-            step: dataset.series.step(),
             trace,
             cluster,
         })
@@ -187,7 +185,7 @@ impl Case {
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<TraceReport, BacktestError> {
         let scene = self.scene(settings);
-        let lives = forescale::live(&scene, settings, self.step, models, progress)
+        let lives = forescale::live(&scene, settings, models, progress)
             .await
             .map_err(|error| BacktestError {
                 trace: self.name.clone(),

@@ -14,12 +14,9 @@ use crate::simulate::hpa::Behavior;
 use crate::simulate::keda::Answer;
 
 /// `maxOverload` in percent, over which our frontier is swept.
-const SETTINGS: [f64; 12] = [
-    0.002, 0.01, 0.03, 0.07, 0.15, 0.25, 0.4, 0.6, 0.9, 1.4, 2.5, 5.0,
+const SETTINGS: [f64; 16] = [
+    0.002, 0.005, 0.01, 0.02, 0.04, 0.07, 0.11, 0.17, 0.25, 0.35, 0.5, 0.7, 1.0, 1.5, 2.5, 5.0,
 ];
-
-/// A finer grid than this would show a straight line between two points of the record.
-const FINEST_STEP: Duration = Duration::from_mins(1);
 
 /// From the decision to the HPA's having read it, on top of the start-up.
 const CONTROL_DELAY: Duration = Duration::from_secs(30);
@@ -48,11 +45,10 @@ pub(super) fn begin(scene: &Scene<'_>, settings: &Settings) -> Timestamp {
 pub(super) async fn live(
     scene: &Scene<'_>,
     settings: &Settings,
-    step: Duration,
     models: &Arc<Registry>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<Life>, BoardFull> {
-    let spec = spec(scene, settings, step);
+    let spec = spec(scene, settings);
     let begin = begin(scene, settings);
     let config = plan::Config::default();
     let mut replay = Replay::new(
@@ -89,14 +85,13 @@ pub(super) async fn live(
     Ok(lives)
 }
 
-/// The trigger on this record.
-fn spec(scene: &Scene<'_>, settings: &Settings, step: Duration) -> TriggerSpec {
+/// The trigger on this record. Its step stays as it is, for the metric is there at any step, however coarse the record is that it
+/// is made of.
+fn spec(scene: &Scene<'_>, settings: &Settings) -> TriggerSpec {
     let lead = scene.cluster.start_up.usual_longest() + CONTROL_DELAY;
-    let step = step.max(FINEST_STEP);
     TriggerSpec {
         query: FORESCALE.to_owned(),
         threshold: scene.cluster.capacity,
-        step: HumanDuration(step),
         lead_time: match settings.trigger.lead_time {
             LeadTime::Auto => LeadTime::Fixed(HumanDuration(lead)),
             fixed @ LeadTime::Fixed(_) => fixed,
