@@ -342,6 +342,7 @@ fn the_image_has_the_real_runtime_and_runs_as_nobody() {
     let last_stage = dockerfile.rsplit("\nFROM ").next().unwrap();
     for line in [
         "FORESCALE_ONNX_ENGINE=onnx-runtime",
+        "MALLOC_ARENA_MAX=2",
         "ORT_DYLIB_PATH=/opt/onnxruntime/libonnxruntime.so",
         "USER 65532:65532",
     ] {

@@ -33,10 +33,12 @@ class Usage:
 class Process:
     """A program that runs until it is ended; its output goes to a file."""
 
-    def __init__(self, name: str, command: list[str], work: Path):
+    def __init__(self, name: str, command: list[str], work: Path, **environment: str):
         self.log = work / f"{name}.log"
         with self.log.open("ab") as log:
-            self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | environment
+            )
 
     def usage(self) -> Usage:
         stat = Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -79,7 +81,8 @@ class Forescale(Process):
         self.start()
 
     def start(self) -> None:
-        super().__init__(self.name, self.command, self.work)
+        # As in the image.
+        super().__init__(self.name, self.command, self.work, MALLOC_ARENA_MAX="2")
         self.wait_for(f"http://{self.http}/readyz")
 
     def backfilled(self) -> int:
