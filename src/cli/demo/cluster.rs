@@ -6,12 +6,13 @@ use super::setup::{Setup, WithoutData};
 use super::totals::Totals;
 use crate::domain::{Served, Timestamp};
 use crate::simulate::figures::Figures;
-use crate::simulate::hpa::Hpa;
+use crate::simulate::hpa::{Behavior, Hpa};
 use crate::simulate::keda::{Answer, Keda, ScaledObject};
 use crate::simulate::pods::Pods;
 
-/// A cluster that runs the workload. Both clusters of the demo are built by [`Cluster::new`] from the same setup; they
-/// differ only in who answers KEDA.
+/// A cluster that runs the workload. Both clusters of the demo are built from the same setup; they differ in who answers KEDA,
+/// and in the HPA's stabilisation window: the plan does its own waiting and its manifests have none, a plain HPA keeps the
+/// default.
 #[derive(Clone, Debug)]
 pub(super) struct Cluster {
     keda: Keda,
@@ -23,8 +24,21 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster at `now` whose replicas just carry `load` at the threshold, all of them ready.
-    pub(super) fn new(setup: &Setup, threshold: f64, load: f64, now: Timestamp) -> Self {
+    /// A cluster at `now` whose replicas just carry `load` at the threshold, all of them ready, with an HPA that reads the
+    /// metric.
+    pub(super) fn plain(setup: &Setup, threshold: f64, load: f64, now: Timestamp) -> Self {
+        Self::new(setup, Behavior::default(), threshold, load, now)
+    }
+
+    /// The same with an HPA that follows a plan.
+    pub(super) fn planned(setup: &Setup, threshold: f64, load: f64, now: Timestamp) -> Self {
+        let mut behavior = Behavior::default();
+        behavior.scale_down.stabilization = Duration::ZERO;
+        Self::new(setup, behavior, threshold, load, now)
+    }
+
+    fn new(setup: &Setup, behavior: Behavior, threshold: f64, load: f64, now: Timestamp) -> Self {
+        let behavior = behavior.with_tolerance(setup.tolerance);
         let object = ScaledObject {
             min_replicas: setup.min_replicas,
             max_replicas: setup.max_replicas,
@@ -33,7 +47,7 @@ impl Cluster {
         let keda = Keda::new(object, threshold, now);
         let warm = ((load / setup.threshold).ceil() as u32).clamp(keda.hpa_min(), keda.hpa_max());
         Self {
-            hpa: Hpa::without_behavior(keda.hpa_min(), keda.hpa_max()),
+            hpa: Hpa::new(keda.hpa_min(), keda.hpa_max(), behavior),
             keda,
             pods: Pods::new(Setup::start_up(), setup.seed).with_ready(warm, now),
             figures: Figures::new(),

@@ -46,8 +46,8 @@ impl<S: Scaler> Driver<S> {
         clock.set(START);
         let load = demand.observed(START).unwrap_or_default();
         Self {
-            forescale: Cluster::new(&setup, scaler.target(), load, START),
-            plain: Cluster::new(&setup, setup.threshold, load, START),
+            forescale: Cluster::planned(&setup, scaler.target(), load, START),
+            plain: Cluster::plain(&setup, setup.threshold, load, START),
             setup,
             clock,
             demand,

@@ -45,7 +45,7 @@ impl Recording {
             return Totals::default();
         };
         let load = first.read.and_then(|read| read.0).unwrap_or_default();
-        let mut cluster = Cluster::new(setup, threshold, load, first.at);
+        let mut cluster = Cluster::plain(setup, threshold, load, first.at);
         for tick in &self.ticks {
             step(&mut cluster, setup, *tick);
         }

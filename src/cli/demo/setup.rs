@@ -41,6 +41,8 @@ pub(super) struct Setup {
     pub(super) min_replicas: u32,
     /// `maxReplicas` of the metadata, and `maxReplicaCount` of both ScaledObjects.
     pub(super) max_replicas: u32,
+    /// `hpaTolerance` of the metadata, and the `tolerance` of both HPAs.
+    pub(super) tolerance: f64,
     /// What the plain HPA's trigger does while the metric is missing.
     pub(super) without_data: WithoutData,
 }
@@ -74,6 +76,7 @@ impl Setup {
             ("minReplicas", "2"),
             ("maxReplicas", "100"),
             ("leadTime", "2m"),
+            ("hpaTolerance", "0"),
         ];
         let mut metadata: Metadata = own
             .into_iter()
@@ -105,12 +108,14 @@ impl Setup {
             1 <= min_replicas && min_replicas <= max_replicas,
             "`minReplicas` is `{min_replicas}` and `maxReplicas` is `{max_replicas}`: the demo needs 1 <= minReplicas <= maxReplicas"
         );
+        let tolerance = number(&metadata, "hpaTolerance")?;
         Ok(Self {
             pattern,
             seed,
             length,
             metadata,
             threshold,
+            tolerance,
             min_replicas,
             max_replicas,
             without_data,
