@@ -41,7 +41,7 @@ prepare_cluster() {
     cp "$TOOLS_HOME"/keda-crds/keda.sh_*.yaml "$TOOLS_HOME"/cert-manager-*-crds/cert-manager.io_*.yaml \
         "$TOOLS_HOME"/prometheus-operator-*-crds/monitoring.coreos.com_{servicemonitors,podmonitors,prometheusrules}.yaml "$crds/"
     kubectl apply --server-side -f "$crds" >/dev/null
-    kubectl wait --for condition=Established crd --all --timeout 60s >/dev/null
+    established -f "$crds"
     {
         for namespace in keda shop; do printf -- '---\napiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n' "$namespace"; done
         # Pods that need more than the strictest standard allows are refused.
