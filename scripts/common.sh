@@ -16,6 +16,16 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# Waits until definitions are served: `established -f FILE…`, `established crd/NAME`. kubectl gives up on one so new that it has no
+# conditions yet, and so it is asked again.
+established() {
+    for _ in $(seq 50); do
+        ! kubectl wait --for=condition=Established --timeout=60s "$@" >/dev/null 2>&1 || return 0
+        sleep 0.2
+    done
+    kubectl wait --for=condition=Established --timeout=60s "$@"
+}
+
 is_root() { [ "$(id -u)" -eq 0 ]; }
 
 # apt-get with root's rights where that is possible without asking for a password; fails otherwise.

@@ -98,6 +98,40 @@ async fn sigterm_ends_open_streams_cleanly_answers_what_was_asked_and_exits_0() 
     assert!(said_goodbye, "{:?}", forescale.log());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_ends_an_operator_that_has_never_reached_its_cluster() {
+    let dir = TempDir::new().unwrap();
+    let kubeconfig = dir.path().join("kubeconfig");
+    // Nothing listens on port 1.
+    let cluster = "apiVersion: v1
+kind: Config
+clusters: [{name: away, cluster: {server: 'http://127.0.0.1:1'}}]
+users: [{name: nobody, user: {}}]
+contexts: [{name: away, context: {cluster: away, user: nobody}}]
+current-context: away
+";
+    fs::write(&kubeconfig, cluster).unwrap();
+    let mut forescale = Forescale::start(&Setup {
+        prometheus: "http://127.0.0.1:1".to_owned(),
+        settings: format!(
+            "operator: {{enabled: true, kubeconfig: {}}}\n",
+            kubeconfig.display()
+        ),
+        ..Setup::default()
+    })
+    .await;
+    eventually("the operator to try", PATIENCE, async || {
+        let log = forescale.log();
+        log.iter()
+            .any(|line| line.contains("failed to renew or take the lease"))
+            .then_some(())
+    })
+    .await;
+    forescale.terminate();
+    let status = forescale.ended().await;
+    assert_eq!(status.code(), Some(0), "{:?}", forescale.log());
+}
+
 /// Whether a call was refused by a server on its way out, before any of it was processed. Three words for it, by the
 /// moment that the call met: the server refused it; the client gave it up, since its connection was closing; or it was
 /// on the wire when the server's GOAWAY with `NO_ERROR` came, which names the last call that the server will process

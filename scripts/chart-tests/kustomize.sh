@@ -33,7 +33,7 @@ documented_overlay() {
 check "the overlay of docs/install.md" documented_overlay
 check "kubectl delete -k keda/" kubectl delete -k keda/
 check "keda/crd" kubectl apply --server-side -f keda/crd
-kubectl wait --for=condition=Established crd/predictiveautoscalers.forescale.dev --timeout=30s >/dev/null
+established crd/predictiveautoscalers.forescale.dev
 for example in keda/examples/*.yaml; do
     check "${example#keda/}" kubectl apply --dry-run=server --warnings-as-errors -f "$example"
 done

@@ -41,7 +41,7 @@ prepare_cluster() {
     cp "$TOOLS_HOME"/keda-crds/keda.sh_*.yaml "$TOOLS_HOME"/cert-manager-*-crds/cert-manager.io_*.yaml \
         "$TOOLS_HOME"/prometheus-operator-*-crds/monitoring.coreos.com_{servicemonitors,podmonitors,prometheusrules}.yaml "$crds/"
     kubectl apply --server-side -f "$crds" >/dev/null
-    kubectl wait --for condition=Established crd --all --timeout 60s >/dev/null
+    established -f "$crds"
     {
         for namespace in keda shop; do printf -- '---\napiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n' "$namespace"; done
         # Pods that need more than the strictest standard allows are refused.
@@ -113,7 +113,14 @@ address_of() { sed -nE "s/.*\"server\":\"$1\",\"addr\":\"([^\"]+)\".*/\1/p" "$WO
 
 stop_forescale() {
     [ -n "$forescale_pid" ] || return 0
+    local waited=0
     kill "$forescale_pid" 2>/dev/null || true
+    # A pod that does not end by itself is killed after 30 s.
+    while kill -0 "$forescale_pid" 2>/dev/null && [ "$waited" -lt 150 ]; do
+        waited=$((waited + 1))
+        sleep 0.2
+    done
+    if kill -KILL "$forescale_pid" 2>/dev/null; then note FAILED "Forescale ends when it is told to" "killed after 30 s"; fi
     wait "$forescale_pid" 2>/dev/null || true
     forescale_pid=""
 }

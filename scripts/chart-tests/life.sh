@@ -48,7 +48,7 @@ evict() {
     printf '{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"%s","namespace":"%s"}}' "$pod" "$SPACE" \
         | kubectl create --raw "/api/v1/namespaces/$SPACE/pods/$pod/eviction" -f -
 }
-pods=($(kube get pods -l app.kubernetes.io/component=external-scaler -o name | sed 's#pod/##'))
+mapfile -t pods < <(kube get pods -l app.kubernetes.io/component=external-scaler -o name | sed 's#pod/##')
 second_eviction_is_refused() { evict "${pods[0]}" && ! evict "${pods[1]}"; }
 check "a drain takes one pod, the second is refused" second_eviction_is_refused
 kube delete serviceaccount drain >/dev/null

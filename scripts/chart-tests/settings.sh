@@ -17,6 +17,7 @@ for case in $(cases); do
     rm -f "$WORK"/test-[0-9].yaml
     stop_forescale
 done
-nonsense() { ! render default --set config.plan.defaultLeadTime=soon --show-only templates/configmap.yaml | settings_of | start_forescale; }
+render default --set config.plan.defaultLeadTime=soon --show-only templates/configmap.yaml | settings_of >"$WORK/nonsense.settings"
+nonsense() { ! start_forescale <"$WORK/nonsense.settings"; }
 check "Forescale refuses nonsense under config" nonsense
 check "… and names the key" grep -q 'defaultLeadTime' "$WORK/forescale/log"

@@ -1,6 +1,7 @@
 //! All routes over a real socket.
 
 mod connections;
+mod documents;
 mod grade;
 mod metrics;
 mod page;

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use k8s_openapi::jiff;
 use kube::Api;
 use kube::runtime::controller::Action;
@@ -108,17 +108,30 @@ async fn look_after(
         tokio_stream::wrappers::WatchStream::from_changes(follow).map(|_| ())
     };
     let config = kube::runtime::controller::Config::default().concurrency(CONCURRENCY);
-    Controller::new(api, watcher::Config::default())
+    let controller = Controller::new(api, watcher::Config::default());
+    let store = controller.store();
+    let looking = controller
         .with_config(config)
         .reconcile_all_on(leader)
-        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
         .run(reconcile::reconcile, on_error, context)
         .for_each(|outcome| async move {
             if let Err(error) = outcome {
                 tracing::debug!(%error, "a look at a PredictiveAutoscaler ended early");
             }
-        })
-        .await;
+        });
+    // kube's controller ends gracefully only once it has listed the objects. Where it never could (no definition, no right,
+    // no API server) it has begun nothing that could be finished, and would be waited for without end.
+    let nothing_begun = async {
+        shutdown.cancelled().await;
+        if store.wait_until_ready().now_or_never().is_some() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = looking => {}
+        () = nothing_begun => {}
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the controller's signature")]

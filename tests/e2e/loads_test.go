@@ -42,6 +42,7 @@ var loads = map[string]harness.Load{
 	"basket":   harness.From(secondStep, harness.Flat(380), harness.Flat(880)),
 	"moved":    harness.Flat(750),
 	"secured":  harness.Flat(450),
+	"worded":   harness.Flat(450),
 	"killed":   harness.Flat(550),
 	"rolled":   harness.Flat(650),
 	"again":    harness.Flat(350),

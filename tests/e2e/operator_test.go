@@ -51,7 +51,9 @@ func serviceAccount(t *testing.T) string {
 			apply(t, string(text))
 		}
 	}
-	kubectl(t, "wait", "--for=condition=Established", "crd/predictiveautoscalers.forescale.dev", "--timeout=30s")
+	if err := world.plane.Established("crd/predictiveautoscalers.forescale.dev"); err != nil {
+		t.Fatal(err)
+	}
 	token := strings.TrimSpace(kubectl(t, "create", "token", "forescale", "-n", operatorNamespace, "--duration=6h"))
 	config := filepath.Join(world.dir, "forescale", "serviceaccount.kubeconfig")
 	server := kubectl(t, "config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster.server}")

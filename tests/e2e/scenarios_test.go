@@ -23,6 +23,7 @@ func TestForescale(t *testing.T) {
 		{"the plan as series, for an HPA through prometheus-adapter", thePlanAsSeriesForAnHPAThroughPrometheusAdapter},
 		{"learns min, max, tolerance and lead time from the cluster without any metadata", learnsMinMaxToleranceAndLeadTimeFromTheClusterWithoutAnyMetadata},
 		{"with a ServiceAccount of fewer rights everything still works on defaults", withAServiceAccountOfFewerRightsEverythingStillWorksOnDefaults},
+		{"KEDA and the HPA say what the guide quotes", kedaAndTheHPASayWhatTheGuideQuotes},
 		{"a rolling update of Forescale with two replicas fails no read", aRollingUpdateOfForescaleWithTwoReplicasFailsNoRead},
 	}
 	for _, scenario := range scenarios {

@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -77,8 +78,7 @@ impl ControlPlane {
         let plane = Self { home, bin };
         let definitions = definitions.display().to_string();
         plane.kubectl(&["apply", "--server-side", "-f", &definitions]);
-        let established = ["wait", "--for=condition=Established", "--timeout=60s"];
-        plane.kubectl(&[&established[..], &["-f", &definitions]].concat());
+        plane.established(&definitions);
         Some(plane)
     }
 
@@ -90,6 +90,26 @@ impl ControlPlane {
     /// Runs kubectl and gives what it says.
     pub fn kubectl(&self, args: &[&str]) -> String {
         output(self.command().args(args))
+    }
+
+    /// Waits until the definitions of a folder are served. kubectl gives up on one so new that it has no conditions yet, and
+    /// so it is asked again.
+    fn established(&self, folder: &str) {
+        let wait = [
+            "wait",
+            "--for=condition=Established",
+            "--timeout=60s",
+            "-f",
+            folder,
+        ];
+        for _ in 0..50 {
+            let asked = self.command().args(wait).output().expect("kubectl starts");
+            if asked.status.success() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        self.kubectl(&wait);
     }
 
     fn command(&self) -> Command {

@@ -67,7 +67,7 @@ func (p *Plane) installKEDA() error {
 	if _, err := p.Kubectl("", "apply", "--server-side", "-f", definitions); err != nil {
 		return err
 	}
-	if _, err := p.Kubectl("", "wait", "--for=condition=Established", "--timeout=60s", "-f", definitions); err != nil {
+	if err := p.Established("-f", definitions); err != nil {
 		return err
 	}
 	return p.Apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: " + KEDANamespace + "}\n")

@@ -272,6 +272,15 @@ func (p *Plane) Apply(manifest string) error {
 	return err
 }
 
+// Established waits until definitions, as kubectl names them, are served. kubectl gives up on one so new that it has no
+// conditions yet, and so it is asked again.
+func (p *Plane) Established(definitions ...string) error {
+	return p.wait("kube-apiserver", func() error {
+		_, err := p.Kubectl("", append([]string{"wait", "--for=condition=Established", "--timeout=60s"}, definitions...)...)
+		return err
+	})
+}
+
 // KubeconfigOf writes a kubeconfig with the rights of a ServiceAccount and no others, and gives its path.
 func (p *Plane) KubeconfigOf(namespace, account string) (string, error) {
 	token, err := p.Kubectl("", "create", "token", account, "-n", namespace, "--duration=2h")
