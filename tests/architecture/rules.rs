@@ -198,7 +198,7 @@ const CONFINED: [Confined; 8] = [
         only_in: &[
             "execute/operator",
             "execute/cluster",
-            "execute/kubernetes.rs",
+            "execute/kubernetes",
         ],
     },
     Confined {
