@@ -8,6 +8,7 @@ use kube::api::DynamicObject;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::{Api, Client};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Parts;
@@ -15,6 +16,7 @@ use super::config::{Config, Scaler};
 use super::desired::Kind;
 use super::election::Leadership;
 use super::metrics::Metrics;
+use super::owned::Owned;
 use super::resource::Yielded;
 use super::trigger::Trigger;
 use crate::domain::Clock;
@@ -23,6 +25,9 @@ use crate::knowledge::{Board, BoardFull, Workload};
 
 /// What the cluster offers is asked again after this.
 const ASK_AGAIN: Duration = Duration::from_mins(1);
+
+/// How often a PredictiveAutoscaler is looked at when nothing about it changes.
+const AGAIN: Duration = Duration::from_secs(15);
 
 /// From this minor version on an HPA's `tolerance` needs no feature gate to be set (KEP-4951, beta in 1.35).
 const TOLERANCE_SINCE: u32 = 35;
@@ -34,10 +39,14 @@ pub(super) struct Context {
     pub(super) leadership: Leadership,
     pub(super) metrics: Metrics,
     pub(super) recorder: Recorder,
+    /// What scales, as it is watched.
+    pub(super) owned: Owned,
+    /// How often a PredictiveAutoscaler is looked at when nothing about it changes.
+    pub(super) again: Duration,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
     forget_after: HumanDuration,
-    offers: tokio::sync::Mutex<Option<(Offers, Instant)>>,
+    offers: tokio::sync::Mutex<Asked>,
     kinds: Mutex<HashMap<GroupVersionKind, ApiResource>>,
     memos: Mutex<HashMap<String, Memo>>,
 }
@@ -53,11 +62,19 @@ pub(super) struct Offers {
     pub(super) exact: bool,
 }
 
+/// What the cluster was last asked.
+struct Asked {
+    offers: Option<(Offers, Instant)>,
+    /// KEDA has come or gone.
+    served: watch::Receiver<()>,
+}
+
 /// The last apply of an object, so that an unchanged one is not written again.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Memo {
     pub(super) desired: serde_json::Value,
     /// Of the object, after that.
+    pub(super) uid: Option<String>,
     pub(super) generation: Option<i64>,
     pub(super) yielded: Vec<Yielded>,
 }
@@ -67,6 +84,7 @@ impl Context {
         client: Client,
         parts: Parts,
         leadership: Leadership,
+        owned: Owned,
         identity: String,
     ) -> Self {
         let reporter = Reporter {
@@ -82,7 +100,12 @@ impl Context {
             board: parts.board,
             clock: parts.clock,
             forget_after: parts.forget_after,
-            offers: tokio::sync::Mutex::new(None),
+            offers: tokio::sync::Mutex::new(Asked {
+                offers: None,
+                served: owned.served(),
+            }),
+            owned,
+            again: AGAIN,
             kinds: Mutex::default(),
             memos: Mutex::default(),
         }
@@ -92,14 +115,17 @@ impl Context {
         self.clock.now()
     }
 
-    /// What the cluster offers, at most a minute old.
+    /// What the cluster offers, at most a minute old, and asked anew when a kind of object that scales comes or goes.
     pub(super) async fn offers(&self) -> Result<Offers, kube::Error> {
-        let mut known = self.offers.lock().await;
-        if let Some((offers, since)) = *known
+        let mut asked = self.offers.lock().await;
+        let changed = asked.served.has_changed().unwrap_or(false);
+        if let Some((offers, since)) = asked.offers
             && since.elapsed() < ASK_AGAIN
+            && !changed
         {
             return Ok(offers);
         }
+        asked.served.mark_unchanged();
         let groups = self.client.list_api_groups().await?;
         let keda = groups.groups.iter().any(|it| it.name == "keda.sh");
         let exact = if let Some(exact) = self.config.exact_landing {
@@ -115,19 +141,8 @@ impl Context {
             Scaler::Auto => Kind::found(keda),
         };
         let offers = Offers { kind, keda, exact };
-        *known = Some((offers, Instant::now()));
+        asked.offers = Some((offers, Instant::now()));
         Ok(offers)
-    }
-
-    /// Objects of a kind that scales.
-    pub(super) fn scalers(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {
-        let (group, version) = kind.api_version().split_once('/').unwrap_or_default();
-        let kind = GroupVersionKind::gvk(group, version, kind.name());
-        Api::namespaced_with(
-            self.client.clone(),
-            namespace,
-            &ApiResource::from_gvk(&kind),
-        )
     }
 
     /// Objects of any kind; the API server is asked once how it calls them.

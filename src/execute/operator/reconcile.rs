@@ -21,9 +21,6 @@ pub(super) mod place;
 
 use self::place::{Place, Refusal};
 
-/// How often a PredictiveAutoscaler is looked at when nothing about it changes.
-const AGAIN: Duration = Duration::from_secs(15);
-
 /// A look that ended early.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
@@ -67,8 +64,9 @@ pub(super) async fn reconcile(
         Err(_) => None,
     };
     if !leads {
-        return Ok(Action::requeue(AGAIN));
+        return Ok(Action::requeue(context.again));
     }
+    context.owned.settled(&namespace).await;
     let placed = match &parsed {
         Ok(trigger) => place::put(&owner, trigger, offers, &context).await,
         Err(mistakes) => Err(Refusal::said("InvalidSpec", mistakes.clone())),
@@ -84,7 +82,7 @@ pub(super) async fn reconcile(
     let before = owner.status.clone().unwrap_or_default();
     let mut after = tell(&owner, &context, &before, workload.as_deref(), placed);
     // What can't be told now may be told with the next look.
-    let replicas = target::replicas(&context, &namespace, &owner.spec.target_ref).await;
+    let replicas = target::replicas(&context, offers.kind, &owner).await;
     match replicas {
         Ok(replicas) => after.current_replicas = Some(replicas),
         Err(kube::Error::Api(refusal)) if refusal.is_not_found() && parsed.is_ok() => {
@@ -112,7 +110,7 @@ pub(super) async fn reconcile(
         return Err(error.into());
     }
     context.metrics.reconciled("ok");
-    Ok(Action::requeue(AGAIN))
+    Ok(Action::requeue(context.again))
 }
 
 /// The status as it should be.

@@ -56,21 +56,15 @@ pub(super) async fn put(
     refuse_what_an_hpa_can_not_do(owner, kind)?;
     let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
     let uid = owner.uid().unwrap_or_default();
-    let api = context.scalers(kind, &namespace);
     let desired = desired::object(kind, owner, trigger, &context.config, offers.exact);
-    let there = api.get_opt(&name).await?;
-    if let Some(there) = &there
-        && !target::is_owned_by(there, &uid)
-    {
-        let kind = kind.name();
-        let text = format!(
-            "there is a {kind} `{name}` that this PredictiveAutoscaler does not own: delete it, or choose another name"
-        );
-        return Err(Refusal::said("NameTaken", text));
-    }
+    let there = context.owned.get(kind, &namespace, &name).await?;
+    refuse_what_is_not_owned(there.as_deref(), kind, owner)?;
     let memo = context.memo(&uid);
+    // A watch may still have the object as it was before the last apply.
     let unchanged = there.as_ref().zip(memo).filter(|(there, memo)| {
-        memo.desired == desired && memo.generation == there.metadata.generation
+        memo.desired == desired
+            && memo.uid == there.metadata.uid
+            && memo.generation >= there.metadata.generation
     });
     if let Some((there, memo)) = unchanged {
         return Ok(place(kind, there, memo.yielded));
@@ -78,8 +72,14 @@ pub(super) async fn put(
     if let Some(text) = target::rival(context, offers, owner).await? {
         return Err(Refusal::said("TargetTaken", text));
     }
+    if there.is_none() {
+        // Nor may it have seen what somebody else has just made.
+        let found = context.owned.read(kind, &namespace, &name).await?;
+        refuse_what_is_not_owned(found.as_deref(), kind, owner)?;
+    }
     finalizer(owner, context).await?;
     remove_the_other_kind(owner, offers, context).await?;
+    let api = context.owned.api(kind, &namespace);
     let applied = apply::apply(&api, &name, desired.clone()).await;
     let applied = applied.map_err(|error| refused_by_api(kind, error))?;
     let known = owner
@@ -90,11 +90,28 @@ pub(super) async fn put(
     context.metrics.yielded(new.count());
     let memo = Memo {
         desired,
+        uid: applied.object.metadata.uid.clone(),
         generation: applied.object.metadata.generation,
         yielded: applied.yielded.clone(),
     };
     context.remember(&uid, memo);
     Ok(place(kind, &applied.object, applied.yielded))
+}
+
+fn refuse_what_is_not_owned(
+    there: Option<&DynamicObject>,
+    kind: Kind,
+    owner: &PredictiveAutoscaler,
+) -> Result<(), Refusal> {
+    let uid = owner.uid().unwrap_or_default();
+    if there.is_none_or(|there| target::is_owned_by(there, &uid)) {
+        return Ok(());
+    }
+    let (kind, name) = (kind.name(), owner.name_any());
+    let text = format!(
+        "there is a {kind} `{name}` that this PredictiveAutoscaler does not own: delete it, or choose another name"
+    );
+    Err(Refusal::said("NameTaken", text))
 }
 
 fn refuse_what_an_hpa_can_not_do(owner: &PredictiveAutoscaler, kind: Kind) -> Result<(), Refusal> {

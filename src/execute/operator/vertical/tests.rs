@@ -13,6 +13,7 @@ use super::*;
 use crate::domain::{Clock as _, HumanDuration, ResourceAdvice, SystemClock};
 use crate::execute::kubernetes;
 use crate::execute::operator::election::Leadership;
+use crate::execute::operator::owned::Owned;
 use crate::execute::operator::{Config, Metrics, Parts};
 use crate::knowledge::{Board, samples};
 
@@ -79,17 +80,20 @@ fn kubeconfig() -> Option<PathBuf> {
 async fn context() -> Option<Context> {
     let path = kubeconfig()?;
     let client = kubernetes::client(Some(&path)).await.unwrap();
+    let metrics = Metrics::default();
+    let (owned, _) = Owned::new(&client, &[], &metrics);
     let parts = Parts {
         config: Config::default(),
         board: Arc::new(Board::new(10)),
         clock: Arc::new(SystemClock),
         forget_after: HumanDuration::from_secs(3600),
-        metrics: Metrics::default(),
+        metrics,
     };
     Some(Context::new(
         client,
         parts,
         Leadership::new(Metrics::default()),
+        owned,
         "test".to_owned(),
     ))
 }
