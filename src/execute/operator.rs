@@ -173,3 +173,6 @@ fn identity() -> String {
 fn time(at: Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

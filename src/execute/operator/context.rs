@@ -1,14 +1,14 @@
 //! What every look at a PredictiveAutoscaler shares.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use kube::api::DynamicObject;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::{Api, Client};
-use tokio::sync::watch;
+use tokio::sync::{OwnedMutexGuard, watch};
 use tokio::time::Instant;
 
 use super::Parts;
@@ -49,6 +49,9 @@ pub(super) struct Context {
     offers: tokio::sync::Mutex<Asked>,
     kinds: Mutex<HashMap<GroupVersionKind, ApiResource>>,
     memos: Mutex<HashMap<String, Memo>>,
+    /// When a status was last written, by `uid`.
+    told: Mutex<HashMap<String, Instant>>,
+    turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
 }
 
 /// What the cluster offers.
@@ -108,6 +111,8 @@ impl Context {
             again: AGAIN,
             kinds: Mutex::default(),
             memos: Mutex::default(),
+            told: Mutex::default(),
+            turns: Mutex::default(),
         }
     }
 
@@ -189,6 +194,23 @@ impl Context {
         Ok(workload)
     }
 
+    /// Waits until nobody puts something in place for this workload, and keeps others from it until what is given is dropped:
+    /// two PredictiveAutoscalers that name one workload must not both find it free.
+    pub(super) async fn turn(&self, namespace: &str, workload: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.retain(|_, turn| turn.strong_count() > 0);
+            let key = format!("{namespace}/{workload}");
+            let under_way = turns.get(&key).and_then(Weak::upgrade);
+            under_way.unwrap_or_else(|| {
+                let turn = Arc::default();
+                turns.insert(key, Arc::downgrade(&turn));
+                turn
+            })
+        };
+        turn.lock_owned().await
+    }
+
     pub(super) fn memo(&self, uid: &str) -> Option<Memo> {
         self.memos().get(uid).cloned()
     }
@@ -197,13 +219,27 @@ impl Context {
         self.memos().insert(uid.to_owned(), memo);
     }
 
+    /// How long ago the status was written; `None` before this process has written it.
+    pub(super) fn told(&self, uid: &str) -> Option<Duration> {
+        Some(self.tellings().get(uid)?.elapsed())
+    }
+
+    pub(super) fn tell(&self, uid: &str) {
+        self.tellings().insert(uid.to_owned(), Instant::now());
+    }
+
     pub(super) fn forget(&self, uid: &str) {
         self.memos().remove(uid);
+        self.tellings().remove(uid);
     }
 
     // Nothing under the locks panics halfway through a change, so a poisoned lock is still good.
     fn memos(&self) -> MutexGuard<'_, HashMap<String, Memo>> {
         self.memos.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tellings(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn kinds(&self) -> MutexGuard<'_, HashMap<GroupVersionKind, ApiResource>> {

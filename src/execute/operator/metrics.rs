@@ -89,6 +89,18 @@ impl Metrics {
         self.wakes.get_or_create(&KindLabels { kind }).inc();
     }
 
+    #[cfg(test)]
+    pub(super) fn wakes(&self, kind: &'static str) -> u64 {
+        self.wakes.get_or_create(&KindLabels { kind }).get()
+    }
+
+    /// Looks that went well.
+    #[cfg(test)]
+    pub(super) fn looks(&self) -> u64 {
+        let labels = OutcomeLabels { outcome: "ok" };
+        self.reconciles.get_or_create(&labels).get()
+    }
+
     /// A watch of this kind is doing otherwise than before.
     pub(super) fn stands(&self, kind: &'static str, was: Option<State>, now: State) {
         let labels = |state: State| WatchLabels {

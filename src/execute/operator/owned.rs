@@ -44,6 +44,8 @@ struct Watch {
     namespace: Option<String>,
     standing: watch::Sender<Standing>,
     objects: Store<DynamicObject>,
+    /// Told when an object has come in.
+    changes: watch::Sender<()>,
 }
 
 /// How a watch is doing.
@@ -168,6 +170,18 @@ impl Owned {
         Ok(list.items.into_iter().map(Arc::new).collect())
     }
 
+    /// Waits until the watch, if there is one, has an object that was just made; not for long.
+    pub(super) async fn seen(&self, kind: Kind, namespace: &str, name: &str) {
+        let Some(watch) = self.known(kind, namespace) else {
+            return;
+        };
+        let mut changes = watch.changes.subscribe();
+        let seen = async {
+            while watch.get(namespace, name).is_none() && changes.changed().await.is_ok() {}
+        };
+        let _ = tokio::time::timeout(PATIENCE, seen).await;
+    }
+
     /// The HPA behind the object of this kind and name, which is that object itself or what KEDA has made for it. `None`
     /// where no watch knows.
     pub(super) fn hpa(
@@ -205,6 +219,7 @@ impl Watch {
             namespace,
             standing: watch::Sender::default(),
             objects: writer.as_reader(),
+            changes: watch::Sender::new(()),
         };
         (Arc::new(watch), writer)
     }

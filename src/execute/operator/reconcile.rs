@@ -1,7 +1,6 @@
 //! One look at one PredictiveAutoscaler.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
@@ -228,7 +227,9 @@ async fn publish(
     before: &PredictiveAutoscalerStatus,
     after: &PredictiveAutoscalerStatus,
 ) -> Result<(), Error> {
-    if !is_worth_writing(before, after, context.config.status_every.get()) {
+    let uid = owner.uid().unwrap_or_default();
+    let old = (context.told(&uid)).is_none_or(|age| age >= context.config.status_every.get());
+    if !is_worth_writing(before, after, old) {
         return Ok(());
     }
     let namespace = owner.namespace().unwrap_or_default();
@@ -244,7 +245,7 @@ async fn publish(
         .patch_status(&owner.name_any(), &params, &Patch::Apply(&patch))
         .await;
     match written {
-        Ok(_) => {}
+        Ok(_) => context.tell(&uid),
         // It is gone meanwhile.
         Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
         Err(error) => return Err(error.into()),
@@ -261,19 +262,16 @@ async fn publish(
     Ok(())
 }
 
-/// A condition or a number of replicas is told at once, all else when the last status is old enough.
+/// A condition or a number of replicas is told at once, all else when the last status is `old` enough. A fault's text may
+/// change with every look.
 fn is_worth_writing(
     before: &PredictiveAutoscalerStatus,
     after: &PredictiveAutoscalerStatus,
-    every: Duration,
+    old: bool,
 ) -> bool {
     let replicas = |status: &PredictiveAutoscalerStatus| {
         let plan = status.plan.as_ref();
         plan.map(|plan| (plan.replicas, plan.planned, plan.basis.clone()))
-    };
-    let at = |status: &PredictiveAutoscalerStatus| {
-        let plan = status.plan.as_ref()?;
-        Some(plan.at.as_ref()?.0)
     };
     let states = |status: &PredictiveAutoscalerStatus| {
         let each = status.conditions.iter();
@@ -288,13 +286,7 @@ fn is_worth_writing(
         || before.current_replicas != after.current_replicas
         || before.vertical.as_ref().map(|it| &it.state)
             != after.vertical.as_ref().map(|it| &it.state);
-    if urgent {
-        return true;
-    }
-    let age = at(after).zip(at(before));
-    let old =
-        age.is_none_or(|(after, before)| after.duration_since(before).unsigned_abs() >= every);
-    old && before != after
+    urgent || (old && before != after)
 }
 
 #[cfg(test)]

@@ -80,6 +80,7 @@ impl Keeper {
             }
             Ok(Event::InitDone) => {
                 self.writer.apply_watcher_event(&Event::InitDone);
+                self.watch.changes.send_replace(());
                 self.listed();
             }
             Ok(Event::Apply(object)) => {
@@ -90,6 +91,7 @@ impl Keeper {
                 let is_news = known.is_none_or(|known| *known != object);
                 let event = Event::Apply(object);
                 self.writer.apply_watcher_event(&event);
+                self.watch.changes.send_replace(());
                 if let Event::Apply(object) = event
                     && is_news
                 {

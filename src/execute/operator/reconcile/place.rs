@@ -69,6 +69,7 @@ pub(super) async fn put(
     if let Some((there, memo)) = unchanged {
         return Ok(place(kind, there, memo.yielded));
     }
+    let _turn = context.turn(&namespace, &owner.spec.target_ref.name).await;
     if let Some(text) = target::rival(context, offers, owner).await? {
         return Err(Refusal::said("TargetTaken", text));
     }
@@ -95,6 +96,7 @@ pub(super) async fn put(
         yielded: applied.yielded.clone(),
     };
     context.remember(&uid, memo);
+    context.owned.seen(kind, &namespace, &name).await;
     Ok(place(kind, &applied.object, applied.yielded))
 }
 
