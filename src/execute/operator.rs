@@ -11,6 +11,7 @@ mod config;
 mod context;
 mod desired;
 mod election;
+mod memory;
 mod metrics;
 mod notes;
 mod owned;
@@ -29,7 +30,7 @@ use anyhow::Context as _;
 use futures::StreamExt as _;
 use k8s_openapi::jiff;
 use kube::Api;
-use kube::runtime::controller::Action;
+use kube::runtime::controller::{self, Action};
 use kube::runtime::{Controller, watcher};
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::{UnboundedReceiverStream, WatchStream};
@@ -110,18 +111,27 @@ async fn look_after(scope: Scope, context: Arc<Context>, shutdown: CancellationT
     // A new leader looks at everything at once, and so does one whose cluster has got KEDA.
     let leader = WatchStream::from_changes(context.leadership.follow()).map(|_| ());
     let served = WatchStream::from_changes(context.owned.served());
-    let config = kube::runtime::controller::Config::default().concurrency(CONCURRENCY);
+    let config = controller::Config::default().concurrency(CONCURRENCY);
     Controller::new(api, watcher::Config::default())
         .with_config(config)
         .reconcile_all_on(leader)
         .reconcile_all_on(served)
         .reconcile_on(UnboundedReceiverStream::new(scope.woken))
         .graceful_shutdown_on(shutdown.cancelled_owned())
-        .run(reconcile::reconcile, on_error, context)
-        .for_each(|outcome| async move {
-            if let Err(error) = outcome {
-                tracing::debug!(%error, "a look at a PredictiveAutoscaler ended early");
+        .run(reconcile::reconcile, on_error, Arc::clone(&context))
+        .for_each(|outcome| {
+            match outcome {
+                Ok(_) => {}
+                // A look that was due after its PredictiveAutoscaler was deleted.
+                Err(controller::Error::ObjectNotFound(gone)) => {
+                    let namespace = gone.namespace.as_deref().unwrap_or_default();
+                    context.memory.forget(namespace, &gone.name);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a look at a PredictiveAutoscaler ended early");
+                }
             }
+            std::future::ready(())
         })
         .await;
 }

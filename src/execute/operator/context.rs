@@ -15,9 +15,9 @@ use super::Parts;
 use super::config::{Config, Scaler};
 use super::desired::Kind;
 use super::election::Leadership;
+use super::memory::Memory;
 use super::metrics::Metrics;
 use super::owned::Owned;
-use super::resource::Yielded;
 use super::trigger::Trigger;
 use crate::domain::Clock;
 use crate::domain::{HumanDuration, Timestamp, WorkloadKey};
@@ -41,6 +41,8 @@ pub(super) struct Context {
     pub(super) recorder: Recorder,
     /// What scales, as it is watched.
     pub(super) owned: Owned,
+    /// What was done with the looks before.
+    pub(super) memory: Memory,
     /// How often a PredictiveAutoscaler is looked at when nothing about it changes.
     pub(super) again: Duration,
     board: Arc<Board>,
@@ -48,9 +50,6 @@ pub(super) struct Context {
     forget_after: HumanDuration,
     offers: tokio::sync::Mutex<Asked>,
     kinds: Mutex<HashMap<GroupVersionKind, ApiResource>>,
-    memos: Mutex<HashMap<String, Memo>>,
-    /// When a status was last written, by `uid`.
-    told: Mutex<HashMap<String, Instant>>,
     turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
 }
 
@@ -70,16 +69,6 @@ struct Asked {
     offers: Option<(Offers, Instant)>,
     /// KEDA has come or gone.
     served: watch::Receiver<()>,
-}
-
-/// The last apply of an object, so that an unchanged one is not written again.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Memo {
-    pub(super) desired: serde_json::Value,
-    /// Of the object, after that.
-    pub(super) uid: Option<String>,
-    pub(super) generation: Option<i64>,
-    pub(super) yielded: Vec<Yielded>,
 }
 
 impl Context {
@@ -108,10 +97,9 @@ impl Context {
                 served: owned.served(),
             }),
             owned,
+            memory: Memory::default(),
             again: AGAIN,
             kinds: Mutex::default(),
-            memos: Mutex::default(),
-            told: Mutex::default(),
             turns: Mutex::default(),
         }
     }
@@ -211,37 +199,7 @@ impl Context {
         turn.lock_owned().await
     }
 
-    pub(super) fn memo(&self, uid: &str) -> Option<Memo> {
-        self.memos().get(uid).cloned()
-    }
-
-    pub(super) fn remember(&self, uid: &str, memo: Memo) {
-        self.memos().insert(uid.to_owned(), memo);
-    }
-
-    /// How long ago the status was written; `None` before this process has written it.
-    pub(super) fn told(&self, uid: &str) -> Option<Duration> {
-        Some(self.tellings().get(uid)?.elapsed())
-    }
-
-    pub(super) fn tell(&self, uid: &str) {
-        self.tellings().insert(uid.to_owned(), Instant::now());
-    }
-
-    pub(super) fn forget(&self, uid: &str) {
-        self.memos().remove(uid);
-        self.tellings().remove(uid);
-    }
-
-    // Nothing under the locks panics halfway through a change, so a poisoned lock is still good.
-    fn memos(&self) -> MutexGuard<'_, HashMap<String, Memo>> {
-        self.memos.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tellings(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+    // Nothing under the lock panics halfway through a change, so a poisoned lock is still good.
     fn kinds(&self) -> MutexGuard<'_, HashMap<GroupVersionKind, ApiResource>> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }

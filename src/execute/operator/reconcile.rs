@@ -43,9 +43,9 @@ pub(super) async fn reconcile(
     context: Arc<Context>,
 ) -> Result<Action, Error> {
     let leads = context.leadership.holds();
-    let uid = owner.uid().unwrap_or_default();
+    let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
     if owner.metadata.deletion_timestamp.is_some() {
-        context.forget(&uid);
+        context.memory.forget(&namespace, &name);
         if leads {
             remove::finish(&owner, &context).await?;
         }
@@ -53,7 +53,6 @@ pub(super) async fn reconcile(
     }
     let offers = context.offers().await?;
     let parsed = trigger::trigger(&owner.spec, &context.config, offers.exact);
-    let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
     let workload = match &parsed {
         Ok(trigger) => {
             // An HPA without KEDA asks through Prometheus, which nobody sees.
@@ -227,8 +226,8 @@ async fn publish(
     before: &PredictiveAutoscalerStatus,
     after: &PredictiveAutoscalerStatus,
 ) -> Result<(), Error> {
-    let uid = owner.uid().unwrap_or_default();
-    let old = (context.told(&uid)).is_none_or(|age| age >= context.config.status_every.get());
+    let every = context.config.status_every.get();
+    let old = (context.memory.told(owner)).is_none_or(|age| age >= every);
     if !is_worth_writing(before, after, old) {
         return Ok(());
     }
@@ -245,7 +244,7 @@ async fn publish(
         .patch_status(&owner.name_any(), &params, &Patch::Apply(&patch))
         .await;
     match written {
-        Ok(_) => context.tell(&uid),
+        Ok(_) => context.memory.tell(owner),
         // It is gone meanwhile.
         Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
         Err(error) => return Err(error.into()),

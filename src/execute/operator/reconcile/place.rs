@@ -4,8 +4,9 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 
-use super::super::context::{Context, Memo, Offers};
+use super::super::context::{Context, Offers};
 use super::super::desired::{self, Kind};
+use super::super::memory::Applied;
 use super::super::resource::{DeletionPolicy, OwnedObject, PredictiveAutoscaler, Yielded};
 use super::super::trigger::Trigger;
 use super::super::{apply, remove, target};
@@ -55,19 +56,18 @@ pub(super) async fn put(
     let kind = offers.kind;
     refuse_what_an_hpa_can_not_do(owner, kind)?;
     let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
-    let uid = owner.uid().unwrap_or_default();
     let desired = desired::object(kind, owner, trigger, &context.config, offers.exact);
     let there = context.owned.get(kind, &namespace, &name).await?;
     refuse_what_is_not_owned(there.as_deref(), kind, owner)?;
-    let memo = context.memo(&uid);
+    let before = context.memory.applied(owner);
     // A watch may still have the object as it was before the last apply.
-    let unchanged = there.as_ref().zip(memo).filter(|(there, memo)| {
-        memo.desired == desired
-            && memo.uid == there.metadata.uid
-            && memo.generation >= there.metadata.generation
+    let unchanged = there.as_ref().zip(before).filter(|(there, before)| {
+        before.desired == desired
+            && before.uid == there.metadata.uid
+            && before.generation >= there.metadata.generation
     });
-    if let Some((there, memo)) = unchanged {
-        return Ok(place(kind, there, memo.yielded));
+    if let Some((there, before)) = unchanged {
+        return Ok(place(kind, there, before.yielded));
     }
     let _turn = context.turn(&namespace, &owner.spec.target_ref.name).await;
     if let Some(text) = target::rival(context, offers, owner).await? {
@@ -89,13 +89,13 @@ pub(super) async fn put(
         .map_or(&[][..], |status| &status.yielded);
     let new = applied.yielded.iter().filter(|it| !known.contains(it));
     context.metrics.yielded(new.count());
-    let memo = Memo {
+    let done = Applied {
         desired,
         uid: applied.object.metadata.uid.clone(),
         generation: applied.object.metadata.generation,
         yielded: applied.yielded.clone(),
     };
-    context.remember(&uid, memo);
+    context.memory.apply(owner, done);
     context.owned.seen(kind, &namespace, &name).await;
     Ok(place(kind, &applied.object, applied.yielded))
 }
