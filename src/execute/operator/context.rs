@@ -8,10 +8,9 @@ use kube::api::DynamicObject;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::{Api, Client};
-use tokio::sync::{OwnedMutexGuard, watch};
+use tokio::sync::{OwnedMutexGuard, Semaphore, watch};
 use tokio::time::Instant;
 
-use super::Parts;
 use super::config::{Config, Scaler};
 use super::desired::Kind;
 use super::election::Leadership;
@@ -19,6 +18,7 @@ use super::memory::Memory;
 use super::metrics::Metrics;
 use super::owned::Owned;
 use super::trigger::Trigger;
+use super::{CONCURRENCY, Parts};
 use crate::domain::Clock;
 use crate::domain::{HumanDuration, Timestamp, WorkloadKey};
 use crate::knowledge::{Board, BoardFull, Workload};
@@ -41,6 +41,8 @@ pub(super) struct Context {
     pub(super) recorder: Recorder,
     /// What scales, as it is watched.
     pub(super) owned: Owned,
+    /// Statuses that are written at the same time although only numbers have changed.
+    pub(super) numbers: Semaphore,
     /// What was done with the looks before.
     pub(super) memory: Memory,
     /// How often a PredictiveAutoscaler is looked at when nothing about it changes.
@@ -97,6 +99,7 @@ impl Context {
                 served: owned.served(),
             }),
             owned,
+            numbers: Semaphore::new(usize::from(CONCURRENCY) / 2),
             memory: Memory::default(),
             again: AGAIN,
             kinds: Mutex::default(),

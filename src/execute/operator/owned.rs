@@ -12,7 +12,7 @@ use kube::api::{DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client};
 use tokio::sync::{mpsc, watch};
 
 use self::keeper::Keeper;
@@ -231,20 +231,6 @@ impl Watch {
     fn get(&self, namespace: &str, name: &str) -> Option<Arc<DynamicObject>> {
         let key = ObjectRef::new_with(name, resource(self.kind)).within(namespace);
         self.objects.get(&key)
-    }
-
-    /// The PredictiveAutoscaler that an object belongs to. KEDA's HPA belongs to the owner of its ScaledObject.
-    fn owner(
-        &self,
-        object: &DynamicObject,
-        scaled_objects: Option<&Self>,
-    ) -> Option<ObjectRef<PredictiveAutoscaler>> {
-        let namespace = object.namespace()?;
-        if let Some(name) = kept::owner(object) {
-            return Some(ObjectRef::new(name).within(&namespace));
-        }
-        let above = scaled_objects?.get(&namespace, kept::scaled_object(object)?)?;
-        Some(ObjectRef::new(kept::owner(&above)?).within(&namespace))
     }
 }
 

@@ -228,9 +228,15 @@ async fn publish(
 ) -> Result<(), Error> {
     let every = context.config.status_every.get();
     let old = (context.memory.told(owner)).is_none_or(|age| age >= every);
-    if !is_worth_writing(before, after, old) {
-        return Ok(());
-    }
+    let _slot = match news(before, after, old) {
+        News::None => return Ok(()),
+        // Where the API server is slow, numbers wait for the next look, and what is new has its turn.
+        News::Numbers => match context.numbers.try_acquire() {
+            Ok(slot) => Some(slot),
+            Err(_) => return Ok(()),
+        },
+        News::State => None,
+    };
     let namespace = owner.namespace().unwrap_or_default();
     let api: Api<PredictiveAutoscaler> = Api::namespaced(context.client.clone(), &namespace);
     let patch = json!({
@@ -261,13 +267,21 @@ async fn publish(
     Ok(())
 }
 
+/// What a status has to say beside the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    None,
+    Numbers,
+    State,
+}
+
 /// A condition or a number of replicas is told at once, all else when the last status is `old` enough. A fault's text may
 /// change with every look.
-fn is_worth_writing(
+fn news(
     before: &PredictiveAutoscalerStatus,
     after: &PredictiveAutoscalerStatus,
     old: bool,
-) -> bool {
+) -> News {
     let replicas = |status: &PredictiveAutoscalerStatus| {
         let plan = status.plan.as_ref();
         plan.map(|plan| (plan.replicas, plan.planned, plan.basis.clone()))
@@ -277,7 +291,7 @@ fn is_worth_writing(
         each.map(|it| (it.type_.clone(), it.status.clone(), it.reason.clone()))
             .collect::<Vec<_>>()
     };
-    let urgent = states(before) != states(after)
+    let state = states(before) != states(after)
         || replicas(before) != replicas(after)
         || before.observed_generation != after.observed_generation
         || before.owned != after.owned
@@ -285,7 +299,13 @@ fn is_worth_writing(
         || before.current_replicas != after.current_replicas
         || before.vertical.as_ref().map(|it| &it.state)
             != after.vertical.as_ref().map(|it| &it.state);
-    urgent || (old && before != after)
+    if state {
+        News::State
+    } else if old && before != after {
+        News::Numbers
+    } else {
+        News::None
+    }
 }
 
 #[cfg(test)]

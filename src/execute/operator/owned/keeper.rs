@@ -180,11 +180,21 @@ impl Keeper {
     }
 
     fn wake(&self, object: &DynamicObject) {
-        let above = self.scaled_objects.as_deref();
-        if let Some(owner) = self.watch.owner(object, above) {
+        if let Some(owner) = self.owner(object) {
             self.metrics.woken(self.watch.kind.name());
             // At the end nobody listens any more.
             let _ = self.wake.send(owner);
         }
+    }
+
+    /// The PredictiveAutoscaler that an object belongs to. KEDA's HPA belongs to the owner of its ScaledObject.
+    fn owner(&self, object: &DynamicObject) -> Option<ObjectRef<PredictiveAutoscaler>> {
+        let namespace = object.namespace()?;
+        if let Some(name) = kept::owner(object) {
+            return Some(ObjectRef::new(name).within(&namespace));
+        }
+        let above = self.scaled_objects.as_deref()?;
+        let above = above.get(&namespace, kept::scaled_object(object)?)?;
+        Some(ObjectRef::new(kept::owner(&above)?).within(&namespace))
     }
 }

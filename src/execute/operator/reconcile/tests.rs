@@ -17,12 +17,12 @@ fn told(replicas: u32, load: &str) -> PredictiveAutoscalerStatus {
 #[test]
 fn numbers_wait_for_their_time_and_replicas_do_not() {
     let before = told(5, "500");
-    assert!(!is_worth_writing(&before, &told(5, "510"), false));
-    assert!(is_worth_writing(&before, &told(5, "510"), true));
-    assert!(is_worth_writing(&before, &told(6, "510"), false));
-    assert!(!is_worth_writing(&before, &before, true));
+    assert_eq!(news(&before, &told(5, "510"), false), News::None);
+    assert_eq!(news(&before, &told(5, "510"), true), News::Numbers);
+    assert_eq!(news(&before, &told(6, "510"), false), News::State);
+    assert_eq!(news(&before, &before, true), News::None);
     let none = PredictiveAutoscalerStatus::default();
-    assert!(is_worth_writing(&none, &before, false));
+    assert_eq!(news(&none, &before, false), News::State);
 }
 
 #[test]
@@ -36,7 +36,8 @@ fn a_state_is_told_at_once_and_another_text_for_it_waits() {
     };
     let before = fault("NoData", "the next attempt is in 12s");
     let later = fault("NoData", "the next attempt is in 9s");
-    assert!(!is_worth_writing(&before, &later, false));
-    assert!(is_worth_writing(&before, &later, true));
-    assert!(is_worth_writing(&before, &fault("Fault", "refused"), false));
+    assert_eq!(news(&before, &later, false), News::None);
+    assert_eq!(news(&before, &later, true), News::Numbers);
+    let other = fault("Fault", "refused");
+    assert_eq!(news(&before, &other, false), News::State);
 }
