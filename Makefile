@@ -66,6 +66,10 @@ e2e: ## real KEDA, HPA controller and API server in the loop (tests/e2e; ARGS="-
 operator: ## the operator's tests against a real API server, without KEDA
 	@scripts/test-operator.sh
 
+.PHONY: operator-scale
+operator-scale: ## what the operator asks of an API server with 2,000 PredictiveAutoscalers (ARGS="500" for fewer)
+	@scripts/operator-scale.sh $(ARGS)
+
 .PHONY: chart
 chart: ## the Helm chart and kustomizations against a real API server (ARGS="lint refusals" for some parts)
 	@scripts/test-chart.sh $(ARGS)

@@ -55,6 +55,8 @@ expect operator <<'TABLE'
 yes watch forescale.dev predictiveautoscalers
 yes patch forescale.dev predictiveautoscalers/status
 yes create keda.sh scaledobjects
+yes watch keda.sh scaledobjects
+yes watch autoscaling horizontalpodautoscalers
 yes patch autoscaling horizontalpodautoscalers
 yes create coordination.k8s.io leases forescale
 yes create events.k8s.io events

@@ -1,4 +1,6 @@
-//! The client of the Kubernetes API, for all that asks it.
+//! The client of the Kubernetes API, and watches, for all that asks it.
+
+pub(super) mod watch;
 
 use std::path::Path;
 

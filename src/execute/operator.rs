@@ -11,8 +11,10 @@ mod config;
 mod context;
 mod desired;
 mod election;
+mod memory;
 mod metrics;
 mod notes;
+mod owned;
 mod reconcile;
 mod remove;
 pub mod resource;
@@ -28,14 +30,17 @@ use anyhow::Context as _;
 use futures::{FutureExt as _, StreamExt as _};
 use k8s_openapi::jiff;
 use kube::Api;
-use kube::runtime::controller::Action;
+use kube::runtime::controller::{self, Action};
 use kube::runtime::{Controller, watcher};
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::{UnboundedReceiverStream, WatchStream};
 use tokio_util::sync::CancellationToken;
 
 pub use self::config::{Authentication, Config, LeaseConfig, Scaler};
 use self::context::Context;
 use self::election::{Election, Leadership};
 pub use self::metrics::Metrics;
+use self::owned::{Owned, Scope};
 use self::resource::PredictiveAutoscaler;
 pub use self::resource::crd_yaml;
 use crate::domain::{Clock, HumanDuration, Metadata, Timestamp};
@@ -80,45 +85,55 @@ pub async fn run(parts: Parts, shutdown: CancellationToken) -> anyhow::Result<()
     // The lease is given back after the last write.
     let written = CancellationToken::new();
     let elected = tokio::spawn(election.run(written.clone()));
-    let namespaces = parts.config.namespaces.clone();
-    let context = Arc::new(Context::new(client.clone(), parts, leadership, identity));
-    tracing::info!(namespaces = ?namespaces, "operator started");
-    let scopes: Vec<Api<PredictiveAutoscaler>> = if namespaces.is_empty() {
-        vec![Api::all(client)]
-    } else {
-        let of = |namespace: &String| Api::namespaced(client.clone(), namespace);
-        namespaces.iter().map(of).collect()
-    };
-    let watches = scopes
+    let namespaces = &parts.config.namespaces;
+    tracing::info!(?namespaces, "operator started");
+    let (owned, scopes) = Owned::new(&client, namespaces, &parts.metrics);
+    let context = Arc::new(Context::new(client, parts, leadership, owned, identity));
+    let scopes = scopes
         .into_iter()
-        .map(|api| look_after(api, Arc::clone(&context), shutdown.clone()));
-    futures::future::join_all(watches).await;
+        .map(|scope| look_after(scope, Arc::clone(&context), shutdown.clone()));
+    futures::future::join_all(scopes).await;
     written.cancel();
     elected.await.context("the lease's task died")
 }
 
-async fn look_after(
-    api: Api<PredictiveAutoscaler>,
-    context: Arc<Context>,
-    shutdown: CancellationToken,
-) {
-    let leader = {
-        let follow = context.leadership.follow();
-        // A new leader looks at everything at once.
-        tokio_stream::wrappers::WatchStream::from_changes(follow).map(|_| ())
+/// Looks after the PredictiveAutoscalers of a scope until `shutdown`.
+async fn look_after(scope: Scope, context: Arc<Context>, shutdown: CancellationToken) {
+    let api: Api<PredictiveAutoscaler> = match &scope.namespace {
+        Some(namespace) => Api::namespaced(context.client.clone(), namespace),
+        None => Api::all(context.client.clone()),
     };
-    let config = kube::runtime::controller::Config::default().concurrency(CONCURRENCY);
+    // Dropped with the last look.
+    let mut keepers = JoinSet::new();
+    for keeper in scope.keepers {
+        keepers.spawn(keeper.keep());
+    }
+    // A new leader looks at everything at once, and so does one whose cluster has got KEDA.
+    let leader = WatchStream::from_changes(context.leadership.follow()).map(|_| ());
+    let served = WatchStream::from_changes(context.owned.served());
+    let config = controller::Config::default().concurrency(CONCURRENCY);
     let controller = Controller::new(api, watcher::Config::default());
     let store = controller.store();
     let looking = controller
         .with_config(config)
         .reconcile_all_on(leader)
+        .reconcile_all_on(served)
+        .reconcile_on(UnboundedReceiverStream::new(scope.woken))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
-        .run(reconcile::reconcile, on_error, context)
-        .for_each(|outcome| async move {
-            if let Err(error) = outcome {
-                tracing::debug!(%error, "a look at a PredictiveAutoscaler ended early");
+        .run(reconcile::reconcile, on_error, Arc::clone(&context))
+        .for_each(|outcome| {
+            match outcome {
+                Ok(_) => {}
+                // A look that was due after its PredictiveAutoscaler was deleted.
+                Err(controller::Error::ObjectNotFound(gone)) => {
+                    let namespace = gone.namespace.as_deref().unwrap_or_default();
+                    context.memory.forget(namespace, &gone.name);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a look at a PredictiveAutoscaler ended early");
+                }
             }
+            std::future::ready(())
         });
     // kube's controller ends gracefully only once it has listed the objects. Where it never could (no definition, no right,
     // no API server) it has begun nothing that could be finished, and would be waited for without end.
@@ -181,3 +196,6 @@ fn identity() -> String {
 fn time(at: Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -195,11 +195,7 @@ const CONFINED: [Confined; 8] = [
         paths: &["kube", "k8s_openapi"],
         words: &[],
         strings: &[],
-        only_in: &[
-            "execute/operator",
-            "execute/cluster",
-            "execute/kubernetes.rs",
-        ],
+        only_in: &["execute/operator", "execute/cluster", "execute/kubernetes"],
     },
     Confined {
         what: "decisions are made in the one loop of `control`",

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::objects::{Hpa, Object, ScaledObject, Target, TargetRef};
 use super::rights::{HPAS, SCALED_OBJECTS};
 use super::scope::Scope;
-use super::shelf::{Kept, State};
+use super::shelf::Kept;
 use crate::domain::{
     BoundBy, ClusterFacts, Fleet, MissingRight, PodStarts, Scaling, ScalingBound, Timestamp,
 };
+use crate::execute::kubernetes::watch::State;
 
 /// KEDA puts this before the ScaledObject's name to name its HPA.
 const HPA_PREFIX: &str = "keda-hpa-";

@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 
 use super::rights::RIGHTS;
 use super::scope::SCALE;
-use super::shelf::State;
+use crate::execute::kubernetes::watch::State;
 use crate::telemetry::Registry;
 
 /// Metrics of what is asked of the cluster. Cloning shares them.

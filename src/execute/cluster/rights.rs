@@ -30,7 +30,7 @@ pub enum Feature {
 }
 
 /// The verbs of every right: lists and watches, nothing is ever changed.
-pub const VERBS: [&str; 2] = ["list", "watch"];
+pub use crate::execute::kubernetes::watch::VERBS;
 
 /// ScaledObjects.
 pub const SCALED_OBJECTS: Right = right(
@@ -80,15 +80,6 @@ const fn right(
         resource,
         kind,
     }
-}
-
-/// A rule as it stands in a Role, in one line.
-pub(super) fn rule(group: &str, resource: &str, verbs: &[&str], namespace: &str) -> String {
-    let quoted: Vec<String> = verbs.iter().map(|verb| format!("\"{verb}\"")).collect();
-    format!(
-        "{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [{}]}} in the namespace `{namespace}`",
-        quoted.join(", ")
-    )
 }
 
 impl Feature {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use kube::core::{ApiResource, GroupVersionKind};
 
 use super::objects::TargetRef;
-use super::rights::{DEPLOYMENTS, Feature, PODS, Right, STATEFUL_SETS, VERBS, rule};
+use super::rights::{DEPLOYMENTS, Feature, PODS, Right, STATEFUL_SETS, VERBS};
+use crate::execute::kubernetes::watch::Need;
 
 /// What the `/scale` of objects is called in metrics.
 pub(super) const SCALE: &str = "scale";
@@ -85,37 +86,33 @@ impl Scope {
         }
     }
 
-    /// Group, resource, subresource and verbs that it needs.
-    pub(super) fn needs(
-        &self,
-    ) -> (
-        String,
-        String,
-        Option<&'static str>,
-        &'static [&'static str],
-    ) {
+    /// The right that it needs.
+    pub(super) fn need(&self) -> Need {
+        let namespace = Some(self.namespace().to_string());
         match self {
-            Self::Objects { right, .. } => (
-                right.group.to_owned(),
-                right.resource.to_owned(),
-                None,
-                &VERBS,
-            ),
+            Self::Objects { right, .. } => Need {
+                group: right.group.to_owned(),
+                resource: right.resource.to_owned(),
+                subresource: None,
+                verbs: &VERBS,
+                namespace,
+            },
             Self::Scale { target, .. } => {
                 let api = target.api_resource();
-                (api.group, api.plural, Some(SCALE), &["get"])
+                Need {
+                    group: api.group,
+                    resource: api.plural,
+                    subresource: Some(SCALE),
+                    verbs: &["get"],
+                    namespace,
+                }
             }
         }
     }
 
     /// The rule that it needs, as it stands in a Role.
     pub(super) fn rule(&self) -> String {
-        let (group, resource, subresource, verbs) = self.needs();
-        let resource = match subresource {
-            Some(subresource) => format!("{resource}/{subresource}"),
-            None => resource,
-        };
-        rule(&group, &resource, verbs, self.namespace())
+        self.need().rule()
     }
 
     pub(super) fn api_resource(&self) -> ApiResource {

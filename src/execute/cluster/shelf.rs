@@ -7,22 +7,7 @@ use super::objects::Object;
 use super::pods::Starts;
 use super::scope::Scope;
 use crate::domain::Timestamp;
-
-/// How a scope is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) enum State {
-    /// It has not been read yet.
-    #[default]
-    Opening,
-    /// What is kept is how it is.
-    Live,
-    /// The last request failed: what is kept is how it was.
-    Away,
-    /// A right is missing.
-    Refused,
-    /// The API server does not have this resource.
-    NotServed,
-}
+use crate::execute::kubernetes::watch::State;
 
 /// What is kept of a scope.
 #[derive(Debug, Default)]
@@ -56,27 +41,6 @@ pub(super) enum Change {
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     scopes: Mutex<HashMap<Scope, Kept>>,
-}
-
-impl State {
-    pub(super) const ALL: [Self; 5] = [
-        Self::Opening,
-        Self::Live,
-        Self::Away,
-        Self::Refused,
-        Self::NotServed,
-    ];
-
-    /// Its name in metrics.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Opening => "opening",
-            Self::Live => "live",
-            Self::Away => "away",
-            Self::Refused => "refused",
-            Self::NotServed => "not-served",
-        }
-    }
 }
 
 impl Kept {

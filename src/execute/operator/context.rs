@@ -1,28 +1,33 @@
 //! What every look at a PredictiveAutoscaler shares.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use kube::api::DynamicObject;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::{Api, Client};
+use tokio::sync::{OwnedMutexGuard, Semaphore, watch};
 use tokio::time::Instant;
 
-use super::Parts;
 use super::config::{Config, Scaler};
 use super::desired::Kind;
 use super::election::Leadership;
+use super::memory::Memory;
 use super::metrics::Metrics;
-use super::resource::Yielded;
+use super::owned::Owned;
 use super::trigger::Trigger;
+use super::{CONCURRENCY, Parts};
 use crate::domain::Clock;
 use crate::domain::{HumanDuration, Timestamp, WorkloadKey};
 use crate::knowledge::{Board, BoardFull, Workload};
 
 /// What the cluster offers is asked again after this.
 const ASK_AGAIN: Duration = Duration::from_mins(1);
+
+/// How often a PredictiveAutoscaler is looked at when nothing about it changes.
+const AGAIN: Duration = Duration::from_secs(15);
 
 /// From this minor version on an HPA's `tolerance` needs no feature gate to be set (KEP-4951, beta in 1.35).
 const TOLERANCE_SINCE: u32 = 35;
@@ -34,12 +39,20 @@ pub(super) struct Context {
     pub(super) leadership: Leadership,
     pub(super) metrics: Metrics,
     pub(super) recorder: Recorder,
+    /// What scales, as it is watched.
+    pub(super) owned: Owned,
+    /// Statuses that are written at the same time although only numbers have changed.
+    pub(super) numbers: Semaphore,
+    /// What was done with the looks before.
+    pub(super) memory: Memory,
+    /// How often a PredictiveAutoscaler is looked at when nothing about it changes.
+    pub(super) again: Duration,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
     forget_after: HumanDuration,
-    offers: tokio::sync::Mutex<Option<(Offers, Instant)>>,
+    offers: tokio::sync::Mutex<Asked>,
     kinds: Mutex<HashMap<GroupVersionKind, ApiResource>>,
-    memos: Mutex<HashMap<String, Memo>>,
+    turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
 }
 
 /// What the cluster offers.
@@ -53,13 +66,11 @@ pub(super) struct Offers {
     pub(super) exact: bool,
 }
 
-/// The last apply of an object, so that an unchanged one is not written again.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Memo {
-    pub(super) desired: serde_json::Value,
-    /// Of the object, after that.
-    pub(super) generation: Option<i64>,
-    pub(super) yielded: Vec<Yielded>,
+/// What the cluster was last asked.
+struct Asked {
+    offers: Option<(Offers, Instant)>,
+    /// KEDA has come or gone.
+    served: watch::Receiver<()>,
 }
 
 impl Context {
@@ -67,6 +78,7 @@ impl Context {
         client: Client,
         parts: Parts,
         leadership: Leadership,
+        owned: Owned,
         identity: String,
     ) -> Self {
         let reporter = Reporter {
@@ -82,9 +94,16 @@ impl Context {
             board: parts.board,
             clock: parts.clock,
             forget_after: parts.forget_after,
-            offers: tokio::sync::Mutex::new(None),
+            offers: tokio::sync::Mutex::new(Asked {
+                offers: None,
+                served: owned.served(),
+            }),
+            owned,
+            numbers: Semaphore::new(usize::from(CONCURRENCY) / 2),
+            memory: Memory::default(),
+            again: AGAIN,
             kinds: Mutex::default(),
-            memos: Mutex::default(),
+            turns: Mutex::default(),
         }
     }
 
@@ -92,14 +111,17 @@ impl Context {
         self.clock.now()
     }
 
-    /// What the cluster offers, at most a minute old.
+    /// What the cluster offers, at most a minute old, and asked anew when a kind of object that scales comes or goes.
     pub(super) async fn offers(&self) -> Result<Offers, kube::Error> {
-        let mut known = self.offers.lock().await;
-        if let Some((offers, since)) = *known
+        let mut asked = self.offers.lock().await;
+        let changed = asked.served.has_changed().unwrap_or(false);
+        if let Some((offers, since)) = asked.offers
             && since.elapsed() < ASK_AGAIN
+            && !changed
         {
             return Ok(offers);
         }
+        asked.served.mark_unchanged();
         let groups = self.client.list_api_groups().await?;
         let keda = groups.groups.iter().any(|it| it.name == "keda.sh");
         let exact = if let Some(exact) = self.config.exact_landing {
@@ -115,19 +137,8 @@ impl Context {
             Scaler::Auto => Kind::found(keda),
         };
         let offers = Offers { kind, keda, exact };
-        *known = Some((offers, Instant::now()));
+        asked.offers = Some((offers, Instant::now()));
         Ok(offers)
-    }
-
-    /// Objects of a kind that scales.
-    pub(super) fn scalers(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {
-        let (group, version) = kind.api_version().split_once('/').unwrap_or_default();
-        let kind = GroupVersionKind::gvk(group, version, kind.name());
-        Api::namespaced_with(
-            self.client.clone(),
-            namespace,
-            &ApiResource::from_gvk(&kind),
-        )
     }
 
     /// Objects of any kind; the API server is asked once how it calls them.
@@ -174,23 +185,24 @@ impl Context {
         Ok(workload)
     }
 
-    pub(super) fn memo(&self, uid: &str) -> Option<Memo> {
-        self.memos().get(uid).cloned()
+    /// Waits until nobody puts something in place for this workload, and keeps others from it until what is given is dropped:
+    /// two PredictiveAutoscalers that name one workload must not both find it free.
+    pub(super) async fn turn(&self, namespace: &str, workload: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.retain(|_, turn| turn.strong_count() > 0);
+            let key = format!("{namespace}/{workload}");
+            let under_way = turns.get(&key).and_then(Weak::upgrade);
+            under_way.unwrap_or_else(|| {
+                let turn = Arc::default();
+                turns.insert(key, Arc::downgrade(&turn));
+                turn
+            })
+        };
+        turn.lock_owned().await
     }
 
-    pub(super) fn remember(&self, uid: &str, memo: Memo) {
-        self.memos().insert(uid.to_owned(), memo);
-    }
-
-    pub(super) fn forget(&self, uid: &str) {
-        self.memos().remove(uid);
-    }
-
-    // Nothing under the locks panics halfway through a change, so a poisoned lock is still good.
-    fn memos(&self) -> MutexGuard<'_, HashMap<String, Memo>> {
-        self.memos.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+    // Nothing under the lock panics halfway through a change, so a poisoned lock is still good.
     fn kinds(&self) -> MutexGuard<'_, HashMap<GroupVersionKind, ApiResource>> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }

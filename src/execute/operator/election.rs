@@ -59,7 +59,7 @@ impl Leadership {
         self.holds.subscribe()
     }
 
-    fn set(&self, holds: bool) {
+    pub(super) fn set(&self, holds: bool) {
         self.metrics.leads(holds);
         self.holds
             .send_if_modified(|held| std::mem::replace(held, holds) != holds);

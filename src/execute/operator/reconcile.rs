@@ -1,7 +1,6 @@
 //! One look at one PredictiveAutoscaler.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
@@ -20,9 +19,6 @@ use crate::knowledge::Workload;
 pub(super) mod place;
 
 use self::place::{Place, Refusal};
-
-/// How often a PredictiveAutoscaler is looked at when nothing about it changes.
-const AGAIN: Duration = Duration::from_secs(15);
 
 /// A look that ended early.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +43,9 @@ pub(super) async fn reconcile(
     context: Arc<Context>,
 ) -> Result<Action, Error> {
     let leads = context.leadership.holds();
-    let uid = owner.uid().unwrap_or_default();
+    let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
     if owner.metadata.deletion_timestamp.is_some() {
-        context.forget(&uid);
+        context.memory.forget(&namespace, &name);
         if leads {
             remove::finish(&owner, &context).await?;
         }
@@ -57,7 +53,6 @@ pub(super) async fn reconcile(
     }
     let offers = context.offers().await?;
     let parsed = trigger::trigger(&owner.spec, &context.config, offers.exact);
-    let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
     let workload = match &parsed {
         Ok(trigger) => {
             // An HPA without KEDA asks through Prometheus, which nobody sees.
@@ -67,8 +62,9 @@ pub(super) async fn reconcile(
         Err(_) => None,
     };
     if !leads {
-        return Ok(Action::requeue(AGAIN));
+        return Ok(Action::requeue(context.again));
     }
+    context.owned.settled(&namespace).await;
     let placed = match &parsed {
         Ok(trigger) => place::put(&owner, trigger, offers, &context).await,
         Err(mistakes) => Err(Refusal::said("InvalidSpec", mistakes.clone())),
@@ -84,7 +80,7 @@ pub(super) async fn reconcile(
     let before = owner.status.clone().unwrap_or_default();
     let mut after = tell(&owner, &context, &before, workload.as_deref(), placed);
     // What can't be told now may be told with the next look.
-    let replicas = target::replicas(&context, &namespace, &owner.spec.target_ref).await;
+    let replicas = target::replicas(&context, offers.kind, &owner).await;
     match replicas {
         Ok(replicas) => after.current_replicas = Some(replicas),
         Err(kube::Error::Api(refusal)) if refusal.is_not_found() && parsed.is_ok() => {
@@ -112,7 +108,7 @@ pub(super) async fn reconcile(
         return Err(error.into());
     }
     context.metrics.reconciled("ok");
-    Ok(Action::requeue(AGAIN))
+    Ok(Action::requeue(context.again))
 }
 
 /// The status as it should be.
@@ -230,9 +226,17 @@ async fn publish(
     before: &PredictiveAutoscalerStatus,
     after: &PredictiveAutoscalerStatus,
 ) -> Result<(), Error> {
-    if !is_worth_writing(before, after, context.config.status_every.get()) {
-        return Ok(());
-    }
+    let every = context.config.status_every.get();
+    let old = (context.memory.told(owner)).is_none_or(|age| age >= every);
+    let _slot = match news(before, after, old) {
+        News::None => return Ok(()),
+        // Where the API server is slow, numbers wait for the next look, and what is new has its turn.
+        News::Numbers => match context.numbers.try_acquire() {
+            Ok(slot) => Some(slot),
+            Err(_) => return Ok(()),
+        },
+        News::State => None,
+    };
     let namespace = owner.namespace().unwrap_or_default();
     let api: Api<PredictiveAutoscaler> = Api::namespaced(context.client.clone(), &namespace);
     let patch = json!({
@@ -246,7 +250,7 @@ async fn publish(
         .patch_status(&owner.name_any(), &params, &Patch::Apply(&patch))
         .await;
     match written {
-        Ok(_) => {}
+        Ok(_) => context.memory.tell(owner),
         // It is gone meanwhile.
         Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
         Err(error) => return Err(error.into()),
@@ -263,26 +267,31 @@ async fn publish(
     Ok(())
 }
 
-/// A condition or a number of replicas is told at once, all else when the last status is old enough.
-fn is_worth_writing(
+/// What a status has to say beside the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    None,
+    Numbers,
+    State,
+}
+
+/// A condition or a number of replicas is told at once, all else when the last status is `old` enough. A fault's text may
+/// change with every look.
+fn news(
     before: &PredictiveAutoscalerStatus,
     after: &PredictiveAutoscalerStatus,
-    every: Duration,
-) -> bool {
+    old: bool,
+) -> News {
     let replicas = |status: &PredictiveAutoscalerStatus| {
         let plan = status.plan.as_ref();
         plan.map(|plan| (plan.replicas, plan.planned, plan.basis.clone()))
-    };
-    let at = |status: &PredictiveAutoscalerStatus| {
-        let plan = status.plan.as_ref()?;
-        Some(plan.at.as_ref()?.0)
     };
     let states = |status: &PredictiveAutoscalerStatus| {
         let each = status.conditions.iter();
         each.map(|it| (it.type_.clone(), it.status.clone(), it.reason.clone()))
             .collect::<Vec<_>>()
     };
-    let urgent = states(before) != states(after)
+    let state = states(before) != states(after)
         || replicas(before) != replicas(after)
         || before.observed_generation != after.observed_generation
         || before.owned != after.owned
@@ -290,13 +299,13 @@ fn is_worth_writing(
         || before.current_replicas != after.current_replicas
         || before.vertical.as_ref().map(|it| &it.state)
             != after.vertical.as_ref().map(|it| &it.state);
-    if urgent {
-        return true;
+    if state {
+        News::State
+    } else if old && before != after {
+        News::Numbers
+    } else {
+        News::None
     }
-    let age = at(after).zip(at(before));
-    let old =
-        age.is_none_or(|(after, before)| after.duration_since(before).unsigned_abs() >= every);
-    old && before != after
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! but one: a workload that sleeps at zero would never wake again. Only where that can be there is a finalizer, so that
 //! nothing else ever waits for Forescale to be deleted.
 
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::runtime::events::{Event, EventType};
 use kube::{Resource as _, ResourceExt as _};
 use serde_json::json;
@@ -45,13 +45,18 @@ pub(super) async fn owned(
     context: &Context,
 ) -> Result<bool, kube::Error> {
     let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
-    let api = context.scalers(kind, &namespace);
-    let there = api.get_opt(&name).await?;
+    let there = context.owned.get(kind, &namespace, &name).await?;
     let uid = owner.uid().unwrap_or_default();
-    if !there.is_some_and(|there| target::is_owned_by(&there, &uid)) {
+    let Some(there) = there.filter(|there| target::is_owned_by(there, &uid)) else {
         return Ok(false);
-    }
-    ignore_missing(api.delete(&name, &DeleteParams::default()).await)?;
+    };
+    // This very object: what has taken its place meanwhile may be somebody else's.
+    let params = DeleteParams::default().preconditions(Preconditions {
+        uid: there.metadata.uid.clone(),
+        resource_version: None,
+    });
+    let api = context.owned.api(kind, &namespace);
+    ignore_missing(api.delete(&name, &params).await)?;
     Ok(true)
 }
 

@@ -1,23 +1,32 @@
 //! The workload that is scaled: how many replicas it has, and who else scales it.
 
 use kube::ResourceExt as _;
-use kube::api::{DynamicObject, ListParams};
+use kube::api::DynamicObject;
 use serde_json::Value;
 
 use super::context::{Context, Offers};
 use super::desired::Kind;
+use super::owned::kept;
 use super::resource::{PredictiveAutoscaler, TargetRef};
 
-/// Replicas that it has, as its `scale` subresource says.
+/// Replicas that the workload of `owner` has: as the HPA behind the object of this kind saw them, or else as its `scale`
+/// subresource says.
 ///
 /// # Errors
 /// When there is no such workload, or it can't be read.
 pub(super) async fn replicas(
     context: &Context,
-    namespace: &str,
-    target: &TargetRef,
+    kind: Kind,
+    owner: &PredictiveAutoscaler,
 ) -> Result<i32, kube::Error> {
-    let objects = context.objects(&target.api_version, &target.kind, namespace);
+    let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
+    let target = &owner.spec.target_ref;
+    let hpa = context.owned.hpa(kind, &namespace, &name);
+    let hpa = hpa.filter(|hpa| scales(hpa, target) && is_its_own(hpa, owner));
+    if let Some(replicas) = hpa.as_deref().and_then(kept::replicas) {
+        return Ok(replicas);
+    }
+    let objects = context.objects(&target.api_version, &target.kind, &namespace);
     let scale = objects.await?.get_scale(&target.name).await?;
     Ok(scale.status.map_or(0, |status| status.replicas))
 }
@@ -31,18 +40,14 @@ pub(super) async fn rival(
     offers: Offers,
     owner: &PredictiveAutoscaler,
 ) -> Result<Option<String>, kube::Error> {
-    let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
+    let namespace = owner.namespace().unwrap_or_default();
     let mut kinds = vec![Kind::Hpa];
     if offers.keda {
         kinds.push(Kind::ScaledObject);
     }
-    let uid = owner.uid().unwrap_or_default();
     for kind in kinds {
-        let objects = context.scalers(kind, &namespace);
-        for object in objects.list(&ListParams::default()).await? {
-            let reference = object.data.pointer("/spec/scaleTargetRef");
-            let its_own = is_owned_by(&object, &uid) || is_made_by_keda_for(&object, &name);
-            if !its_own && reference.is_some_and(|it| is_meant(it, &owner.spec.target_ref)) {
+        for object in context.owned.all(kind, &namespace).await? {
+            if scales(&object, &owner.spec.target_ref) && !is_its_own(&object, owner) {
                 let (kind, name) = (kind.name(), object.name_any());
                 return Ok(Some(format!(
                     "{kind} `{name}` scales this workload already: delete it, or this PredictiveAutoscaler"
@@ -56,6 +61,18 @@ pub(super) async fn rival(
 /// Whether the object belongs to the PredictiveAutoscaler of this `uid`.
 pub(super) fn is_owned_by(object: &DynamicObject, uid: &str) -> bool {
     object.owner_references().iter().any(|it| it.uid == uid)
+}
+
+/// Whether the object is there for this PredictiveAutoscaler.
+fn is_its_own(object: &DynamicObject, owner: &PredictiveAutoscaler) -> bool {
+    let uid = owner.uid().unwrap_or_default();
+    is_owned_by(object, &uid) || is_made_by_keda_for(object, &owner.name_any())
+}
+
+/// Whether a ScaledObject or HPA scales the target.
+fn scales(object: &DynamicObject, target: &TargetRef) -> bool {
+    let reference = object.data.pointer("/spec/scaleTargetRef");
+    reference.is_some_and(|it| is_meant(it, target))
 }
 
 /// KEDA makes an HPA for each ScaledObject; ours is called like its PredictiveAutoscaler.

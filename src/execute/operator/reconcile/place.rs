@@ -4,8 +4,9 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 
-use super::super::context::{Context, Memo, Offers};
+use super::super::context::{Context, Offers};
 use super::super::desired::{self, Kind};
+use super::super::memory::Applied;
 use super::super::resource::{DeletionPolicy, OwnedObject, PredictiveAutoscaler, Yielded};
 use super::super::trigger::Trigger;
 use super::super::{apply, remove, target};
@@ -55,31 +56,31 @@ pub(super) async fn put(
     let kind = offers.kind;
     refuse_what_an_hpa_can_not_do(owner, kind)?;
     let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
-    let uid = owner.uid().unwrap_or_default();
-    let api = context.scalers(kind, &namespace);
     let desired = desired::object(kind, owner, trigger, &context.config, offers.exact);
-    let there = api.get_opt(&name).await?;
-    if let Some(there) = &there
-        && !target::is_owned_by(there, &uid)
-    {
-        let kind = kind.name();
-        let text = format!(
-            "there is a {kind} `{name}` that this PredictiveAutoscaler does not own: delete it, or choose another name"
-        );
-        return Err(Refusal::said("NameTaken", text));
-    }
-    let memo = context.memo(&uid);
-    let unchanged = there.as_ref().zip(memo).filter(|(there, memo)| {
-        memo.desired == desired && memo.generation == there.metadata.generation
+    let there = context.owned.get(kind, &namespace, &name).await?;
+    refuse_what_is_not_owned(there.as_deref(), kind, owner)?;
+    let before = context.memory.applied(owner);
+    // A watch may still have the object as it was before the last apply.
+    let unchanged = there.as_ref().zip(before).filter(|(there, before)| {
+        before.desired == desired
+            && before.uid == there.metadata.uid
+            && before.generation >= there.metadata.generation
     });
-    if let Some((there, memo)) = unchanged {
-        return Ok(place(kind, there, memo.yielded));
+    if let Some((there, before)) = unchanged {
+        return Ok(place(kind, there, before.yielded));
     }
+    let _turn = context.turn(&namespace, &owner.spec.target_ref.name).await;
     if let Some(text) = target::rival(context, offers, owner).await? {
         return Err(Refusal::said("TargetTaken", text));
     }
+    if there.is_none() {
+        // Nor may it have seen what somebody else has just made.
+        let found = context.owned.read(kind, &namespace, &name).await?;
+        refuse_what_is_not_owned(found.as_deref(), kind, owner)?;
+    }
     finalizer(owner, context).await?;
     remove_the_other_kind(owner, offers, context).await?;
+    let api = context.owned.api(kind, &namespace);
     let applied = apply::apply(&api, &name, desired.clone()).await;
     let applied = applied.map_err(|error| refused_by_api(kind, error))?;
     let known = owner
@@ -88,13 +89,31 @@ pub(super) async fn put(
         .map_or(&[][..], |status| &status.yielded);
     let new = applied.yielded.iter().filter(|it| !known.contains(it));
     context.metrics.yielded(new.count());
-    let memo = Memo {
+    let done = Applied {
         desired,
+        uid: applied.object.metadata.uid.clone(),
         generation: applied.object.metadata.generation,
         yielded: applied.yielded.clone(),
     };
-    context.remember(&uid, memo);
+    context.memory.apply(owner, done);
+    context.owned.seen(kind, &namespace, &name).await;
     Ok(place(kind, &applied.object, applied.yielded))
+}
+
+fn refuse_what_is_not_owned(
+    there: Option<&DynamicObject>,
+    kind: Kind,
+    owner: &PredictiveAutoscaler,
+) -> Result<(), Refusal> {
+    let uid = owner.uid().unwrap_or_default();
+    if there.is_none_or(|there| target::is_owned_by(there, &uid)) {
+        return Ok(());
+    }
+    let (kind, name) = (kind.name(), owner.name_any());
+    let text = format!(
+        "there is a {kind} `{name}` that this PredictiveAutoscaler does not own: delete it, or choose another name"
+    );
+    Err(Refusal::said("NameTaken", text))
 }
 
 fn refuse_what_an_hpa_can_not_do(owner: &PredictiveAutoscaler, kind: Kind) -> Result<(), Refusal> {

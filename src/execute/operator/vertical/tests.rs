@@ -1,20 +1,19 @@
 #![expect(clippy::needless_pass_by_value, reason = "`json!` makes a value")]
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::{Clock as _, HumanDuration, ResourceAdvice, SystemClock};
+use crate::domain::{Clock as _, ResourceAdvice, SystemClock};
 use crate::execute::kubernetes;
-use crate::execute::operator::election::Leadership;
-use crate::execute::operator::{Config, Metrics, Parts};
-use crate::knowledge::{Board, samples};
+use crate::execute::operator::tests::kubeconfig;
+use crate::execute::operator::{self, Config};
+use crate::knowledge::samples;
 
 #[test]
 fn waits_double_up_to_six_hours() {
@@ -71,40 +70,15 @@ fn a_failure_waits_and_a_success_forgets_it() {
 
 const MI: f64 = 1024.0 * 1024.0;
 
-/// `scripts/test-operator.sh` brings up an API server, its controllers and KWOK, and names its kubeconfig.
-fn kubeconfig() -> Option<PathBuf> {
-    std::env::var_os("FORESCALE_TEST_KUBECONFIG").map(PathBuf::from)
-}
-
 async fn context() -> Option<Context> {
-    let path = kubeconfig()?;
-    let client = kubernetes::client(Some(&path)).await.unwrap();
-    let parts = Parts {
-        config: Config::default(),
-        board: Arc::new(Board::new(10)),
-        clock: Arc::new(SystemClock),
-        forget_after: HumanDuration::from_secs(3600),
-        metrics: Metrics::default(),
-    };
-    Some(Context::new(
-        client,
-        parts,
-        Leadership::new(Metrics::default()),
-        "test".to_owned(),
-    ))
+    let client = kubernetes::client(Some(&kubeconfig()?)).await.unwrap();
+    let again = Duration::from_secs(15);
+    Some(operator::tests::context(client, Config::default(), again).0)
 }
 
 /// A namespace of its own with a Deployment of twelve pods that run.
 async fn deployment(context: &Context, namespace: &str) -> Api<Pod> {
-    let namespaces: Api<Namespace> = Api::all(context.client.clone());
-    let made: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace}})).unwrap();
-    let _ = namespaces.delete(namespace, &DeleteParams::default()).await;
-    loop {
-        match namespaces.create(&PostParams::default(), &made).await {
-            Ok(_) => break,
-            Err(_) => tokio::time::sleep(Duration::from_millis(250)).await,
-        }
-    }
+    operator::tests::namespace(&context.client, namespace).await;
     let deployments: Api<Deployment> = Api::namespaced(context.client.clone(), namespace);
     let resources =
         json!({"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}});
