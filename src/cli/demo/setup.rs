@@ -115,9 +115,9 @@ impl Setup {
             length,
             metadata,
             threshold,
-            tolerance,
             min_replicas,
             max_replicas,
+            tolerance,
             without_data,
         })
     }
