@@ -38,6 +38,21 @@ async fn run(
     hours: u64,
     value: impl Fn(&Demand, Timestamp) -> Option<f64> + 'static,
 ) -> Driver<Scripted> {
+    played(driver(pattern, hours, value)).await
+}
+
+async fn played(mut driver: Driver<Scripted>) -> Driver<Scripted> {
+    while !driver.finished() {
+        driver.tick().await;
+    }
+    driver
+}
+
+fn driver(
+    pattern: Pattern,
+    hours: u64,
+    value: impl Fn(&Demand, Timestamp) -> Option<f64> + 'static,
+) -> Driver<Scripted> {
     let length = HumanDuration::from_secs(hours * 3600);
     let setup = Setup::new(pattern, 3, length, &[], WithoutData::Hold).unwrap();
     let clock = Arc::new(ManualClock::at(START));
@@ -47,17 +62,15 @@ async fn run(
         clock: Arc::clone(&clock),
         value: Box::new(move |now| value(&script, now)),
     };
-    let mut driver = Driver::new(setup, clock, demand, scaler);
-    while !driver.finished() {
-        driver.tick().await;
-    }
-    driver
+    Driver::new(setup, clock, demand, scaler)
 }
 
 #[tokio::test]
-async fn a_scaler_that_answers_the_metric_itself_ties_to_the_last_digit() {
+async fn under_the_same_hpa_a_scaler_that_answers_the_metric_itself_ties_to_the_last_digit() {
     for pattern in [Pattern::Shop, Pattern::Spiky] {
-        let driver = run(pattern, 12, Demand::observed).await;
+        let mut driver = driver(pattern, 12, Demand::observed);
+        driver.forescale = driver.plain.clone();
+        let driver = played(driver).await;
         let (forescale, plain) = driver.totals();
         assert_eq!(forescale, plain);
         assert!(
