@@ -146,8 +146,7 @@ impl Policy for Played<'_> {
     /// What the manifests of this project say, with the tolerance that the trigger reckons with: smoothing is the planner's
     /// business.
     fn manifest(&self) -> Manifest {
-        let mut behavior = Behavior::default().with_tolerance(self.life.tolerance);
-        behavior.scale_down.stabilization = Duration::ZERO;
+        let behavior = Behavior::under_a_plan().with_tolerance(self.life.tolerance);
         Manifest {
             target: self.life.target,
             behavior: Some(behavior),

@@ -7,6 +7,11 @@ use std::path::Path;
 use anyhow::Context;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
+/// The name that KEDA gives a ScaledObject's HPA unless the ScaledObject says otherwise.
+pub(super) fn keda_hpa(scaled_object: &str) -> String {
+    format!("keda-hpa-{scaled_object}")
+}
+
 /// A client for the cluster of `kubeconfig`. Without one it is looked for as kubectl does (`$KUBECONFIG`, then
 /// `~/.kube/config`), and then in the pod's ServiceAccount.
 ///

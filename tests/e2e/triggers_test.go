@@ -103,29 +103,36 @@ func migratedFromThePrometheusTriggerByOneLine(t *testing.T) {
 	scenario.Timing("planned %.0f s after the change, %d of %d reads failed, 8 replicas or more throughout (at most %d), the HPA reads %s", planned.At.Sub(moved).Seconds(), failed, reads, most, value)
 }
 
-func overMutualTLS(t *testing.T) {
-	scenario, ctx := begin(t, 7)
-	namespace(t, "secured")
-	authority, err := controlplane.NewAuthority("shop")
+// certified makes an authority and a Forescale's certificate; gives the authority, the path of each file in their folder, and the
+// authority's own certificate.
+func certified(t *testing.T, folder string) (authority *controlplane.Authority, file func(name string) string, root []byte) {
+	t.Helper()
+	authority, err := controlplane.NewAuthority(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificates := filepath.Join(world.dir, "secured")
+	certificates := filepath.Join(world.dir, folder)
 	if err := authority.Write(certificates, controlplane.Identity{Name: "forescale", Hosts: []string{"127.0.0.1"}}); err != nil {
 		t.Fatal(err)
 	}
+	file = func(name string) string { return filepath.Join(certificates, name) }
+	if root, err = os.ReadFile(file("ca.crt")); err != nil {
+		t.Fatal(err)
+	}
+	return authority, file, root
+}
+
+func overMutualTLS(t *testing.T) {
+	scenario, ctx := begin(t, 7)
+	namespace(t, "secured")
+	authority, file, root := certified(t, "secured")
 	client, err := authority.Sign(controlplane.Identity{Name: "keda"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := func(name string) string { return filepath.Join(certificates, name) }
 	forescale := own(t, "secured", harness.Setup{Settings: fmt.Sprintf(
 		"keda: {tls: {certFile: %q, keyFile: %q, clientCaFile: %q}}\n", file("tls.crt"), file("tls.key"), file("ca.crt"))})
 	secret := func(content []byte) string { return base64.StdEncoding.EncodeToString(content) }
-	root, err := os.ReadFile(file("ca.crt"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	apply(t, fmt.Sprintf(`
 apiVersion: v1
 kind: Secret

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"forescale/tests/e2e/controlplane"
 	"forescale/tests/e2e/harness"
 )
 
@@ -133,19 +132,7 @@ func hear(t *testing.T, situation quoted) string {
 // securedForescale starts a Forescale with TLS, and makes a TriggerAuthentication that trusts its authority.
 func securedForescale(t *testing.T) (address, authentication string) {
 	t.Helper()
-	authority, err := controlplane.NewAuthority("words")
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificates := filepath.Join(world.dir, "words")
-	if err := authority.Write(certificates, controlplane.Identity{Name: "forescale", Hosts: []string{"127.0.0.1"}}); err != nil {
-		t.Fatal(err)
-	}
-	file := func(name string) string { return filepath.Join(certificates, name) }
-	root, err := os.ReadFile(file("ca.crt"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, file, root := certified(t, "words")
 	apply(t, fmt.Sprintf(`
 apiVersion: v1
 kind: Secret

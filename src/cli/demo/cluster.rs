@@ -32,9 +32,7 @@ impl Cluster {
 
     /// The same with an HPA that follows a plan.
     pub(super) fn planned(setup: &Setup, threshold: f64, load: f64, now: Timestamp) -> Self {
-        let mut behavior = Behavior::default();
-        behavior.scale_down.stabilization = Duration::ZERO;
-        Self::new(setup, behavior, threshold, load, now)
+        Self::new(setup, Behavior::under_a_plan(), threshold, load, now)
     }
 
     fn new(setup: &Setup, behavior: Behavior, threshold: f64, load: f64, now: Timestamp) -> Self {

@@ -10,10 +10,8 @@ use super::shelf::Kept;
 use crate::domain::{
     BoundBy, ClusterFacts, Fleet, MissingRight, PodStarts, Scaling, ScalingBound, Timestamp,
 };
+use crate::execute::kubernetes::keda_hpa;
 use crate::execute::kubernetes::watch::State;
-
-/// KEDA puts this before the ScaledObject's name to name its HPA.
-const HPA_PREFIX: &str = "keda-hpa-";
 
 /// What there is about a ScaledObject.
 #[derive(Debug)]
@@ -87,7 +85,7 @@ fn hpa<'a>(
 ) -> Option<(&'a Hpa, Timestamp)> {
     let (objects, at) = kept.get(scope)?.known()?;
     let said = object.and_then(|object| object.hpa.as_deref());
-    let usual = format!("{HPA_PREFIX}{name}");
+    let usual = keda_hpa(name);
     let named = objects.get(said.unwrap_or(&usual));
     let mut all = objects.values().filter_map(|object| match object {
         Object::Hpa(hpa) => Some(hpa),

@@ -77,6 +77,14 @@ impl Default for Behavior {
 }
 
 impl Behavior {
+    /// That of this project's manifests: the plan does its own waiting, so that there is no stabilisation window.
+    #[must_use]
+    pub fn under_a_plan() -> Self {
+        let mut behavior = Self::default();
+        behavior.scale_down.stabilization = Duration::ZERO;
+        behavior
+    }
+
     /// The default with this tolerance in both directions (`tolerance: 0` makes every number land).
     #[must_use]
     pub fn with_tolerance(mut self, tolerance: f64) -> Self {

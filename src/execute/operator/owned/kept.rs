@@ -6,11 +6,9 @@ use kube::core::ObjectMeta;
 use kube::{Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
 
+use crate::execute::kubernetes::keda_hpa;
 use crate::execute::operator::desired::Kind;
 use crate::execute::operator::resource::{GROUP, PredictiveAutoscaler};
-
-/// KEDA puts this before a ScaledObject's name to name its HPA.
-const HPA_PREFIX: &str = "keda-hpa-";
 
 /// The parts of `object` that looks read.
 pub(super) fn trim(object: DynamicObject) -> DynamicObject {
@@ -73,7 +71,7 @@ fn owned_by<'a>(object: &'a DynamicObject, kind: &str, group: &str) -> Option<&'
 pub(super) fn hpa_of(scaled_object: &DynamicObject) -> String {
     let said = scaled_object.data["status"]["hpaName"].as_str();
     let said = said.filter(|name| !name.is_empty()).map(str::to_owned);
-    said.unwrap_or_else(|| format!("{HPA_PREFIX}{}", scaled_object.name_any()))
+    said.unwrap_or_else(|| keda_hpa(&scaled_object.name_any()))
 }
 
 /// Replicas that an HPA saw, if it can see its workload. None at all are left out of its status.
