@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod calibrate;
+mod days;
 mod draw;
 mod lane;
 mod stack;
@@ -23,10 +24,14 @@ use super::models::{Look, MEMBERS, Member, NAIVE};
 use super::view::View;
 use super::{ForecastInput, ModelError};
 use crate::domain::{
-    ExpertStanding, Fit, Forecast, Issued, Lane, Quantile, Regret, Stack, Standing, Timestamp,
-    Track,
+    ExpertStanding, Fit, Forecast, Issued, Lane, Quantile, Regret, Standing, Timestamp, Track,
 };
+use calibrate::Units;
+use days::Days;
 use lane::Said;
+
+/// The place of the restlessness among [`bands::units`].
+const SPREAD_UNIT: usize = 2;
 
 /// The name of forecasts that are made here from all models.
 pub const AUTO: &str = "auto";
@@ -89,7 +94,8 @@ pub fn turn(
     let points = points(&look, fit, wanted, others, &start);
     let origin = input.history.series.time_of(start.origin);
     let said = say(&track, &points, wanted, origin, view.step_secs);
-    let units = units(&view, others, &start, &knots);
+    let network = |knot| spread_by_network(others, &start, knot);
+    let units = units(&view, start.origin, &knots, network);
     remember(&mut track, &view, origin, &points, &said, &units);
     track.trust = watch::judge(&track, origin);
     let forecast = draw::draw(&draw::Drawing {
@@ -119,8 +125,7 @@ pub(crate) fn seed(view: &View<'_>, knots: &[u32], trials: &[(usize, Vec<Vec<f64
         let points = turned(by_member, knots.len());
         let time = Timestamp::from_secs(view.calendar.at(*origin));
         let said = say(&track, &points, Wanted::Auto, time, view.step_secs);
-        let plain = plain_units(view, *origin);
-        let units = vec![(plain, f32::NAN); knots.len()];
+        let units = units(view, *origin, knots, |_| [f32::NAN; 2]);
         remember(&mut track, view, time, &points, &said, &units);
     }
     let end = view.len().saturating_sub(1);
@@ -146,7 +151,9 @@ fn experts(wanted: Wanted, others: &[Other]) -> Vec<Arc<str>> {
         .collect()
 }
 
-/// Brings the track into the order of `names` and `knots`; what is known of those that stay is kept.
+/// Brings the track into the order of `names` and `knots`; what is known of those that stay is kept. Who is new among
+/// experts with a record is taken for as good as the naive one has been: with an empty record its learning rate, and so
+/// its weight, would be far above theirs before it has shown anything.
 fn arrange(track: &mut Track, names: &[Arc<str>], knots: &[u32]) {
     if track.experts != names {
         let from: Vec<Option<usize>> = names
@@ -154,8 +161,9 @@ fn arrange(track: &mut Track, names: &[Arc<str>], knots: &[u32]) {
             .map(|name| track.experts.iter().position(|known| known == name))
             .collect();
         for lane in &mut track.lanes {
-            lane.experts = reordered(&lane.experts, &from, Regret::default());
-            lane.stack = Stack::default();
+            let naive = lane.experts.first().copied().map(aggregate::newcomer);
+            lane.experts = reordered(&lane.experts, &from, naive.unwrap_or_default());
+            lane.stack = stack::reordered(&lane.stack, &from);
             for issued in &mut lane.issued {
                 issued.points = reordered(&issued.points, &from, f32::NAN);
             }
@@ -198,7 +206,7 @@ fn take_in(track: &mut Track, view: &View<'_>, now: usize) {
     for place in 0..track.lanes.len() {
         for outcome in lane::come_true(&mut track.lanes[place], view, now) {
             if place == watched {
-                let units = outcome.issued.units;
+                let units = Units::of(&outcome.issued).path;
                 let offsets = calibrate::offsets(&track.lanes[place].path, &units);
                 if let Some(offsets) = offsets.map(calibrate::centred) {
                     watch::learn(track, view, &outcome, &offsets);
@@ -279,44 +287,46 @@ fn say(
     each.collect()
 }
 
-/// By lead time: the units of bands, and the spread of the peak as a network sees it.
+/// By lead time: the units of bands; `network` says what one thinks of the spread of path and peak.
 fn units(
     view: &View<'_>,
-    others: &[Other],
-    start: &Start,
+    origin: usize,
     knots: &[u32],
-) -> Vec<([f32; calibrate::UNITS], f32)> {
-    let plain = plain_units(view, start.origin);
-    let level = |level: f64| Quantile::new(level).unwrap_or(Quantile::MEDIAN);
-    let [low, high] = SPREAD.map(level);
+    network: impl Fn(u32) -> [f32; 2],
+) -> Vec<Units> {
+    let shared = bands::units(view, origin);
+    let days = Days::before(view, origin, shared[SPREAD_UNIT]);
+    let shared = shared.map(|unit| unit as f32);
     let each = knots.iter().map(|knot| {
-        let mut units = plain;
-        let mut peak = f32::NAN;
-        let step = (*knot as usize).checked_sub(1 + start.age);
-        let network = others.first().map(|other| &other.forecast);
-        if let (Some(forecast), Some(step)) = (network, step)
-            && step < forecast.steps()
-        {
-            units[calibrate::UNITS - 1] = positive(
-                forecast.quantile(high, step) - forecast.quantile(low, step),
-                plain[1],
-            );
-            let between = forecast.peak(high, step + 1) - forecast.peak(low, step + 1);
-            peak = positive(between, plain[1]);
-        }
-        (units, peak)
+        let moves = days.moves(*knot as usize);
+        let moves = moves.map_or([f32::NAN; 2], |moves| [moves.either, moves.up]);
+        let wide = |spread| positive(spread, shared[1]);
+        Units::new(shared, network(*knot).map(wide), moves.map(wide))
     });
     each.collect()
 }
 
-/// A spread that no band collapses in.
-fn positive(spread: f64, level: f32) -> f32 {
-    (spread as f32).max(1e-3 * level)
+/// How far apart the first network's levels of path and peak are at `knot`; not a number without one.
+fn spread_by_network(others: &[Other], start: &Start, knot: u32) -> [f32; 2] {
+    let level = |level: f64| Quantile::new(level).unwrap_or(Quantile::MEDIAN);
+    let [low, high] = SPREAD.map(level);
+    let step = (knot as usize).checked_sub(1 + start.age);
+    let network = others.first().map(|other| &other.forecast);
+    let Some((forecast, step)) = network.zip(step).filter(|(it, step)| *step < it.steps()) else {
+        return [f32::NAN; 2];
+    };
+    let path = forecast.quantile(high, step) - forecast.quantile(low, step);
+    let peak = forecast.peak(high, step + 1) - forecast.peak(low, step + 1);
+    [path as f32, peak as f32]
 }
 
-fn plain_units(view: &View<'_>, origin: usize) -> [f32; calibrate::UNITS] {
-    let [constant, level, spread, both] = bands::units(view, origin).map(|unit| unit as f32);
-    [constant, level, spread, both, f32::NAN]
+/// A spread that no band collapses in.
+fn positive(spread: f32, level: f32) -> f32 {
+    if spread.is_nan() {
+        spread
+    } else {
+        spread.max(1e-3 * level)
+    }
 }
 
 /// Remembers what was said, once in a stride of time.
@@ -326,7 +336,7 @@ fn remember(
     origin: Timestamp,
     points: &[Vec<f32>],
     said: &[Said],
-    units: &[([f32; calibrate::UNITS], f32)],
+    units: &[Units],
 ) {
     let stride = lane::stride(view.step_secs);
     let slot = |at: Timestamp| at.as_secs().div_euclid(stride as i64);
@@ -343,7 +353,9 @@ fn remember(
         .iter_mut()
         .zip(points)
         .zip(said.iter().zip(units));
-    for ((lane, points), (said, (units, spread))) in each {
+    for ((lane, points), (said, units)) in each {
+        let [constant, level, spread, both, network, either] = units.path;
+        let [.., peak_spread, up] = units.peak;
         peak = peak.max(said.finals[2]);
         lane.issued.push_back(Issued {
             origin,
@@ -351,8 +363,9 @@ fn remember(
             lags: said.lags,
             finals: said.finals.map(|value| value as f32),
             peak: peak as f32,
-            units: *units,
-            peak_spread: *spread,
+            units: [constant, level, spread, both, network],
+            peak_spread,
+            moves: [either, up],
         });
     }
 }

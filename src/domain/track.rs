@@ -73,6 +73,9 @@ pub struct Issued {
     pub units: [f32; 5],
     /// The spread of the peak as a network saw it.
     pub peak_spread: f32,
+    /// How far the load has moved within the lead time at this time of day on the days before: either way, and up.
+    #[serde(default)]
+    pub moves: [f32; 2],
 }
 
 /// One expert's record.

@@ -96,6 +96,14 @@ pub(super) fn relative_error(expert: &Regret) -> Option<f64> {
     (expert.naive > 0.0).then(|| f64::from(expert.loss) / f64::from(expert.naive))
 }
 
+/// The record of an expert that joins others, of whom the naive one has shown this.
+pub(super) fn newcomer(naive: Regret) -> Regret {
+    Regret {
+        loss: naive.naive,
+        ..naive
+    }
+}
+
 fn rate(expert: &Regret, count: f64) -> f64 {
     let by_variance = (count.ln() / f64::from(expert.variance).max(1e-9)).sqrt();
     let by_range = 0.5 / f64::from(expert.largest).max(1e-9);

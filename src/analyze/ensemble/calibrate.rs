@@ -5,15 +5,43 @@
 //! misses are as frequent as they should be; the step is bounded by the typical error, so that one burst can't throw it off.
 //!
 //! Offsets are tracked in several units side by side (constant, by level, by restlessness, by what a network thinks of its
-//! own spread); bands are drawn in the unit that has lost least.
+//! own spread, by how far the load has moved at this time on the days before); bands are the mean of all,
+//! in which those that have lost least have the most say.
 
 use std::cmp::Ordering;
 
 use crate::analyze::stats::pinball;
 use crate::domain::{Calibration, DEFAULT_LEVELS, Issued, Quantile, UnitCalibration};
 
-/// Units of [`Issued::units`].
-pub(super) const UNITS: usize = 5;
+/// Units in which offsets are tracked.
+pub(super) const UNITS: usize = 6;
+/// Those of them in [`Issued::units`]; the last of these is the network's.
+pub(super) const PLAIN: usize = 5;
+
+/// The units at one lead time; not a number, or 0, where one is not known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Units {
+    /// Of the path.
+    pub(super) path: [f32; UNITS],
+    /// Of the peak: its own spread as a network sees it, and moves up only.
+    pub(super) peak: [f32; UNITS],
+}
+
+impl Units {
+    /// From those that path and peak share, those of the network and those of the days before.
+    pub(super) fn new(shared: [f32; PLAIN - 1], network: [f32; 2], moves: [f32; 2]) -> Self {
+        let [constant, level, spread, both] = shared;
+        let [path, peak] = [0, 1].map(|it| [constant, level, spread, both, network[it], moves[it]]);
+        Self { path, peak }
+    }
+
+    /// Those of a forecast that was made.
+    pub(super) fn of(issued: &Issued) -> Self {
+        let [constant, level, spread, both, network] = issued.units;
+        let shared = [constant, level, spread, both];
+        Self::new(shared, [network, issued.peak_spread], issued.moves)
+    }
+}
 
 /// Step of an offset for forecasts five minutes apart, as a share of the typical score.
 const STEP: f64 = 0.065;
@@ -27,19 +55,41 @@ const LARGEST: f64 = 20.0;
 /// So many scores are needed before bands are drawn from them.
 pub(super) const ENOUGH: u32 = 30;
 
+/// How sharply a unit's say falls with its loss relative to the least: half at 2 % more.
+const SHARPNESS: f64 = 40.0;
+
+/// What a miss counts at each default level when units are compared.
+pub(super) type Weights = [f64; 9];
+/// Of a path all levels count alike.
+pub(super) const ALIKE: Weights = [1.0; 9];
+/// Of a peak only those that plans buy safety at: 0.9, 0.95, 0.98 and 0.99, by the root of how rarely they are missed.
+pub(super) const UPPER: Weights = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.4, 2.2, 3.2];
+
 /// Half-life of losses and typical scores, in hours.
 const HALF_LIFE_HOURS: f64 = 24.0;
 
 /// Takes in the error `miss` of a forecast; `seconds` have passed since the one before it.
-pub(super) fn learn(calibration: &mut Calibration, miss: f64, units: &[f32; UNITS], seconds: f64) {
+pub(super) fn learn(
+    calibration: &mut Calibration,
+    miss: f64,
+    units: &[f32; UNITS],
+    weights: &Weights,
+    seconds: f64,
+) {
     calibration.units.resize(UNITS, UnitCalibration::default());
     for (own, unit) in calibration.units.iter_mut().zip(units) {
-        learn_one(own, miss, f64::from(*unit), seconds);
+        learn_one(own, miss, f64::from(*unit), weights, seconds);
     }
 }
 
 /// Takes in an error in one unit.
-pub(super) fn learn_one(own: &mut UnitCalibration, miss: f64, unit: f64, seconds: f64) {
+pub(super) fn learn_one(
+    own: &mut UnitCalibration,
+    miss: f64,
+    unit: f64,
+    weights: &Weights,
+    seconds: f64,
+) {
     let score = miss / unit;
     if !(unit > 0.0 && score.is_finite()) {
         return;
@@ -48,7 +98,10 @@ pub(super) fn learn_one(own: &mut UnitCalibration, miss: f64, unit: f64, seconds
     let loss: f64 = DEFAULT_LEVELS
         .iter()
         .zip(own.offsets)
-        .map(|(level, offset)| pinball(level.get(), miss, f64::from(offset) * unit))
+        .zip(weights)
+        .map(|((level, offset), weight)| {
+            weight * pinball(level.get(), miss, f64::from(offset) * unit)
+        })
         .sum();
     // In the beginning means are those of what there is.
     let fresh = (1.0 / (f64::from(own.scores) + 1.0)).max(1.0 - keep);
@@ -75,13 +128,29 @@ pub(super) fn learn_one(own: &mut UnitCalibration, miss: f64, unit: f64, seconds
 }
 
 /// The offsets in the metric's own unit for a forecast with these units, by default level, rising; `None` before there
-/// are enough scores.
+/// are enough scores. Each unit's say falls with what it has lost.
 pub(super) fn offsets(calibration: &Calibration, units: &[f32; UNITS]) -> Option<[f64; 9]> {
     let usable = calibration.units.iter().zip(units).filter(|(own, unit)| {
         own.scores >= ENOUGH && unit.is_finite() && **unit > 0.0 && own.loss.is_finite()
     });
-    let (own, unit) = usable.min_by(|a, b| a.0.loss.total_cmp(&b.0.loss))?;
-    Some(scaled(own, f64::from(*unit)))
+    let least = usable
+        .clone()
+        .map(|(own, _)| f64::from(own.loss))
+        .reduce(f64::min)?;
+    let (mut sum, mut weights) = ([0.0; 9], 0.0);
+    for (own, unit) in usable {
+        let loss = f64::from(own.loss);
+        let weight = if loss <= least {
+            1.0
+        } else {
+            (-SHARPNESS * (loss / least - 1.0)).exp()
+        };
+        for (sum, offset) in sum.iter_mut().zip(scaled(own, f64::from(*unit))) {
+            *sum += weight * offset;
+        }
+        weights += weight;
+    }
+    Some(sum.map(|sum| sum / weights))
 }
 
 /// Offsets around a point that is the median itself: it was chosen for the least absolute error, and a correction of it
@@ -102,11 +171,4 @@ pub(super) fn scaled(own: &UnitCalibration, unit: f64) -> [f64; 9] {
     let mut offsets = own.offsets.map(|offset| f64::from(offset) * unit);
     offsets.sort_by(f64::total_cmp);
     offsets
-}
-
-/// The units of a peak: those of the path, with a network's spread of the peak in place of that of the path.
-pub(super) fn peak_units(issued: &Issued) -> [f32; UNITS] {
-    let mut units = issued.units;
-    units[UNITS - 1] = issued.peak_spread;
-    units
 }

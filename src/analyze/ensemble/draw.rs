@@ -19,7 +19,7 @@ pub(super) struct Drawing<'a> {
     pub(super) wanted: Wanted,
     pub(super) others: &'a [Other],
     pub(super) said: &'a [Said],
-    pub(super) units: &'a [([f32; calibrate::UNITS], f32)],
+    pub(super) units: &'a [calibrate::Units],
 }
 
 /// Path and bands at every step, peaks at every lead time.
@@ -37,7 +37,7 @@ pub(super) fn draw(it: &Drawing<'_>) -> Result<Forecast, ModelError> {
         .lanes
         .iter()
         .zip(it.units)
-        .map(|(lane, (units, _))| calibrate::offsets(&lane.path, units).map(calibrate::centred))
+        .map(|(lane, units)| calibrate::offsets(&lane.path, &units.path).map(calibrate::centred))
         .collect();
     // Before anything has come true, bands are those of the fit or the model's own.
     let Some(offsets) = offsets else {
@@ -107,11 +107,7 @@ fn with_peaks(
         .lanes
         .iter()
         .zip(it.units)
-        .map(|(lane, (units, spread))| {
-            let mut units = *units;
-            units[calibrate::UNITS - 1] = *spread;
-            calibrate::offsets(&lane.peak, &units)
-        })
+        .map(|(lane, units)| calibrate::offsets(&lane.peak, &units.peak))
         .collect();
     let within = it
         .look

@@ -215,18 +215,20 @@ pub(super) fn learn(lane: &mut Lane, outcome: &Outcome, step_secs: f64) {
         error(issued.finals[0]),
         step_secs,
     );
+    let units = calibrate::Units::of(issued);
     calibrate::learn(
         &mut lane.path,
         error(issued.finals[2]),
-        &issued.units,
+        &units.path,
+        &calibrate::ALIKE,
         *seconds,
     );
     if let Some(peak) = peak {
-        let units = calibrate::peak_units(issued);
         calibrate::learn(
             &mut lane.peak,
             peak - f64::from(issued.peak),
-            &units,
+            &units.peak,
+            &calibrate::UPPER,
             *seconds,
         );
     }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand::SeedableRng as _;
 
-use super::{Turn, Wanted, turn};
+use super::{Other, Turn, Wanted, turn};
 use crate::analyze::{ForecastInput, fit_and_track, prepare};
-use crate::domain::{DEFAULT_LEVELS, Fit, Quantile, Series, Timestamp, Track, Trust};
+use crate::domain::{DEFAULT_LEVELS, Fit, Forecast, Quantile, Series, Timestamp, Track, Trust};
 
 const STEP: Duration = Duration::from_mins(5);
 const DAY: usize = 288;
@@ -50,7 +50,12 @@ impl Life {
     }
 
     fn at(&mut self, origin: usize) -> Turn {
-        let turn = turn(&self.input(origin), Wanted::Auto, &[], Some(&self.track)).unwrap();
+        self.with(origin, &[])
+    }
+
+    fn with(&mut self, origin: usize, others: &[Other]) -> Turn {
+        let turn = turn(&self.input(origin), Wanted::Auto, others, Some(&self.track));
+        let turn = turn.unwrap();
         self.track = turn.track.clone();
         turn
     }
@@ -160,6 +165,39 @@ fn weights_add_up_and_say_who_carries_the_forecast() {
     assert_ne!(&*standing.experts[0].model, "naive");
     assert!(standing.score.unwrap().relative_error < 0.9);
     assert_eq!(standing.trust, Trust::Earned);
+}
+
+/// A model that says `value` whatever comes.
+fn stubborn(life: &Life, origin: usize, value: f32) -> Other {
+    let name: Arc<str> = "stubborn".into();
+    let end = life.input(origin).history.series.time_of(origin);
+    let levels = vec![Quantile::MEDIAN];
+    let path = vec![value; HORIZON];
+    let forecast = Forecast::new(Arc::clone(&name), end, STEP, levels, path, None).unwrap();
+    Other {
+        model: name,
+        forecast,
+    }
+}
+
+#[test]
+fn who_joins_experts_with_a_record_says_no_more_than_it_has_shown() {
+    let values = wave(6 * DAY, 9, |_, v| v);
+    let [mut alone, mut joined] = [values.clone(), values].map(|v| Life::new(v, 4 * DAY));
+    let (mut without, mut with) = (0.0, 0.0);
+    for origin in 4 * DAY..5 * DAY {
+        let other = stubborn(&joined, origin, 100.0);
+        let turn = joined.with(origin, std::slice::from_ref(&other));
+        let actual = joined.values[origin + 3];
+        without += (alone.at(origin).forecast.quantile(Quantile::MEDIAN, 2) - actual).abs();
+        with += (turn.forecast.quantile(Quantile::MEDIAN, 2) - actual).abs();
+        if origin == 4 * DAY {
+            let mut experts = turn.standing.experts.iter();
+            let new = experts.find(|it| &*it.model == "stubborn").unwrap();
+            assert!(new.weights.iter().all(|w| *w < 0.25), "{:?}", new.weights);
+        }
+    }
+    assert!(with < 1.05 * without, "{with} {without}");
 }
 
 #[test]

@@ -76,7 +76,9 @@ pub(super) fn learn(track: &mut Track, view: &View<'_>, outcome: &Outcome, offse
             f64::from(u8::from(actual <= published + offset)),
         );
     }
-    calibrate::learn_one(&mut watch.naive, actual - naive, level, outcome.seconds);
+    let seconds = outcome.seconds;
+    let miss = actual - naive;
+    calibrate::learn_one(&mut watch.naive, miss, level, &calibrate::ALIKE, seconds);
 }
 
 /// Whether the plan may rest on the forecast, by the score at `now`.
