@@ -17,7 +17,8 @@ const SHORT_HOURS: f64 = 0.5;
 const LONG_ENOUGH: f32 = 24.0;
 const SHORT_ENOUGH: f32 = 5.0;
 
-/// Trust is lost when losses exceed the naive model's by this factor over the long, or by the other over the short time.
+/// Trust is lost when losses exceed the naive model's by this factor over the long, or by the other over the short time if
+/// they are also more than the naive model's usual ones.
 const LONG_LIMIT: f32 = 1.05;
 const SHORT_LIMIT: f32 = 1.6;
 
@@ -118,7 +119,10 @@ pub(super) fn judge(track: &Track, now: Timestamp) -> Trust {
             }
         }
         Trust::Unproven | Trust::Earned => {
-            if lately && short > SHORT_LIMIT {
+            // A calm half hour is no yardstick: before a shop opens the last value loses next to nothing, and a forecast that
+            // sees the opening a few minutes early loses more than that.
+            let much = watch.lately[0] / watch.lately_count > watch.losses[1] / watch.count;
+            if lately && much && short > SHORT_LIMIT {
                 lost("the last half hour", short)
             } else if long > LONG_LIMIT {
                 lost("the last hours", long)
@@ -149,4 +153,41 @@ pub(super) fn score(track: &Track) -> Option<RollingScore> {
             .map(|(level, covered)| (*level, covered / watch.count))
             .collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn track(lately: [f32; 2]) -> Track {
+        let mut track = Track {
+            trust: Trust::Earned,
+            ..Track::default()
+        };
+        track.watch.count = 100.0;
+        track.watch.losses = [700.0, 1000.0];
+        track.watch.lately_count = 6.0;
+        track.watch.lately = lately;
+        track
+    }
+
+    fn trusted(lately: [f32; 2]) -> bool {
+        judge(&track(lately), Timestamp::from_secs(0)) == Trust::Earned
+    }
+
+    #[test]
+    fn an_early_warning_in_a_calm_half_hour_costs_no_trust() {
+        assert!(trusted([12.0, 6.0]), "twice as much of next to nothing");
+        assert!(trusted([30.0, 30.0]));
+        assert!(!trusted([120.0, 60.0]), "twice as much as usual");
+        assert!(trusted([90.0, 60.0]), "half as much again may be chance");
+    }
+
+    #[test]
+    fn a_small_loss_over_hours_does() {
+        let mut track = track([0.0, 0.0]);
+        track.watch.losses = [1060.0, 1000.0];
+        let trust = judge(&track, Timestamp::from_secs(0));
+        assert!(matches!(trust, Trust::Lost { .. }), "{trust:?}");
+    }
 }
