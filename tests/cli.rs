@@ -275,3 +275,19 @@ fn the_demo_ends_by_itself_and_sums_up_both_scalers() {
         assert!(hours > 0.0, "{scaler} ran nothing at all: {summary:#}");
     }
 }
+
+/// The shop opens at nine, as on every working day of the history that is there from the start: who sees load coming has the
+/// replicas before the customers. Nothing but the virtual clock is measured.
+#[test]
+fn the_demo_is_ready_when_the_shop_opens() {
+    let output = forescale(&["demo", "--for", "2h", "--seed", "1", "--format", "json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let summary: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let overload = |who: &str| summary[who]["overloadMinutes"].as_f64().unwrap();
+    let (ours, same_cost) = (overload("forescale"), overload("plainHpaAtEqualCost"));
+    assert!(
+        same_cost > 2.0 && ours < 0.5 * same_cost,
+        "{ours} {same_cost}"
+    );
+    assert_eq!(summary["verdict"]["gain"], true, "{summary:#}");
+}
