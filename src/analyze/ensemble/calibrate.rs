@@ -16,7 +16,7 @@ use crate::domain::{Calibration, DEFAULT_LEVELS, Issued, Quantile, UnitCalibrati
 /// Units in which offsets are tracked.
 pub(super) const UNITS: usize = 6;
 /// Those of them in [`Issued::units`]; the last of these is the network's.
-pub(super) const PLAIN: usize = 5;
+const PLAIN: usize = 5;
 
 /// The units at one lead time; not a number, or 0, where one is not known.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -13,10 +13,6 @@ const ENOUGH_MINUTES: f64 = 1440.0;
 /// So many minutes without shortage are taken for granted: a single short minute of the first days is no verdict.
 const GRACE_MINUTES: f64 = 720.0;
 
-/// Where no plan keeps to the objective, half the shortage is worth two to the power of this times the replicas: what nobody
-/// could foresee is not bought off at any price.
-const MISSED: f64 = 1.0;
-
 /// Another plan must be better by this much.
 const HYSTERESIS: f64 = 0.01;
 
@@ -97,8 +93,8 @@ pub(super) fn best_on_load(trials: &PlanTrials, objective: Objective) -> Option<
     leader(trials, objective, RISK_PLANS..PLANS).filter(|_| enough)
 }
 
-/// The cheapest plan within the objective, or the one with the least replicas and shortage together ([`MISSED`]) when there
-/// is none within it; the one that was chosen before unless another is clearly better.
+/// The cheapest plan within the objective, or the one with the least product of replicas and shortage when
+/// there is none within it; the one that was chosen before unless another is clearly better.
 fn best(trials: &PlanTrials, objective: Objective) -> Option<usize> {
     let leader = leader(trials, objective, 0..PLANS)?;
     let before = trials.chosen.map(usize::from);
@@ -127,8 +123,9 @@ fn loss(trials: &PlanTrials, objective: Objective, plan: usize) -> (bool, f64) {
         Objective::Shortage(price) => (false, cost + price * short),
         Objective::Overload(share) => {
             let missed = short / (trials.minutes + GRACE_MINUTES) > share;
-            let weight = if missed { short.powf(MISSED) } else { 1.0 };
-            (missed, cost * weight)
+            // Where no plan keeps to it, half the shortage is worth twice the replicas: what nobody could foresee is not
+            // bought off at any price.
+            (missed, if missed { cost * short } else { cost })
         }
     }
 }
