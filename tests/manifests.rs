@@ -138,15 +138,37 @@ fn the_examples_show_what_they_are_there_to_show() {
     assert_eq!(behavior["scaleUp"]["tolerance"], "0");
     assert_eq!(behavior["scaleDown"]["tolerance"], "0");
     assert!(at(&predictive, "spec/fallback/replicas").is_u64());
-    // The variant that survives an outage of Forescale (docs/e2e.md).
-    assert_eq!(at(&predictive, "spec/triggers/0/type"), "external-push");
-    assert_eq!(at(&predictive, "spec/fallback/failureThreshold"), 0);
     let shadow = example("shadow");
     assert_eq!(at(&shadow, "spec/triggers/0/type"), "prometheus");
     assert_eq!(at(&shadow, "spec/triggers/1/metadata/mode"), "shadow");
     let zero = example("scale-from-zero");
     assert_eq!(at(&zero, "spec/triggers/0/type"), "external-push");
     assert_eq!(at(&zero, "spec/minReplicaCount").as_u64(), Some(0));
+}
+
+/// A fallback from the first failure on, with `external-push`, is what survives an outage of Forescale (docs/e2e.md).
+#[test]
+fn where_forescale_decides_its_outage_is_survived() {
+    let mut files = yaml_files(&folder().join("examples"));
+    files.push(folder().join("../deploy/kind/demo.yaml"));
+    let objects: Vec<Value> = (files.iter().flat_map(|file| documents(file)))
+        .filter(|object| object["kind"] == "ScaledObject")
+        .filter(|object| object["metadata"]["name"] != "search")
+        .collect();
+    assert!(objects.len() > 5);
+    for object in objects {
+        let name = &object["metadata"]["name"];
+        let triggers = at(&object, "spec/triggers").as_array().unwrap();
+        assert!(
+            (triggers.iter()).any(|trigger| trigger["type"] == "external-push"),
+            "{name}"
+        );
+        assert!(
+            (triggers.iter()).all(|trigger| trigger["type"] != "external"),
+            "{name}"
+        );
+        assert_eq!(at(&object, "spec/fallback/failureThreshold"), 0, "{name}");
+    }
 }
 
 #[test]
@@ -163,7 +185,7 @@ fn the_migration_is_the_type_and_one_address() {
     .unwrap();
     let mut expected = before[0].clone();
     assert_eq!(expected["type"], "prometheus");
-    expected["type"] = "external".into();
+    expected["type"] = "external-push".into();
     expected["metadata"]["scalerAddress"] = "forescale.forescale.svc:6000".into();
     let after = manifest("examples/migrated-from-prometheus.yaml");
     assert_eq!(at(&after, "spec/triggers/0"), &expected);
