@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,13 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"forescale/tests/e2e/controlplane"
 	"forescale/tests/e2e/harness"
 
-	autoscaling "k8s.io/api/autoscaling/v2"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 )
 
@@ -97,81 +92,6 @@ func thePlanAsSeriesForKEDAsPrometheusTrigger(t *testing.T) {
 		time.Sleep(time.Second)
 	}
 	scenario.Timing("without Forescale: never fewer than %d replicas", stepped.Spec)
-}
-
-func thePlanAsSeriesForAnHPAThroughPrometheusAdapter(t *testing.T) {
-	scenario, ctx := begin(t, 13)
-	// A cluster has one server of external metrics: where that is the adapter, there is no KEDA.
-	plane, client := clusterWithoutKEDA(t)
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	forescale := own(t, "adapted", harness.Setup{Settings: standing("adapted", "web", "adapted")})
-	prometheus, err := harness.StartPlanPrometheus(world.dir, "prometheus-adapted", os.Getenv("PROMETHEUS_BIN"), forescale)
-	must(err)
-	rules, err := os.ReadFile(filepath.Join(doors, "prometheus-adapter/rules.yaml"))
-	must(err)
-	must(plane.StartPrometheusAdapter(prometheus, string(rules), 5*time.Second))
-	must(plane.Apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: adapted}\n"))
-	must(plane.Apply(deployment("adapted", "web", 3, 5*time.Second)))
-	hpa, err := json.Marshal(shipped(t, "prometheus-adapter/hpa.yaml",
-		"checkout", "web", "shop", "adapted", `averageValue: "50"`, fmt.Sprintf(`averageValue: "%d"`, perReplica)))
-	must(err)
-	must(plane.Apply(string(hpa)))
-
-	atPlan := func(least int) (int, int) {
-		var plan int
-		var seen *autoscaling.HorizontalPodAutoscaler
-		deadline := time.Now().Add(patience)
-		for time.Now().Before(deadline) {
-			plan = 0
-			for _, one := range forescale.Plans("adapted", "web") {
-				plan = one.Replicas
-			}
-			seen, err = client.AutoscalingV2().HorizontalPodAutoscalers("adapted").Get(ctx, "web", metav1.GetOptions{})
-			web, failed := client.AppsV1().Deployments("adapted").Get(ctx, "web", metav1.GetOptions{})
-			must(errors.Join(err, failed))
-			if plan >= least && int(seen.Status.DesiredReplicas) == plan && int(*web.Spec.Replicas) == plan {
-				return plan, int(*web.Spec.Replicas)
-			}
-			time.Sleep(500 * time.Millisecond)
-		}
-		t.Fatalf("the plan is %d and the HPA says %+v\n%s", plan, seen.Status, plane.Process("prometheus-adapter").Tail())
-		return 0, 0
-	}
-	plan, replicas := atPlan(3)
-	scenario.Timing("load %.0f: plan %d, replicas %d", world.loads.At("adapted", time.Now()), plan, replicas)
-	value, err := externalMetric(ctx, client, "adapted", "forescale_plan", "name=web")
-	must(err)
-	scenario.Log("the HPA reads %s", value)
-	sinceEpoch(firstStep)
-	scenario.Log("it needs 7 from now on")
-	plan, replicas = atPlan(7)
-	scenario.Timing("load %.0f: plan %d, replicas %d, %.0f s after the step", world.loads.At("adapted", time.Now()), plan, replicas, time.Since(world.loads.Epoch.Add(firstStep)).Seconds())
-}
-
-func clusterWithoutKEDA(t *testing.T) (*controlplane.Plane, kubernetes.Interface) {
-	t.Helper()
-	plane, err := controlplane.Up(filepath.Join(world.dir, "without-keda"), os.Getenv("CONTROL_PLANE_BIN"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = plane.Down() })
-	if err := errors.Join(plane.StartControllerManager(15*time.Second), plane.StartKWOK()); err != nil {
-		t.Fatal(err)
-	}
-	config, err := clientcmd.BuildConfigFromFlags("", plane.Kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return plane, client
 }
 
 // externalMetric asks the API server for an external metric as the HPA does.

@@ -49,6 +49,7 @@ var loads = map[string]harness.Load{
 	"kept":     harness.Flat(850),
 	"backlog":  harness.From(firstStep, harness.Flat(480), harness.Flat(880)),
 	"adapted":  harness.From(firstStep, harness.Flat(280), harness.Flat(680)),
+	"unaided":  harness.From(firstStep, harness.Flat(480), harness.Flat(880)),
 	"shifted":  harness.From(firstStep, harness.Flat(380), harness.Flat(780)),
 	"operated": harness.Flat(620),
 	"asleep":   harness.Flat(0),

@@ -18,7 +18,7 @@ const operatorNamespace = "forescale"
 // operators starts Forescales with the operator, with the rights of the shipped roles and no others.
 func operators(t *testing.T, namespaces string, count int) []*harness.Forescale {
 	t.Helper()
-	kubeconfig := serviceAccount(t)
+	kubeconfig := serviceAccount(t, world.plane)
 	var started []*harness.Forescale
 	for index := range count {
 		port, err := controlplane.FreePort()
@@ -34,10 +34,16 @@ func operators(t *testing.T, namespaces string, count int) []*harness.Forescale 
 }
 
 // serviceAccount makes Forescale's ServiceAccount with the roles in keda/components/operator, and gives a kubeconfig of it.
-func serviceAccount(t *testing.T) string {
+func serviceAccount(t *testing.T, plane *controlplane.Plane) string {
 	t.Helper()
-	namespace(t, operatorNamespace)
-	apply(t, fmt.Sprintf("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: forescale, namespace: %s}\n", operatorNamespace))
+	manifests := []string{fmt.Sprintf(`apiVersion: v1
+kind: Namespace
+metadata: {name: %[1]s}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: forescale, namespace: %[1]s}
+`, operatorNamespace)}
 	for _, pattern := range []string{"../../keda/crd/*.yaml", "../../keda/components/operator*/rbac.yaml"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
@@ -48,24 +54,19 @@ func serviceAccount(t *testing.T) string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			apply(t, string(text))
+			manifests = append(manifests, string(text))
 		}
 	}
-	if err := world.plane.Established("crd/predictiveautoscalers.forescale.dev"); err != nil {
+	for _, manifest := range manifests {
+		if err := plane.Apply(manifest); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := plane.Established("crd/predictiveautoscalers.forescale.dev"); err != nil {
 		t.Fatal(err)
 	}
-	token := strings.TrimSpace(kubectl(t, "create", "token", "forescale", "-n", operatorNamespace, "--duration=6h"))
-	config := filepath.Join(world.dir, "forescale", "serviceaccount.kubeconfig")
-	server := kubectl(t, "config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster.server}")
-	ca := kubectl(t, "config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster.certificate-authority-data}")
-	text := fmt.Sprintf(`apiVersion: v1
-kind: Config
-clusters: [{name: c, cluster: {server: %q, certificate-authority-data: %q}}]
-users: [{name: u, user: {token: %q}}]
-contexts: [{name: x, context: {cluster: c, user: u, namespace: %s}}]
-current-context: x
-`, server, ca, token, operatorNamespace)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	config, err := plane.KubeconfigOf(operatorNamespace, "forescale")
+	if err != nil {
 		t.Fatal(err)
 	}
 	return config
@@ -108,9 +109,14 @@ func autoscaler(namespace, name, app string, least int, more map[string]any) str
 // eventually waits until a field of an object is as it should be.
 func eventually(t *testing.T, what, namespace, resource, path string, probe func(string) bool) string {
 	t.Helper()
+	return eventuallyOn(t, world.plane, what, namespace, resource, path, probe)
+}
+
+func eventuallyOn(t *testing.T, plane *controlplane.Plane, what, namespace, resource, path string, probe func(string) bool) string {
+	t.Helper()
 	since := time.Now()
 	for {
-		text, err := world.plane.Kubectl("", "get", resource, "-n", namespace, "--ignore-not-found", "-o", "jsonpath="+path)
+		text, err := plane.Kubectl("", "get", resource, "-n", namespace, "--ignore-not-found", "-o", "jsonpath="+path)
 		if err == nil && probe(text) {
 			return text
 		}

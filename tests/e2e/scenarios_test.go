@@ -20,7 +20,7 @@ func TestForescale(t *testing.T) {
 		{"a PredictiveAutoscaler scales a workload and gives way to its user", aPredictiveAutoscalerScalesAWorkloadAndGivesWayToItsUser},
 		{"the metric of any trigger, handed on by KEDA, without a Prometheus", theMetricOfAnyTriggerHandedOnByKEDAWithoutAPrometheus},
 		{"the plan as series, for KEDA's prometheus trigger", thePlanAsSeriesForKEDAsPrometheusTrigger},
-		{"the plan as series, for an HPA through prometheus-adapter", thePlanAsSeriesForAnHPAThroughPrometheusAdapter},
+		{"without KEDA", withoutKEDA},
 		{"learns min, max, tolerance and lead time from the cluster without any metadata", learnsMinMaxToleranceAndLeadTimeFromTheClusterWithoutAnyMetadata},
 		{"with a ServiceAccount of fewer rights everything still works on defaults", withAServiceAccountOfFewerRightsEverythingStillWorksOnDefaults},
 		{"KEDA and the HPA say what the guide quotes", kedaAndTheHPASayWhatTheGuideQuotes},

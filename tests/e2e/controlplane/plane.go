@@ -281,19 +281,23 @@ func (p *Plane) Established(definitions ...string) error {
 	})
 }
 
-// KubeconfigOf writes a kubeconfig with the rights of a ServiceAccount and no others, and gives its path.
+// KubeconfigOf writes a kubeconfig with the rights of a ServiceAccount and no others, in its namespace, and gives its path.
 func (p *Plane) KubeconfigOf(namespace, account string) (string, error) {
-	token, err := p.Kubectl("", "create", "token", account, "-n", namespace, "--duration=2h")
+	token, err := p.Kubectl("", "create", "token", account, "-n", namespace, "--duration=6h")
 	if err != nil {
 		return "", err
 	}
-	file := filepath.Join(p.Dir, "kubeconfig-"+namespace+"-"+account)
-	config := fmt.Sprintf(`apiVersion: v1
+	// Another caller's may be in use.
+	file, err := os.CreateTemp(p.Dir, "kubeconfig-"+namespace+"-"+account+"-*")
+	if err != nil {
+		return "", err
+	}
+	_, err = fmt.Fprintf(file, `apiVersion: v1
 kind: Config
 current-context: it
-contexts: [{name: it, context: {cluster: it, user: it}}]
+contexts: [{name: it, context: {cluster: it, user: it, namespace: %s}}]
 clusters: [{name: it, cluster: {server: %q, certificate-authority-data: %s}}]
 users: [{name: it, user: {token: %s}}]
-`, p.URL, base64.StdEncoding.EncodeToString(p.authority.PEM), strings.TrimSpace(token))
-	return file, os.WriteFile(file, []byte(config), 0o600)
+`, namespace, p.URL, base64.StdEncoding.EncodeToString(p.authority.PEM), strings.TrimSpace(token))
+	return file.Name(), errors.Join(err, file.Close())
 }

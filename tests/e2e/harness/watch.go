@@ -34,10 +34,15 @@ type Subject struct {
 	Forescale *Forescale
 	// Label stands before each line of the timeline.
 	Label string
+	// HPA is the name of the HPA that scales it, KEDA's by default.
+	HPA string
 }
 
 // Watch records a workload until the context ends; each change becomes a line of the timeline.
 func (s *Scenario) Watch(ctx context.Context, client kubernetes.Interface, subject Subject) *Watched {
+	if subject.HPA == "" {
+		subject.HPA = "keda-hpa-" + subject.Name
+	}
 	watched := &Watched{}
 	go func() {
 		ticker := time.NewTicker(time.Second)
@@ -79,7 +84,7 @@ func look(ctx context.Context, client kubernetes.Interface, subject Subject) Sta
 			state.Plan = max(state.Plan, plan.Replicas)
 		}
 	}
-	hpa, err := client.AutoscalingV2().HorizontalPodAutoscalers(subject.Namespace).Get(ctx, "keda-hpa-"+subject.Name, metav1.GetOptions{})
+	hpa, err := client.AutoscalingV2().HorizontalPodAutoscalers(subject.Namespace).Get(ctx, subject.HPA, metav1.GetOptions{})
 	if err == nil {
 		state.Desired = int(hpa.Status.DesiredReplicas)
 	}
