@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use forescale::cli::check::{self, Args, Format, Outcome};
 use forescale::execute::cluster::rights::{RIGHTS, VERBS};
+use forescale::execute::operator;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_yaml::Value;
@@ -157,8 +158,8 @@ fn where_forescale_decides_its_outage_is_survived() {
         .collect();
     assert!(objects.len() > 5);
     for object in objects {
-        let name = &object["metadata"]["name"];
-        let triggers = at(&object, "spec/triggers").as_array().unwrap();
+        let name = object["metadata"]["name"].as_str().unwrap();
+        let triggers = at(&object, "spec/triggers").as_sequence().unwrap();
         assert!(
             (triggers.iter()).any(|trigger| trigger["type"] == "external-push"),
             "{name}"
@@ -413,6 +414,10 @@ fn the_other_doors_ask_for_what_the_settings_plan() {
         at(&rules, "externalRules/0/name/as"),
         at(external, "metric/name")
     );
+    // The HPA that a PredictiveAutoscaler owns without KEDA asks for another one.
+    let asked = operator::Config::default().external_metric;
+    let series = at(&rules, "externalRules/1/seriesQuery").as_str().unwrap();
+    assert!(series.starts_with(&asked), "{series}");
 
     let object = manifest("doors/openshift/scaledobject.yaml");
     let trigger = at(&object, "spec/triggers/0/metadata");

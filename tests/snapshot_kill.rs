@@ -49,6 +49,7 @@ fn spec() -> TriggerSpec {
         history: HumanDuration::from_secs(86_400),
         interval: HumanDuration::from_secs(15),
         lead_time: LeadTime::Auto,
+        metric_lag: None,
         headroom: 0.0,
         quantile: Quantile::MEDIAN,
         max_overload: None,

@@ -89,6 +89,7 @@ pub(super) async fn live(
 /// is made of.
 fn spec(scene: &Scene<'_>, settings: &Settings) -> TriggerSpec {
     let lead = scene.cluster.start_up.usual_longest() + CONTROL_DELAY;
+    let path = scene.cluster.metric;
     TriggerSpec {
         query: FORESCALE.to_owned(),
         threshold: scene.cluster.capacity,
@@ -96,6 +97,8 @@ fn spec(scene: &Scene<'_>, settings: &Settings) -> TriggerSpec {
             LeadTime::Auto => LeadTime::Fixed(HumanDuration(lead)),
             fixed @ LeadTime::Fixed(_) => fixed,
         },
+        // The simulated metric is late by its own window, whatever the recorded one was.
+        metric_lag: Some(HumanDuration(path.rate_window / 2 + path.delay)),
         ..settings.trigger.clone()
     }
 }

@@ -51,6 +51,9 @@ pub struct TriggerSpec {
     pub interval: HumanDuration,
     /// From scale decision to Ready.
     pub lead_time: LeadTime,
+    /// By how much the metric is behind the load, which comes on top of the lead time; `None` where that isn't known.
+    #[serde(default)]
+    pub metric_lag: Option<HumanDuration>,
     /// Extra share of the planned load: 0.1 plans for 110 %.
     pub headroom: f64,
     /// Level of the forecast that the plan covers.

@@ -24,6 +24,7 @@ pub(super) fn spec() -> TriggerSpec {
         history: HumanDuration::from_secs(14 * 86_400),
         interval: HumanDuration::from_secs(15),
         lead_time: LeadTime::Auto,
+        metric_lag: None,
         headroom: 0.0,
         quantile: Quantile::new(0.9).unwrap(),
         max_overload: None,

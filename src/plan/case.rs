@@ -32,8 +32,10 @@ pub(super) struct Case<'a> {
     /// Why a forecast that there is does not count.
     pub(super) distrust: Option<&'a str>,
     pub(super) past: Past,
-    /// From decision to Ready.
+    /// How far ahead to look: from decision to Ready, and `lag` more.
     pub(super) lead: Duration,
+    /// How much of it the metric is behind the load.
+    lag: Duration,
     /// How that is known.
     pub(super) lead_source: LeadSource,
     /// How much of it the HPA's `behavior` takes, and for how many replicas.
@@ -95,6 +97,7 @@ impl<'a> Case<'a> {
             distrust: inputs.distrust,
             past,
             lead: Duration::ZERO,
+            lag: Duration::ZERO,
             lead_source: LeadSource::Given,
             climb: (Duration::ZERO, 0),
             // In reactive mode the HPA alone applies what is set up there.
@@ -119,7 +122,16 @@ impl<'a> Case<'a> {
         case.bind(config, &windows);
         (case.lead, case.climb, case.lead_source) = case.lead_time(config);
         case.bind(config, &windows);
+        // What is bounded by the clock is not late, what is measured is.
+        let lag = spec.metric_lag.unwrap_or_default().get();
+        case.lag = lag.min(spec.horizon.get().saturating_sub(case.lead));
+        case.lead += case.lag;
         case
+    }
+
+    /// From decision to Ready.
+    pub(super) fn to_ready(&self) -> Duration {
+        self.lead.saturating_sub(self.lag)
     }
 
     /// Sets the bounds, looking as far ahead as the lead time.
@@ -211,31 +223,48 @@ impl<'a> Case<'a> {
         ))
     }
 
-    /// Where the lead time comes from, if it is learned or about to be.
+    /// Where the time that the plan looks ahead comes from, unless it is what the trigger says.
     pub(super) fn lead_text(&self) -> Option<String> {
-        let ahead = span(self.lead);
-        match self.lead_source {
-            LeadSource::Learned { scale_ups, batch } if self.climb.0.is_zero() => Some(format!(
-                "looking {ahead} ahead: nine in ten of {scale_ups} scale-ups were ready within that, for {} at once",
-                replicas(batch)
-            )),
-            LeadSource::Learned { scale_ups, batch } => Some(format!(
-                "looking {ahead} ahead: nine in ten of {scale_ups} scale-ups were ready within {}, for {} at once, and the HPA's \
-                 `behavior` takes {} to ask for {}",
-                span(self.lead.saturating_sub(self.climb.0)),
-                replicas(batch),
-                span(self.climb.0),
-                replicas(self.climb.1)
-            )),
+        let ready = span(self.to_ready());
+        let lead = match self.lead_source {
+            LeadSource::Learned { scale_ups, batch } => {
+                let climb = if self.climb.0.is_zero() {
+                    String::new()
+                } else {
+                    format!(
+                        ", and the HPA's `behavior` takes {} to ask for {}",
+                        span(self.climb.0),
+                        replicas(self.climb.1)
+                    )
+                };
+                Some(format!(
+                    "nine in ten of {scale_ups} scale-ups were ready within {}, for {} at once{climb}",
+                    span(self.to_ready().saturating_sub(self.climb.0)),
+                    replicas(batch)
+                ))
+            }
             LeadSource::Default { seen }
                 if self.spec.replicas_query.is_some() || self.cluster.teaches() =>
             {
                 Some(format!(
-                    "looking {ahead} ahead: the server's default, for {seen} scale-ups seen so far are too few"
+                    "the server's default of {ready}, for {seen} scale-ups seen so far are too few"
                 ))
             }
+            LeadSource::Default { .. } if !self.lag.is_zero() => {
+                Some(format!("the server's default of {ready}"))
+            }
+            LeadSource::Given if !self.lag.is_zero() => Some(format!("the `leadTime` of {ready}")),
             LeadSource::Default { .. } | LeadSource::Given => None,
-        }
+        }?;
+        let lag = if self.lag.is_zero() {
+            String::new()
+        } else {
+            format!(
+                ", and {} that the metric is behind the load",
+                span(self.lag)
+            )
+        };
+        Some(format!("looking {} ahead: {lead}{lag}", span(self.lead)))
     }
 
     /// Replicas for a measured load.

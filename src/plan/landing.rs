@@ -201,7 +201,7 @@ impl Ready {
     /// Whether an HPA that stands as reckoned would have made the replicas that it stands for ready by the time of the
     /// reading.
     fn at_rest(self, case: &Case<'_>, landed: Landed) -> bool {
-        self.replicas > 0 && self.at >= landed.since + case.lead + CONTROL_DELAY
+        self.replicas > 0 && self.at >= landed.since + case.to_ready() + CONTROL_DELAY
     }
 }
 

@@ -168,6 +168,7 @@ fn spec() -> TriggerSpec {
         history: HumanDuration::from_secs(14 * 86_400),
         interval: HumanDuration::from_secs(15),
         lead_time: LeadTime::Fixed(HumanDuration::from_secs(180)),
+        metric_lag: None,
         headroom: 0.0,
         quantile: Quantile::new(0.9).unwrap(),
         max_overload: None,

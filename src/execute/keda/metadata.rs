@@ -21,7 +21,7 @@ pub use keys::{Group, KEYS, Key};
 pub use values::excerpt;
 
 use self::keys::Role;
-use crate::domain::{Metadata, TriggerSpec};
+use crate::domain::{Metadata, TriggerSpec, metric_lag};
 
 /// What KEDA puts behind a key whose value comes from the workload's environment.
 pub const FROM_ENV: &str = "FromEnv";
@@ -119,6 +119,9 @@ pub fn read(metadata: &Metadata, env: Env) -> Reading {
         }
     }
     cross::check(&mut reading);
+    if reading.spec.metric_lag.is_none() && reading.known(&["query"]) {
+        reading.spec.metric_lag = Some(metric_lag(&reading.spec.query).into());
+    }
     reading
 }
 

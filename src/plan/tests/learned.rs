@@ -73,7 +73,7 @@ fn before_a_scale_up_was_seen_the_default_holds_and_the_plan_says_so() {
     assert_eq!(plan.lead_source, LeadSource::Default { seen: 0 });
     assert_eq!(
         reason(&plan, Limit::LeadTime).text,
-        "looking 3m ahead: the server's default, for 0 scale-ups seen so far are too few"
+        "looking 3m ahead: the server's default of 3m, for 0 scale-ups seen so far are too few"
     );
 }
 
@@ -102,8 +102,9 @@ fn the_plan_looks_as_far_ahead_as_replicas_have_taken_to_start_further_for_many_
     let said = &large.reasons[0];
     assert_eq!((said.limit, said.from, said.to), (Limit::LeadTime, 1, 1));
     assert!(
-        said.text
-            .contains("nine in ten of 10 scale-ups were ready within that, for 7 replicas at once"),
+        said.text.contains(
+            "nine in ten of 10 scale-ups were ready within 1m25s, for 7 replicas at once"
+        ),
         "{}",
         said.text
     );

@@ -1,7 +1,7 @@
 //! From the expected peak to replicas.
 
 use super::*;
-use crate::domain::{Basis, StandIn};
+use crate::domain::{Basis, Bounds, StandIn};
 
 #[test]
 fn the_plan_covers_the_worst_moment_of_the_lead_time_and_no_later_one() {
@@ -143,4 +143,44 @@ fn the_default_lead_time_stands_in_for_auto() {
         (plan.replicas, plan.lead_time),
         (3, HumanDuration::from_secs(180))
     );
+}
+
+#[test]
+fn a_metric_that_is_behind_the_load_is_planned_for_as_much_earlier() {
+    let expected = [100.0, 200.0, 300.0, 900.0, 1200.0];
+    let late = |secs| {
+        let mut scenario = Scenario::new()
+            .with(|spec| spec.metric_lag = Some(HumanDuration::from_secs(secs)))
+            .expecting(&expected);
+        scenario.sees(1.0)
+    };
+    assert_eq!(late(0).replicas, 3);
+    assert!(!has(&late(0), Limit::LeadTime));
+    let plan = late(60);
+    assert_eq!(
+        (plan.replicas, plan.lead_time),
+        (9, HumanDuration::from_secs(240))
+    );
+    assert_eq!(
+        reason(&plan, Limit::LeadTime).text,
+        "looking 4m ahead: the `leadTime` of 3m, and 1m that the metric is behind the load"
+    );
+    // The forecast's horizon is the end of what can be seen.
+    assert_eq!(late(86_400).lead_time, HumanDuration::from_secs(1800));
+}
+
+#[test]
+fn what_the_clock_says_is_there_a_lead_time_before_and_no_earlier() {
+    let mut scenario = Scenario::new().with(|spec| {
+        spec.metric_lag = Some(HumanDuration::from_secs(300));
+        spec.bounds = Some(Bounds::parse("daily 08:00-18:00 min=7").unwrap());
+    });
+    let mut planned = |secs: i64| {
+        scenario.memory = PlanMemory::default();
+        scenario.now = Timestamp::from_secs(1_700_006_400 + secs);
+        scenario.sees(1.0).replicas
+    };
+    // 1,700,006,400 is midnight in UTC.
+    assert_eq!(planned(8 * 3600 - 181), 1);
+    assert_eq!(planned(8 * 3600 - 180), 7);
 }

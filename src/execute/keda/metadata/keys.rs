@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::values::{
     base_url, boolean, bounds, calendar, duration, events, finer_than_keda, free_text, headers,
-    lead_time, mode, model, name, number, object_name, parameters, percent, percentage, query,
-    ramp, timeout, timezone, unsafe_connection, whole,
+    lead_time, metric_lag, mode, model, name, number, object_name, parameters, percent, percentage,
+    query, ramp, timeout, timezone, unsafe_connection, whole,
 };
 use crate::domain::{
     Followed, HumanDuration, LeadTime, Mode, ModelChoice, Quantile, SourceRef, TriggerSpec,
@@ -157,6 +157,7 @@ fn blank() -> TriggerSpec {
         history: zero,
         interval: zero,
         lead_time: LeadTime::Auto,
+        metric_lag: None,
         headroom: 0.0,
         quantile: Quantile::MEDIAN,
         max_overload: None,
@@ -319,14 +320,21 @@ pub const KEYS: &[Key] = &[
         "How often the metric is read and the plan renewed. The HPA asks every 15 s.",
         acted!(interval, |text| duration(text, "1s", "10m"))),
     Key::new(Forescale, "leadTime", "`auto`, or a duration from 0s to 1d, at most the `horizon`", Some("auto"),
-        "From the decision to scale until the new pods are Ready: the time that the plan looks ahead. `auto` is learned with \
-         `replicasQuery` or from the cluster, and the server's `plan.defaultLeadTime` without either.",
+        "From the decision to scale until the new pods are Ready: the time that the plan looks ahead, and `metricLag` more. `auto` is \
+         learned with `replicasQuery` or from the cluster, and the server's `plan.defaultLeadTime` without either.",
         Role::Acted {
             set: |spec, text| { spec.lead_time = lead_time(text)?; Ok(()) },
             show: |spec| Some(match spec.lead_time {
                 LeadTime::Auto => "auto".to_owned(),
                 LeadTime::Fixed(time) => time.to_string(),
             }),
+        }),
+    Key::new(Forescale, "metricLag", "`auto`, or a duration from 0s to 30m", Some("auto"),
+        "By how much the metric is behind the load; the plan looks ahead by as much more. `auto` reads it from the `query`: a mean over a \
+         range, as `rate(…[2m])` is, tells of half that range ago. At most 5m are taken from a query.",
+        Role::Acted {
+            set: |spec, text| { spec.metric_lag = metric_lag(text)?; Ok(()) },
+            show: |spec| Some(spec.metric_lag.map_or("auto".to_owned(), |lag| lag.to_string())),
         }),
     Key::new(Forescale, "headroom", "a share from 0 to 5", Some("0"),
         "Extra share of the planned load: `0.1` plans for 110 %.",

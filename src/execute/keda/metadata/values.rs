@@ -320,6 +320,14 @@ pub(super) fn lead_time(text: &str) -> Result<LeadTime, String> {
     duration(text, "0s", "1d").map(LeadTime::Fixed)
 }
 
+/// `auto` is `None` until the query is known.
+pub(super) fn metric_lag(text: &str) -> Result<Option<HumanDuration>, String> {
+    if text.trim() == "auto" {
+        return Ok(None);
+    }
+    duration(text, "0s", "30m").map(Some)
+}
+
 /// `100%/1m` or `4/1m`.
 pub(super) fn ramp(text: &str, most_percent: f64) -> Result<Ramp, String> {
     let (by, per) = text
