@@ -3,7 +3,8 @@
 //!
 //! - **Closed**: calls pass. A failure that may mend (see [`Failure::mends`]) counts; anything else, a refused query
 //!   included, shows that the server is well and starts the count anew. One workload's heavy query therefore opens the
-//!   circuit only if nobody else is served in between.
+//!   circuit only if nobody else is served in between. Calls that are under way together and fail count as one: a server that
+//!   stands still for some seconds has failed once, however many were waiting.
 //! - **Open**: calls fail at once with `CircuitOpen`, the remaining time and the last failure's text.
 //! - **Half-open**: when the time is up, one call passes as a probe and the others still fail at once. If the probe
 //!   succeeds the circuit closes, if it fails it opens for the same time again; a probe that is dropped (its caller
@@ -60,6 +61,8 @@ enum State {
 struct Permit {
     circuit: Arc<Circuit>,
     probe: bool,
+    /// Failures in a row when it began.
+    failures: u32,
     settled: bool,
 }
 
@@ -135,8 +138,8 @@ impl Circuit {
                 last,
             };
         }
-        let probe = match &mut *state {
-            State::Closed { .. } => false,
+        let (probe, failures) = match &mut *state {
+            State::Closed { failures } => (false, *failures),
             State::Open { until, last } => {
                 return Err(self.refuse(until.duration_since(now), last));
             }
@@ -146,13 +149,14 @@ impl Circuit {
             } => return Err(self.refuse(Duration::ZERO, last)),
             State::HalfOpen { probing, .. } => {
                 *probing = true;
-                true
+                (true, 0)
             }
         };
         drop(state);
         Ok(Permit {
             circuit: Arc::clone(self),
             probe,
+            failures,
             settled: false,
         })
     }
@@ -174,11 +178,13 @@ impl Circuit {
         .with_retry_after(Some(remaining))
     }
 
-    /// Notes how a call ended. Calls let through before the circuit opened no longer count.
-    fn settle(&self, probe: bool, failure: Option<&Failure>) {
+    /// Notes how a call ended that began after `before` failures in a row. Calls let through before the circuit opened no longer
+    /// count, nor does a failure that another has told of meanwhile.
+    fn settle(&self, probe: bool, before: u32, failure: Option<&Failure>) {
         let mut state = self.lock();
         match (&mut *state, failure) {
             (State::Closed { failures }, None) => *failures = 0,
+            (State::Closed { failures }, Some(_)) if before < *failures => {}
             (State::Closed { failures }, Some(failure)) => {
                 *failures += 1;
                 if *failures >= self.failures {
@@ -230,7 +236,7 @@ impl Drop for Circuit {
 impl Permit {
     fn settle(mut self, failure: Option<&Failure>) {
         self.settled = true;
-        self.circuit.settle(self.probe, failure);
+        self.circuit.settle(self.probe, self.failures, failure);
     }
 }
 

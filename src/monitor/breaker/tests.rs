@@ -99,6 +99,24 @@ async fn a_success_in_between_starts_the_count_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_that_fail_together_are_one_failure() {
+    let scenario = Scenario::new();
+    let slow = || {
+        let server = service_fn(|(): ()| async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            Err::<(), _>(Failure::passing(FetchErrorKind::Timeout, "late".into()))
+        });
+        scenario.circuit.layer(server).oneshot(())
+    };
+    for round in 1..=3 {
+        assert_eq!(scenario.gauge.get(), 0, "before round {round}");
+        let failed = futures::future::join_all((0..20).map(|_| slow())).await;
+        assert!(failed.iter().all(Result::is_err));
+    }
+    assert_eq!(scenario.gauge.get(), 1, "three rounds are three failures");
+}
+
+#[tokio::test(start_paused = true)]
 async fn refused_queries_never_open_it() {
     let circuit = Scenario::new().circuit;
     for _ in 0..20 {
