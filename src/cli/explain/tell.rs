@@ -189,7 +189,7 @@ fn expected(plan: &Plan, trigger: &Trigger, now: Timestamp) -> Vec<String> {
     };
     let model = plan.model.as_deref().unwrap_or("an unnamed model");
     let mut texts = vec![format!(
-        "a peak of {} within the lead time of {} (at {}, {}), by {model}: at or below that in {} % of cases",
+        "a peak of {} within the next {} (at {}, {}), by {model}: at or below that in {} % of cases",
         amount(peak.value),
         plan.lead_time,
         peak.at,

@@ -123,7 +123,7 @@ async fn a_person_on_call_reads_the_number_and_everything_it_rests_on() {
             "KEDA is told 12 replicas (a load of 600 at 50 for each). That rests on the forecast; the measured load \
              alone asks for 9.",
             ", 12s ago, at 2023-11-14T22:14:00Z; 15m before that it was",
-            "a peak of 571.3 within the lead time of 3m (at 2023-11-14T22:17:00Z, in 2m48s), by seasonal-naive: at or \
+            "a peak of 571.3 within the next 3m (at 2023-11-14T22:17:00Z, in 2m48s), by seasonal-naive: at or \
              below that in 95 % of cases",
             "Why 12 1. forecast, 0 to 12: the 0.95 path peaks at 571.3",
             "2. scale-down-window, 12: 12 replicas were planned within the last 5m (planned 12s ago)",
