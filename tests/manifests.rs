@@ -154,6 +154,7 @@ fn where_forescale_decides_its_outage_is_survived() {
     files.push(folder().join("../deploy/kind/demo.yaml"));
     let objects: Vec<Value> = (files.iter().flat_map(|file| documents(file)))
         .filter(|object| object["kind"] == "ScaledObject")
+        // Shadow decides nothing.
         .filter(|object| object["metadata"]["name"] != "search")
         .collect();
     assert!(objects.len() > 5);

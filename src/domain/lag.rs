@@ -20,7 +20,7 @@ const LONGEST_QUERY: usize = 2048;
 const DEEPEST: usize = 64;
 
 /// Functions over a range whose result is late by half of it.
-const SPREAD: [&str; 9] = [
+const SPREAD: [&str; 8] = [
     "rate",
     "increase",
     "delta",
@@ -29,7 +29,6 @@ const SPREAD: [&str; 9] = [
     "sum_over_time",
     "count_over_time",
     "quantile_over_time",
-    "histogram_avg",
 ];
 
 /// By how much the answer of a PromQL expression is behind the load, from its ranges; at most five minutes, and zero where it

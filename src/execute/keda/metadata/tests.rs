@@ -31,6 +31,23 @@ fn mistake(pairs: &[(&str, &str)]) -> String {
 }
 
 #[test]
+fn how_late_the_metric_is_is_read_from_the_query_unless_it_is_given() {
+    let late = |pairs: &[(&str, &str)]| {
+        let lag = parsed(pairs).spec.metric_lag.unwrap();
+        lag.to_string()
+    };
+    assert_eq!(late(&[]), "30s");
+    assert_eq!(late(&[("query", "sum(rate(x[4m]))")]), "2m");
+    assert_eq!(late(&[("metricLag", "auto")]), "30s");
+    assert_eq!(late(&[("metricLag", "0s")]), "0s");
+    assert_eq!(late(&[("metricLag", "45s")]), "45s");
+    assert!(mistake(&[("metricLag", "1h")]).contains("a duration from 0s to 30m"));
+    // The value of a variable is not known in a manifest, and so neither is its range.
+    let elsewhere = metadata(&[("queryFromEnv", "LOAD"), ("threshold", "1")]);
+    assert_eq!(read(&elsewhere, Env::Names).spec.metric_lag, None);
+}
+
+#[test]
 fn a_prometheus_trigger_moves_over_as_it_is() {
     let spec = parsed(&[
         ("scalerAddress", "forescale.forescale:6000"),
