@@ -237,25 +237,23 @@ impl<'a> Case<'a> {
                         replicas(self.climb.1)
                     )
                 };
-                Some(format!(
+                format!(
                     "nine in ten of {scale_ups} scale-ups were ready within {}, for {} at once{climb}",
                     span(self.to_ready().saturating_sub(self.climb.0)),
                     replicas(batch)
-                ))
+                )
             }
             LeadSource::Default { seen }
                 if self.spec.replicas_query.is_some() || self.cluster.teaches() =>
             {
-                Some(format!(
+                format!(
                     "the server's default of {ready}, for {seen} scale-ups seen so far are too few"
-                ))
+                )
             }
-            LeadSource::Default { .. } if !self.lag.is_zero() => {
-                Some(format!("the server's default of {ready}"))
-            }
-            LeadSource::Given if !self.lag.is_zero() => Some(format!("the `leadTime` of {ready}")),
-            LeadSource::Default { .. } | LeadSource::Given => None,
-        }?;
+            LeadSource::Default { .. } | LeadSource::Given if self.lag.is_zero() => return None,
+            LeadSource::Default { .. } => format!("the server's default of {ready}"),
+            LeadSource::Given => format!("the `leadTime` of {ready}"),
+        };
         let lag = if self.lag.is_zero() {
             String::new()
         } else {

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::values::{
-    base_url, boolean, bounds, calendar, duration, events, finer_than_keda, free_text, headers,
-    lead_time, metric_lag, mode, model, name, number, object_name, parameters, percent, percentage,
-    query, ramp, timeout, timezone, unsafe_connection, whole,
+    auto_or_duration, base_url, boolean, bounds, calendar, duration, events, finer_than_keda,
+    free_text, headers, lead_time, mode, model, name, number, object_name, parameters, percent,
+    percentage, query, ramp, timeout, timezone, unsafe_connection, whole,
 };
 use crate::domain::{
     Followed, HumanDuration, LeadTime, Mode, ModelChoice, Quantile, SourceRef, TriggerSpec,
@@ -332,10 +332,8 @@ pub const KEYS: &[Key] = &[
     Key::new(Forescale, "metricLag", "`auto`, or a duration from 0s to 30m", Some("auto"),
         "By how much the metric is behind the load; the plan looks ahead by as much more. `auto` reads it from the `query`: a mean over a \
          range, as `rate(…[2m])` is, tells of half that range ago. At most 5m are taken from a query.",
-        Role::Acted {
-            set: |spec, text| { spec.metric_lag = metric_lag(text)?; Ok(()) },
-            show: |spec| Some(spec.metric_lag.map_or("auto".to_owned(), |lag| lag.to_string())),
-        }),
+        acted!(metric_lag, |text| auto_or_duration(text, "30m"),
+            |spec| Some(spec.metric_lag.map_or("auto".to_owned(), |lag| lag.to_string())))),
     Key::new(Forescale, "headroom", "a share from 0 to 5", Some("0"),
         "Extra share of the planned load: `0.1` plans for 110 %.",
         acted!(headroom, |text| number(text, 0.0, 5.0))),

@@ -314,18 +314,16 @@ pub(super) fn model(text: &str) -> Result<ModelChoice, String> {
 }
 
 pub(super) fn lead_time(text: &str) -> Result<LeadTime, String> {
-    if text.trim() == "auto" {
-        return Ok(LeadTime::Auto);
-    }
-    duration(text, "0s", "1d").map(LeadTime::Fixed)
+    let given = auto_or_duration(text, "1d")?;
+    Ok(given.map_or(LeadTime::Auto, LeadTime::Fixed))
 }
 
-/// `auto` is `None` until the query is known.
-pub(super) fn metric_lag(text: &str) -> Result<Option<HumanDuration>, String> {
+/// `None` is `auto`.
+pub(super) fn auto_or_duration(text: &str, most: &str) -> Result<Option<HumanDuration>, String> {
     if text.trim() == "auto" {
         return Ok(None);
     }
-    duration(text, "0s", "30m").map(Some)
+    duration(text, "0s", most).map(Some)
 }
 
 /// `100%/1m` or `4/1m`.
