@@ -258,6 +258,11 @@ impl Workload {
             .fetch_max(now.as_millis(), Ordering::Relaxed);
     }
 
+    /// Notes that nobody will ask any more: it is forgotten with the next sweep, unless somebody does.
+    pub fn let_go(&self) {
+        self.last_asked.store(0, Ordering::Relaxed);
+    }
+
     /// When KEDA last asked.
     pub fn last_asked(&self) -> Timestamp {
         Timestamp::from_millis(self.last_asked.load(Ordering::Relaxed))

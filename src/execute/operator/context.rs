@@ -182,6 +182,8 @@ impl Context {
         if asked_by_nobody || silent > self.forget_after.get() / 2 {
             workload.touch(now);
         }
+        let kept = asked_by_nobody.then_some(&workload);
+        self.memory.keep(namespace, name, kept);
         Ok(workload)
     }
 

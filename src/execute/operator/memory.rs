@@ -2,13 +2,14 @@
 //! everything is written once more.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::ResourceExt as _;
 use tokio::time::Instant;
 
 use super::resource::{PredictiveAutoscaler, Yielded};
+use crate::knowledge::Workload;
 
 /// What was last done for each PredictiveAutoscaler.
 #[derive(Debug, Default)]
@@ -22,6 +23,8 @@ struct Note {
     applied: Option<Applied>,
     /// When the status was written.
     told: Option<Instant>,
+    /// The workload that nobody but the operator asks about.
+    kept: Option<Arc<Workload>>,
 }
 
 /// The last apply of an object, so that an unchanged one is not written again.
@@ -52,9 +55,25 @@ impl Memory {
         self.notes().entry(key(owner)).or_default().told = Some(Instant::now());
     }
 
+    /// Remembers the workload that nobody but the operator asks about, if there is one, and lets go of the one before it: the
+    /// object was edited, and whoever reads its numbers must not find two.
+    pub(super) fn keep(&self, namespace: &str, name: &str, workload: Option<&Arc<Workload>>) {
+        let mut notes = self.notes();
+        let note = notes.entry((namespace.to_owned(), name.to_owned()));
+        let before = std::mem::replace(&mut note.or_default().kept, workload.cloned());
+        let same = |before: &Arc<Workload>| workload.is_some_and(|it| Arc::ptr_eq(it, before));
+        if let Some(before) = before.filter(|before| !same(before)) {
+            before.let_go();
+        }
+    }
+
     pub(super) fn forget(&self, namespace: &str, name: &str) {
-        self.notes()
+        let note = self
+            .notes()
             .remove(&(namespace.to_owned(), name.to_owned()));
+        if let Some(kept) = note.and_then(|note| note.kept) {
+            kept.let_go();
+        }
     }
 
     // Nothing under the lock panics halfway through a change, so a poisoned lock is still good.
@@ -65,4 +84,39 @@ impl Memory {
 
 fn key(owner: &PredictiveAutoscaler) -> (String, String) {
     (owner.namespace().unwrap_or_default(), owner.name_any())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Metadata, Timestamp, WorkloadKey};
+    use crate::execute::keda::metadata::keys;
+    use crate::knowledge::Board;
+
+    #[test]
+    fn an_edited_or_deleted_object_lets_go_of_the_workload_it_had() {
+        let board = Board::new(9);
+        let now = Timestamp::from_secs(1_700_000_000);
+        let workload = |query: &str| {
+            let metadata = Metadata::from([("query".to_owned(), query.to_owned())]);
+            let key = WorkloadKey::new("shop", "web", metadata);
+            board
+                .register(key, keys::defaults(), Vec::new(), now)
+                .unwrap()
+        };
+        let asked = |workload: &Workload| workload.last_asked() == now;
+        let (old, new) = (workload("a"), workload("b"));
+        let memory = Memory::default();
+        memory.keep("shop", "web", Some(&old));
+        memory.keep("shop", "web", Some(&old));
+        memory.keep("shop", "api", Some(&new));
+        assert!(asked(&old) && asked(&new));
+        memory.keep("shop", "web", Some(&new));
+        assert!(!asked(&old) && asked(&new));
+        memory.keep("shop", "api", None);
+        assert!(!asked(&new));
+        new.touch(now);
+        memory.forget("shop", "web");
+        assert!(!asked(&new));
+    }
 }
