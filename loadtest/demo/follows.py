@@ -11,6 +11,7 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from bisect import bisect_right
 from urllib.request import urlopen
@@ -37,14 +38,17 @@ def counted() -> dict[str, float]:
 def watch(command: list[str]) -> tuple[list[tuple[float, float]], dict[str, float]]:
     """Moments and requests since the command was started, until it ends; and the requests by code."""
     before = counted()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    seen = []
-    while True:
-        seen.append((time.monotonic(), sum(counted().values()) - sum(before.values())))
-        if child.poll() is not None:
-            break
-        time.sleep(PAUSE)
-    said = child.stderr.read()
+    # A file takes whatever is said; a pipe that nobody reads stops the generator once it is full.
+    with tempfile.TemporaryFile("w+") as errors:
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, text=True)
+        seen = []
+        while True:
+            seen.append((time.monotonic(), sum(counted().values()) - sum(before.values())))
+            if child.poll() is not None:
+                break
+            time.sleep(PAUSE)
+        errors.seek(0)
+        said = errors.read()
     # Locust ends with 1 when a request has failed, k6 with 99 when a threshold is crossed; 503 is the service's right.
     if child.returncode not in (0, 1, 99):
         sys.exit(f"error: `{' '.join(command)}` ended with {child.returncode}\n{said}")

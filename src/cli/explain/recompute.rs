@@ -57,9 +57,12 @@ fn one(sheet: &mut Sheet, entry: &Entry, record: &PlanRecord<plan::Config>) -> b
     let made = format!("The plan of {}, {},", plan.at, replicas(plan.replicas));
     let differences = record.differences();
     if differences.is_empty() {
-        let reasons = plan.reasons.len();
+        let reasons = match plan.reasons.len() {
+            1 => "reason".to_owned(),
+            many => format!("{many} reasons"),
+        };
         sheet.paragraph(&format!(
-            "{made} was made again from its record: the same number, for the same {reasons} reasons."
+            "{made} was made again from its record: the same number, for the same {reasons}."
         ));
         return true;
     }
