@@ -25,6 +25,7 @@ use crate::analyze::models::Registry;
 use crate::dataset::Dataset;
 use crate::domain::{HumanDuration, TriggerSpec};
 use crate::simulate::cluster::{Cluster, Scene, TICK};
+use crate::simulate::metric::MetricPath;
 use crate::simulate::policies::Kind;
 use crate::simulate::queueing::Service;
 use crate::simulate::trace::Trace;
@@ -107,6 +108,22 @@ impl Settings {
     }
 }
 
+/// The way of the metric: as late as the trigger takes it to be, so that a query over five minutes is not tried as one
+/// over one; a trigger that knows of no lag is tried with the usual window.
+fn metric(trigger: &TriggerSpec) -> MetricPath {
+    let usual = MetricPath::default();
+    let lag = trigger.metric_lag.unwrap_or_default().get();
+    let rate_window = if lag.is_zero() {
+        usual.rate_window
+    } else {
+        (2 * lag).max(2 * usual.scrape_interval)
+    };
+    MetricPath {
+        rate_window,
+        ..usual
+    }
+}
+
 /// One record with its cluster, ready to be run on.
 #[derive(Debug)]
 pub struct Case {
@@ -152,6 +169,7 @@ impl Case {
         cluster.object.max_replicas = 5000;
         cluster.service = Some(settings.service);
         cluster.seed = settings.seed;
+        cluster.metric = metric(&settings.trigger);
         Ok(Self {
             name: dataset.name.clone(),
             trace,

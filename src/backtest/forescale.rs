@@ -97,7 +97,7 @@ fn spec(scene: &Scene<'_>, settings: &Settings) -> TriggerSpec {
             LeadTime::Auto => LeadTime::Fixed(HumanDuration(lead)),
             fixed @ LeadTime::Fixed(_) => fixed,
         },
-        // The simulated metric is late by its own window, whatever the recorded one was.
+        // A trigger that says nothing is tried on a metric that is late by its own window.
         metric_lag: Some(HumanDuration(path.rate_window / 2 + path.delay)),
         ..settings.trigger.clone()
     }
