@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::fitting::{fit, fit_and_track};
+pub use self::fitting::{LONGEST_TRIED, fit, fit_and_rehearse, fit_and_track};
 pub use self::preprocess::{Prepared, prepare, prepare_for, prepare_with};
 
 use crate::domain::{Fit, Forecast, HumanDuration, Quantile};

@@ -52,12 +52,17 @@ pub use learn::{Readings, learn};
 pub(crate) use ledger::{amount, replicas};
 pub use number::serve;
 
+use std::time::Duration;
+
 use crate::domain::{
-    ClusterFacts, Forecast, Limit, Mode, Plan, PlanMemory, Reason, Sample, Served, Stage,
-    Timestamp, TriggerSpec,
+    ClusterFacts, Forecast, Limit, Mode, Plan, PlanMemory, PlanTrials, Reason, Sample, Series,
+    Served, Stage, Timestamp, TriggerSpec,
 };
 use case::{Case, Decision};
 use load::Load;
+
+/// What was lived through is worth so many times as much as a rehearsal.
+const MORE: f64 = 2.0;
 
 /// What a plan is made from.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +122,27 @@ pub fn decide(config: &Config, inputs: &Inputs<'_>) -> Option<(Plan, PlanMemory)
         |landing| landing.served,
     );
     Some((publish(&case, &load, decision, served), memory))
+}
+
+/// What plans on trial would have cost and missed on `history`, where `said` was forecast (oldest first), by the lead time
+/// and capacity of `memory`. `None` where nothing is learned of plans: the trigger gives the quantile itself.
+/// `None` too where that is no more than twice of what has been learned from life.
+pub fn rehearse(
+    config: &Config,
+    spec: &TriggerSpec,
+    facts: Option<&ClusterFacts>,
+    memory: &PlanMemory,
+    history: &Series,
+    said: &[Forecast],
+) -> Option<PlanTrials> {
+    let rehearsed = trials::rehearse(config, spec, facts, memory, history, said)?;
+    (rehearsed.minutes > MORE * memory.trials.minutes).then_some(rehearsed)
+}
+
+/// Whether trials over so long a time can teach plans more than twice what they know.
+pub fn wants_rehearsal(spec: &TriggerSpec, memory: &PlanMemory, tried: Duration) -> bool {
+    let learns = spec.max_overload.is_some() || spec.shortage_cost.is_some();
+    learns && tried.as_secs_f64() / 60.0 > MORE * memory.trials.minutes
 }
 
 /// The decision as a plan, with the numbers on the wire.

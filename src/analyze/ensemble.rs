@@ -16,6 +16,7 @@ mod tests;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::bands;
 use super::fitting;
@@ -24,7 +25,8 @@ use super::models::{Look, MEMBERS, Member, NAIVE};
 use super::view::View;
 use super::{ForecastInput, ModelError};
 use crate::domain::{
-    ExpertStanding, Fit, Forecast, Issued, Lane, Quantile, Regret, Standing, Timestamp, Track,
+    DEFAULT_LEVELS, ExpertStanding, Fit, Forecast, Issued, Lane, Quantile, Regret, Standing,
+    Timestamp, Track,
 };
 use calibrate::Units;
 use days::Days;
@@ -116,17 +118,38 @@ pub fn turn(
     })
 }
 
-/// A track that has lived through the trials of a fit: each trial in order of time, as if it had been a refresh.
-pub(crate) fn seed(view: &View<'_>, knots: &[u32], trials: &[(usize, Vec<Vec<f64>>)]) -> Track {
+/// A track that has lived through the trials of a fit: each trial in order of time, as if it had been a refresh. What would
+/// have been forecast there goes into `said`, over `horizon` steps.
+pub(crate) fn seed(
+    view: &View<'_>,
+    knots: &[u32],
+    trials: &[(usize, Vec<Vec<f64>>)],
+    mut said: Option<(&mut Vec<Forecast>, usize)>,
+) -> Track {
     let mut track = Track::default();
     arrange(&mut track, &experts(Wanted::Auto, &[]), knots);
+    let name = Arc::from(AUTO);
+    let floor = built_in::floor(view);
     for (origin, by_member) in trials {
         take_in(&mut track, view, *origin);
         let points = turned(by_member, knots.len());
         let time = Timestamp::from_secs(view.calendar.at(*origin));
-        let said = say(&track, &points, Wanted::Auto, time, view.step_secs);
+        let each = say(&track, &points, Wanted::Auto, time, view.step_secs);
         let units = units(view, *origin, knots, |_| [f32::NAN; 2]);
-        remember(&mut track, view, time, &points, &said, &units);
+        if let Some((said, horizon)) = &mut said {
+            let frame = draw::Frame {
+                name: &name,
+                end: time,
+                step: Duration::from_secs_f64(view.step_secs),
+                age: 0,
+                aheads: knots,
+                levels: &DEFAULT_LEVELS,
+                floor,
+            };
+            let last = (view.seen[*origin], *horizon);
+            said.extend(draw::sketch(&frame, &track, &each, &units, last));
+        }
+        remember(&mut track, view, time, &points, &each, &units);
     }
     let end = view.len().saturating_sub(1);
     take_in(&mut track, view, end);

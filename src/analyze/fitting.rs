@@ -13,6 +13,7 @@ mod tests;
 mod trials;
 
 pub(crate) use mix::blend;
+pub use trials::LONGEST_TRIED;
 
 use super::bands;
 use super::ensemble;
@@ -21,7 +22,7 @@ use super::preprocess::Prepared;
 use super::profile::Cells;
 use super::view::View;
 use crate::domain::{
-    BandSet, Coefficients, Fit, MixWeights, ModelScore, Quantile, Timestamp, Track,
+    BandSet, Coefficients, Fit, Forecast, MixWeights, ModelScore, Quantile, Timestamp, Track,
 };
 use trials::Trials;
 
@@ -61,6 +62,32 @@ pub fn fit_and_track(
     now: Timestamp,
     wanted: &[&str],
 ) -> (Fit, Track) {
+    fit_and_say(history, horizon_steps, timezone, now, wanted, None)
+}
+
+/// As [`fit_and_track`], and what `auto` would have forecast in the trials, oldest first: each time knowing only what was
+/// known then. What these forecasts would have been worth can be judged on the history.
+pub fn fit_and_rehearse(
+    history: &Prepared,
+    horizon_steps: usize,
+    timezone: &str,
+    now: Timestamp,
+    wanted: &[&str],
+) -> (Fit, Track, Vec<Forecast>) {
+    let mut said = Vec::new();
+    let into = Some(&mut said);
+    let (fit, track) = fit_and_say(history, horizon_steps, timezone, now, wanted, into);
+    (fit, track, said)
+}
+
+fn fit_and_say(
+    history: &Prepared,
+    horizon_steps: usize,
+    timezone: &str,
+    now: Timestamp,
+    wanted: &[&str],
+    said: Option<&mut Vec<Forecast>>,
+) -> (Fit, Track) {
     let view = View::new(history, horizon_steps, timezone);
     let knots = knots(&view, horizon_steps);
     let cells = Cells::new(&view, history.series.step());
@@ -78,7 +105,8 @@ pub fn fit_and_track(
         };
         trials.run(&look, cut, MEMBERS);
     }
-    let track = ensemble::seed(&view, &knots, &trials.said(MEMBERS.len()));
+    let said = said.map(|said| (said, horizon_steps.max(1)));
+    let track = ensemble::seed(&view, &knots, &trials.said(MEMBERS.len()), said);
     let weights = mix::weigh(&mut trials);
     let names = MEMBERS.iter().map(|member| member.name()).chain([MIX]);
     let (bands, scores) = judge(&trials, &knots, view.step_secs, names);

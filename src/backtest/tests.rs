@@ -98,6 +98,51 @@ async fn a_backtest_says_for_each_policy_what_it_cost_and_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_loop_that_meets_a_history_follows_a_plan_on_trial_at_once() {
+    let history = days(35).series;
+    let aims_at = |share: f64| TriggerSpec {
+        max_overload: Some(share),
+        threshold: 10.0,
+        ..settings(false).trigger
+    };
+    let now = history.end() - Duration::from_mins(30);
+    let config = crate::plan::Config::default();
+    let mut replay =
+        crate::control::replay::Replay::new(history, aims_at(0.005), models(), config, now)
+            .unwrap();
+    replay.vary(aims_at(0.05));
+    let mut at = now;
+    let own = loop {
+        let own = replay.turn(at).await;
+        if let Some(own) = own.filter(|plan| plan.chosen.is_some()) {
+            break own;
+        }
+        at = at + crate::simulate::cluster::TICK;
+        assert!(
+            at < now + Duration::from_mins(3),
+            "no plan on trial is followed"
+        );
+    };
+    let evidence = own.chosen.unwrap().evidence.get();
+    assert!(evidence > Duration::from_hours(28), "{evidence:?}");
+    let varied = replay.plans().remove(0).unwrap().chosen.unwrap();
+    assert_eq!(varied.evidence, own.chosen.unwrap().evidence);
+    assert!(varied.short >= own.chosen.unwrap().short);
+}
+
+#[test]
+fn the_simulated_metric_is_as_late_as_the_trigger_takes_it_to_be() {
+    let window = |lag: Option<u64>| {
+        let mut settings = settings(false);
+        settings.trigger.metric_lag = lag.map(HumanDuration::from_secs);
+        let case = Case::new(&days(33), &settings).unwrap();
+        case.scene(&settings).cluster.metric.rate_window.as_secs()
+    };
+    assert_eq!((window(None), window(Some(0))), (60, 60));
+    assert_eq!((window(Some(150)), window(Some(1))), (300, 30));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_variant_with_the_same_trigger_plans_what_the_loop_published() {
     let settings = settings(false);
     let case = Case::new(&days(33), &settings).unwrap();

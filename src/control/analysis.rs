@@ -13,12 +13,13 @@ use super::engine::Engine;
 use super::metrics::{To, Wanted as Asked};
 use super::recording::Event;
 use crate::analyze::ensemble::{self, Other, Turn, Wanted};
-use crate::analyze::{self, ForecastInput, Forecaster, ModelError, models};
+use crate::analyze::{self, ForecastInput, Forecaster, ModelError, Prepared, models};
 use crate::domain::{
-    Anomaly, DEFAULT_LEVELS, Fit, Forecast, Mode, ModelChoice, Series, StandIn, Standing,
-    Timestamp, Track, TriggerSpec, Trust,
+    Anomaly, ClusterFacts, DEFAULT_LEVELS, Fit, Forecast, Mode, ModelChoice, PlanMemory,
+    PlanTrials, Series, StandIn, Standing, Timestamp, Track, TriggerSpec, Trust,
 };
 use crate::knowledge::{Learned, Workload};
+use crate::plan;
 
 /// Fits of a young workload are renewed after this share of its history's length.
 const REFIT_SHARE: u32 = 10;
@@ -32,7 +33,16 @@ struct Raw {
     history: Series,
     fit: Option<Arc<Fit>>,
     refit: bool,
+    /// What plans on trial are to be judged with on the trials of the fit, where that would teach them something.
+    stage: Option<Stage>,
     now: Timestamp,
+}
+
+/// What a plan is made with, beside load and forecast.
+struct Stage {
+    config: plan::Config,
+    facts: Option<Arc<ClusterFacts>>,
+    memory: PlanMemory,
 }
 
 /// One workload ready for its models.
@@ -102,12 +112,22 @@ impl Engine {
             learned.history.tail(lookback_steps(&workload.spec))
         };
         let fit = learned.fit.clone();
+        let tried = (history.end().since(history.start())).min(analyze::LONGEST_TRIED);
+        let teaches = refit
+            && workload.spec.model == ModelChoice::Auto
+            && plan::wants_rehearsal(&workload.spec, &learned.memory, tried);
+        let stage = teaches.then(|| Stage {
+            config: self.parts.plan.clone(),
+            facts: workload.cluster(),
+            memory: learned.memory.clone(),
+        });
         drop(learned);
         Some(Raw {
             workload,
             history,
             fit,
             refit,
+            stage,
             now,
         })
     }
@@ -287,6 +307,7 @@ fn prepare(registry: &models::Registry, raw: Raw) -> Option<Ready> {
         history,
         fit,
         refit,
+        stage,
         now,
     } = raw;
     let spec = &workload.spec;
@@ -295,17 +316,20 @@ fn prepare(registry: &models::Registry, raw: Raw) -> Option<Ready> {
     let prepared = guarded(|| analyze::prepare_for(&history, &events, &spec.timezone)).ok()?;
     let prepared = Arc::new(prepared);
     let fit = if refit {
-        let name = spec.model.to_string();
-        let (steps, zone) = (spec.horizon_steps(), &spec.timezone);
-        let fresh = guarded(|| analyze::fit_and_track(&prepared, steps, zone, now, &[&name]));
+        let fresh = guarded(|| try_out(spec, &prepared, now, stage.is_some()));
         match fresh {
-            Ok((fresh, seed)) => {
+            Ok((fresh, seed, said)) => {
                 let fresh = Arc::new(fresh);
+                let rehearsed =
+                    stage.and_then(|stage| rehearse(&workload, &stage, &history, &said));
                 let mut learned = workload.learned();
                 learned.fit = Some(Arc::clone(&fresh));
                 // What the trials teach is a beginning; what was lived through since is worth more.
                 if spec.model == ModelChoice::Auto && is_young(learned.track.as_deref(), &seed) {
                     learned.track = Some(Arc::new(seed));
+                }
+                if let Some(trials) = rehearsed {
+                    learned.memory.trials = Arc::new(trials);
                 }
                 learned.fit_since = Some(since);
                 drop(learned);
@@ -337,6 +361,41 @@ fn prepare(registry: &models::Registry, raw: Raw) -> Option<Ready> {
         input,
         models,
         track,
+    })
+}
+
+/// Fits; what was forecast in the trials only where that is wanted.
+fn try_out(
+    spec: &TriggerSpec,
+    history: &Prepared,
+    now: Timestamp,
+    rehearses: bool,
+) -> (Fit, Track, Vec<Forecast>) {
+    let name = spec.model.to_string();
+    let (steps, zone, wanted) = (spec.horizon_steps(), &spec.timezone, [name.as_str()]);
+    if rehearses {
+        analyze::fit_and_rehearse(history, steps, zone, now, &wanted)
+    } else {
+        let (fit, track) = analyze::fit_and_track(history, steps, zone, now, &wanted);
+        (fit, track, Vec::new())
+    }
+}
+
+/// What plans on trial learn from the trials of a fit.
+fn rehearse(
+    workload: &Workload,
+    stage: &Stage,
+    history: &Series,
+    said: &[Forecast],
+) -> Option<PlanTrials> {
+    let facts = stage.facts.as_deref();
+    let judged = guarded(|| {
+        let Stage { config, memory, .. } = stage;
+        plan::rehearse(config, &workload.spec, facts, memory, history, said)
+    });
+    judged.unwrap_or_else(|panic| {
+        tracing::error!(workload = %workload.key, %panic, "a rehearsal of plans panicked");
+        None
     })
 }
 

@@ -8,8 +8,8 @@ use super::publish::Known;
 use super::{Engine, Metrics, Parts};
 use crate::analyze::models::Registry;
 use crate::domain::{
-    Clock, HumanDuration, ManualClock, Metadata, Plan, PlanMemory, Series, Timestamp, TriggerSpec,
-    WorkloadKey,
+    Clock, HumanDuration, ManualClock, Metadata, Plan, PlanMemory, PlanTrials, Series, Timestamp,
+    TriggerSpec, WorkloadKey,
 };
 use crate::knowledge::{Board, BoardFull, SideQuery, Workload};
 use crate::monitor::Monitor;
@@ -83,6 +83,18 @@ pub(super) fn alone(
         enrolled: Vec::new(),
     });
     Ok((engine, workload))
+}
+
+impl Variant {
+    /// Knows what a rehearsal has taught the loop: how often each plan was short does not depend on how often it may be.
+    fn attend(&mut self, trials: &PlanTrials) {
+        if trials.minutes > 1.5 * self.memory.trials.minutes + 60.0 {
+            self.memory.trials = Arc::new(PlanTrials {
+                chosen: None,
+                ..trials.clone()
+            });
+        }
+    }
 }
 
 impl ReplaySource for Recording {
@@ -160,12 +172,17 @@ impl Replay {
         let Some(published) = self.workload.published() else {
             return self.variants.iter().map(|_| None).collect();
         };
-        let (live, ready) = {
+        let (live, ready, trials) = {
             let learned = self.workload.learned();
-            (learned.live, learned.side.of(SideQuery::Replicas).newest)
+            let ready = learned.side.of(SideQuery::Replicas).newest;
+            (learned.live, ready, Arc::clone(&learned.memory.trials))
         };
+        let by_share = self.workload.spec.max_overload.is_some();
         let now = self.clock.now();
         let plan = |variant: &mut Variant| {
+            if by_share && variant.spec.max_overload.is_some() {
+                variant.attend(&trials);
+            }
             let known = Known {
                 observed: live,
                 ready,

@@ -7,9 +7,13 @@
 //! done, so all of them are judged at every refresh on the load that came: a plan is short when the load is above what all
 //! its wishes of the last lead time have asked for, because a replica asked for later is not Ready yet. While there is no
 //! forecast to rely on, those that need one ask for what the best on the measured load asks for.
+//!
+//! A workload with history need not wait for evidence: what the models would have forecast in the trials of the first fit
+//! is judged in the same way (`rehearse`).
 
 mod choice;
 mod family;
+mod rehearse;
 mod risk;
 #[cfg(test)]
 mod tests;
@@ -20,10 +24,12 @@ use super::case::Case;
 use crate::domain::{PlanTrials, Slots};
 pub(super) use choice::{Ask, Choice, choose};
 use family::{ASKS, LOAD_WINDOWS, Member, PLANS, RISK_PLANS, RISK_WINDOWS, RISKS, factor_of};
+pub(super) use rehearse::rehearse;
 use risk::Peak;
 
-/// Evidence fades with this half-life.
-const HALF_LIFE_MINUTES: f64 = 14.0 * 1440.0;
+/// Evidence fades with this half-life. Where an objective leaves minutes a week, a shorter memory follows whoever was lucky
+/// lately; a longer one takes weeks to notice that a workload has become another.
+const HALF_LIFE_MINUTES: f64 = 28.0 * 1440.0;
 
 /// After a longer silence the present says nothing about what was asked before it.
 const LONGEST_GAP: Duration = Duration::from_mins(5);
@@ -69,15 +75,7 @@ pub(super) fn learn(case: &Case<'_>, objective: Objective, load: f64) -> Learned
     } else if minutes > 0.0 {
         judge(&mut trials, case, objective, load, minutes);
     }
-    let loads = remember(&mut trials.loads, case, &LOAD_WINDOWS, &[load as f32]);
-    let peak = Peak::foreseen(case, load);
-    let floor = case.measured_need(load);
-    let wishes = match &peak {
-        Some(peak) => risk::wishes(peak, floor),
-        None => [without_forecast(&trials, case, objective, &loads).max(floor as f32); RISKS],
-    };
-    let mut asks = remember(&mut trials.wishes, case, &RISK_WINDOWS, &wishes);
-    asks.extend(loads);
+    let (wishes, asks) = ask(&mut trials, case, objective, load);
     (trials.asked).put(case.now, &asks, LEAD_SLOTS as usize + 1, f32::min);
     trials.at = Some(case.now);
     Learned {
@@ -85,6 +83,24 @@ pub(super) fn learn(case: &Case<'_>, objective: Objective, load: f64) -> Learned
         wishes,
         asks,
     }
+}
+
+/// What each rule that weighs the risk asks for now, and what all plans do, their windows included.
+fn ask(
+    trials: &mut PlanTrials,
+    case: &Case<'_>,
+    objective: Objective,
+    load: f64,
+) -> ([f32; RISKS], Vec<f32>) {
+    let loads = remember(&mut trials.loads, case, &LOAD_WINDOWS, &[load as f32]);
+    let floor = case.measured_need(load);
+    let wishes = match Peak::foreseen(case, load) {
+        Some(peak) => risk::wishes(&peak, floor),
+        None => [without_forecast(trials, case, objective, &loads).max(floor as f32); RISKS],
+    };
+    let mut asks = remember(&mut trials.wishes, case, &RISK_WINDOWS, &wishes);
+    asks.extend(loads);
+    (wishes, asks)
 }
 
 /// Writes down what is said now; the highest of each window, window after window.
@@ -133,19 +149,49 @@ fn judge(trials: &mut PlanTrials, case: &Case<'_>, objective: Objective, load: f
     if !trials.asked.reach(since) {
         return;
     }
-    let keep = 0.5_f64.powf(minutes / HALF_LIFE_MINUTES);
-    trials.minutes = trials.minutes * keep + minutes;
-    let need = case.load_in_replicas(load);
-    let floor = f64::from(case.measured_need(load));
     let mut held = [f32::INFINITY; ASKS];
     for row in trials.asked.after(since) {
         (held.iter_mut().zip(row)).for_each(|(held, asked)| *held = held.min(*asked));
     }
-    let now = trials.asked.last().unwrap_or(&held);
+    let now = trials.asked.last().unwrap_or(&held).to_vec();
+    let measured = Measured {
+        minutes,
+        need: case.load_in_replicas(load),
+        floor: case.measured_need(load),
+    };
+    score(trials, case, objective, measured, (&held, &now));
+}
+
+/// What the plans are judged on.
+#[derive(Clone, Copy)]
+struct Measured {
+    /// How long it was so.
+    minutes: f64,
+    /// The load that had to be carried, in replicas.
+    need: f64,
+    /// Replicas that the measured load asked for.
+    floor: u32,
+}
+
+/// Counts for each plan what it cost and missed where all have made `held` Ready and ask for `now`.
+fn score(
+    trials: &mut PlanTrials,
+    case: &Case<'_>,
+    objective: Objective,
+    measured: Measured,
+    (held, now): (&[f32], &[f32]),
+) {
+    let Measured {
+        minutes,
+        need,
+        floor,
+    } = measured;
+    let keep = 0.5_f64.powf(minutes / HALF_LIFE_MINUTES);
+    trials.minutes = trials.minutes * keep + minutes;
     for (plan, (cost, short)) in (trials.cost.iter_mut().zip(&mut trials.short)).enumerate() {
         let (ready, asked) = (
-            replicas_of(case, plan, &held),
-            replicas_of(case, plan, now).max(floor),
+            replicas_of(case, plan, held),
+            replicas_of(case, plan, now).max(f64::from(floor)),
         );
         let missing = need - ready;
         let missed = match objective {

@@ -1,5 +1,7 @@
 //! Rolling-origin trials: each model forecasts from many origins after each cut, having learned before it only.
 
+use std::time::Duration;
+
 use crate::analyze::bands::{self, Errors};
 use crate::analyze::models::{Look, Member};
 use crate::analyze::view::View;
@@ -10,8 +12,8 @@ const ORIGINS: usize = 500;
 /// Where the history is cut, as shares of its length.
 const SHARES: [f64; 2] = [0.65, 0.825];
 
-/// No more than this many days are spent on trials.
-const MOST_DAYS: f64 = 4.0;
+/// No more than this is spent on trials.
+pub const LONGEST_TRIED: Duration = Duration::from_hours(4 * 24);
 
 /// Models that learn are tried from this many days on.
 const FEWEST_DAYS: f64 = 1.5;
@@ -33,8 +35,9 @@ pub(super) fn cuts(view: &View<'_>) -> Vec<Cut> {
         return vec![Cut { at: 0, until: len }];
     }
     let fine = view.first_fine();
+    let most_days = LONGEST_TRIED.as_secs_f64() / 86_400.0;
     let fine_days = (len - fine) as f64 / view.day() as f64;
-    let tried = ((1.0 - SHARES[0]) * days).min(MOST_DAYS).min(fine_days) / days;
+    let tried = ((1.0 - SHARES[0]) * days).min(most_days).min(fine_days) / days;
     let place = |share: f64| {
         let place = first + ((1.0 - share) * (len - first) as f64) as usize;
         place.max(fine)

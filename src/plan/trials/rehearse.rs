@@ -1,0 +1,293 @@
+//! Evidence from history: what the plans would have cost and missed where a fit has tried its models.
+//!
+//! The trials are minutes apart, so that what was asked for in between is not known. A plan is taken to be short at a trial
+//! when the load of the lead time after it rises above what it asked for there. Counted over all trials that is as often
+//! as the load is above what was asked for within the lead time before it, which is how plans are judged while they run.
+
+use std::time::Duration;
+
+use super::super::case::Case;
+use super::super::{Config, Inputs};
+use super::family::LOAD_WINDOWS;
+use super::{Measured, arrange, ask, objective, score};
+use crate::domain::{
+    ClusterFacts, Forecast, PlanMemory, PlanTrials, Series, Timestamp, TriggerSpec,
+};
+
+/// No trial speaks for longer than this.
+const LONGEST: Duration = Duration::from_mins(30);
+
+/// Standard deviations of a count of trials.
+const DOUBT: f64 = 0.5;
+
+/// Least share of a lead time that must have been measured.
+const MEASURED: f64 = 0.9;
+
+/// Judges every plan of the family where `said` was forecast, oldest first, on the load of `history` that came after it.
+/// The lead time and the capacity are those of `memory`; `None` where the trigger gives the quantile itself.
+pub(in crate::plan) fn rehearse(
+    config: &Config,
+    spec: &TriggerSpec,
+    facts: Option<&ClusterFacts>,
+    memory: &PlanMemory,
+    history: &Series,
+    said: &[Forecast],
+) -> Option<PlanTrials> {
+    let known = PlanMemory {
+        experience: memory.experience.clone(),
+        ..PlanMemory::default()
+    };
+    let case = |now: Timestamp, forecast| {
+        let inputs = Inputs {
+            now,
+            spec,
+            observed: None,
+            fault: None,
+            forecast,
+            distrust: None,
+            ready: None,
+            facts,
+            memory: &known,
+        };
+        Case::new(config, &inputs)
+    };
+    let mut trials = PlanTrials::default();
+    let mut before: Option<Timestamp> = None;
+    let mut heard = history.start();
+    for forecast in said {
+        let at = forecast.origin();
+        let case = case(at, Some(forecast));
+        let objective = objective(&case)?;
+        arrange(&mut trials, case.lead);
+        hear(&mut trials, history, heard, at);
+        heard = at;
+        let (Some(load), Some(peak)) = (history.get(at), highest(history, at, at + case.lead))
+        else {
+            continue;
+        };
+        let (_, asks) = ask(&mut trials, &case, objective, load);
+        let since = before.map_or(history.step(), |before| at.since(before));
+        before = Some(at);
+        let measured = Measured {
+            minutes: since.min(LONGEST).as_secs_f64() / 60.0,
+            need: case.load_in_replicas(peak),
+            floor: case.measured_need(load),
+        };
+        score(&mut trials, &case, objective, measured, (&asks, &asks));
+    }
+    hear(&mut trials, history, heard, history.end());
+    doubt(&mut trials, said.len());
+    trials.at = before;
+    Some(trials)
+}
+
+/// A trial that was short speaks for all the minutes until the next one, so that a handful of them decides whether a plan keeps
+/// to an objective. Each plan gets the benefit of half a standard deviation of that count (Poisson).
+fn doubt(trials: &mut PlanTrials, count: usize) {
+    let each = trials.minutes / count.max(1) as f64;
+    for short in &mut trials.short {
+        let counted = f64::from(*short);
+        *short = (counted - DOUBT * (counted * each).sqrt()).max(0.0) as f32;
+    }
+}
+
+/// Notes the loads down that were measured since, for the windows over which the highest one counts.
+fn hear(trials: &mut PlanTrials, history: &Series, since: Timestamp, until: Timestamp) {
+    let longest = LOAD_WINDOWS.iter().max().map_or(0, |minutes| *minutes);
+    let since = since.max(until - Duration::from_mins(u64::from(longest)));
+    let slots = longest as usize + 1;
+    for (at, value) in measured(history, since, until) {
+        trials.loads.put(at, &[value as f32], slots, f32::max);
+    }
+}
+
+/// The highest load after `from` up to `until`, where enough of it was measured.
+fn highest(history: &Series, from: Timestamp, until: Timestamp) -> Option<f64> {
+    let next = from + history.step();
+    let until = until + Duration::from_millis(1);
+    let steps = 1.0 + (until.since(next).as_secs_f64() / history.step().as_secs_f64()).floor();
+    let known = measured(history, next, until).map(|(_, value)| value);
+    let (count, highest) = known.fold((0.0, f64::NEG_INFINITY), |(count, highest), value| {
+        (count + 1.0, value.max(highest))
+    });
+    (count > 0.0 && count >= MEASURED * steps).then_some(highest)
+}
+
+/// What was measured from `since` on, before `until`.
+fn measured(
+    history: &Series,
+    since: Timestamp,
+    until: Timestamp,
+) -> impl Iterator<Item = (Timestamp, f64)> {
+    let first = history.index_of(since).unwrap_or(0);
+    let first = if since < history.end() {
+        first
+    } else {
+        history.len()
+    };
+    let each = history.values().iter().enumerate().skip(first);
+    let timed = each.map(|(index, value)| (history.time_of(index), *value));
+    timed
+        .take_while(move |(at, _)| *at < until)
+        .filter(move |(at, value)| *at >= since && value.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+
+    use super::*;
+    use crate::domain::Quantile;
+    use crate::plan::tests::Scenario;
+    use crate::plan::trials::family::{RISK_PLANS, RISKS};
+
+    const MINUTE: Duration = Duration::from_mins(1);
+    const START: i64 = 1_700_000_040;
+    const DAYS: usize = 4;
+
+    /// A day's wave between 200 and 1800 with a little noise, seen with 100 per replica.
+    fn wave(minute: usize) -> f64 {
+        let noise = ((minute * 7919) % 1009) as f64 / 1009.0 - 0.5;
+        1000.0 - 800.0 * (TAU * minute as f64 / 1440.0).cos() + 60.0 * noise
+    }
+
+    fn time_of(minute: usize) -> Timestamp {
+        Timestamp::from_secs(START) + MINUTE * u32::try_from(minute).unwrap()
+    }
+
+    /// A forecast that knows the wave and takes it for `share` of what it is.
+    fn said_at(minute: usize, share: f64) -> Forecast {
+        let levels = [0.1, 0.5, 0.9, 0.99].map(|level| Quantile::new(level).unwrap());
+        let widths = [-30.0, 0.0, 30.0, 60.0];
+        let values = widths.iter().flat_map(|width| {
+            (1..=10).map(move |ahead| (share * (wave(minute + ahead) + width)) as f32)
+        });
+        let values = values.collect();
+        let origin = time_of(minute);
+        Forecast::new("test", origin, MINUTE, levels.to_vec(), values, Some(0.0)).unwrap()
+    }
+
+    fn history(minutes: usize) -> Series {
+        Series::new(time_of(0), MINUTE, (0..minutes).map(wave).collect())
+    }
+
+    fn aims_at(share: f64) -> Scenario {
+        Scenario::new().with(|spec| {
+            spec.max_overload = Some(share);
+            spec.scale_down_window = None;
+        })
+    }
+
+    fn rehearsed(scenario: &Scenario, share: f64) -> Option<PlanTrials> {
+        let minutes = (0..DAYS * 1440).step_by(11);
+        let said: Vec<Forecast> = minutes.map(|minute| said_at(minute, share)).collect();
+        let history = history(DAYS * 1440);
+        let memory = &scenario.memory;
+        crate::plan::rehearse(
+            &scenario.config,
+            &scenario.spec,
+            None,
+            memory,
+            &history,
+            &said,
+        )
+    }
+
+    #[test]
+    fn a_rehearsal_teaches_what_as_many_days_of_life_would() {
+        let mut scenario = aims_at(0.005);
+        for minute in 0..DAYS * 1440 {
+            scenario.forecast = Some(said_at(minute, 0.9));
+            scenario.now = time_of(minute);
+            scenario.sees(wave(minute));
+        }
+        let lived = &scenario.memory.trials;
+        let seen = rehearsed(&aims_at(0.005), 0.9).unwrap();
+        let share =
+            |trials: &PlanTrials, plan: usize| f64::from(trials.short[plan]) / trials.minutes;
+        assert!(
+            (seen.minutes / lived.minutes - 1.0).abs() < 0.01,
+            "{}",
+            seen.minutes
+        );
+        // What was asked for in the five minutes before a trial is not known.
+        let blurred = RISKS..RISK_PLANS;
+        for plan in (0..lived.cost.len()).filter(|plan| !blurred.contains(plan)) {
+            let cost = |trials: &PlanTrials| trials.cost[plan] / trials.minutes;
+            assert!((cost(&seen) / cost(lived) - 1.0).abs() < 0.03, "{plan}");
+            let (seen, lived) = (share(&seen, plan), share(lived, plan));
+            assert!(
+                (seen - lived).abs() < 0.04 + 0.1 * lived,
+                "{plan}: {seen} {lived}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_plan_after_it_follows_what_it_taught() {
+        let mut scenario = aims_at(0.005);
+        let trials = rehearsed(&scenario, 0.8).unwrap();
+        scenario.memory.trials = std::sync::Arc::new(trials);
+        let (mut short, mut minutes) = (0, 0);
+        let mut plans = std::collections::VecDeque::new();
+        for minute in DAYS * 1440..(DAYS + 1) * 1440 {
+            scenario.forecast = Some(said_at(minute, 0.8));
+            scenario.now = time_of(minute);
+            let plan = scenario.sees(wave(minute));
+            assert!(plan.chosen.is_some());
+            plans.push_back(plan.replicas);
+            if plans.len() > 4 {
+                plans.pop_front();
+                let ready = f64::from(*plans.iter().min().unwrap());
+                short += i32::from(wave(minute) > 100.0 * ready);
+                minutes += 1;
+            }
+        }
+        assert!(
+            f64::from(short) <= 0.01 * f64::from(minutes),
+            "{short} of {minutes}"
+        );
+    }
+
+    #[test]
+    fn what_was_lived_through_is_not_replaced_by_as_much_rehearsal() {
+        let mut scenario = aims_at(0.005);
+        let trials = rehearsed(&scenario, 1.0).unwrap();
+        scenario.memory.trials = std::sync::Arc::new(trials);
+        assert_eq!(rehearsed(&scenario, 1.0), None);
+        let tried = Duration::from_hours(24 * DAYS as u64);
+        let wants = |scenario: &Scenario| {
+            crate::plan::wants_rehearsal(&scenario.spec, &scenario.memory, tried)
+        };
+        assert!(!wants(&scenario) && wants(&aims_at(0.005)) && !wants(&Scenario::new()));
+    }
+
+    #[test]
+    fn where_nothing_was_measured_nothing_is_judged() {
+        let scenario = aims_at(0.005);
+        let mut values: Vec<f64> = (0..2880).map(wave).collect();
+        values[600..2000].fill(f64::NAN);
+        let history = Series::new(time_of(0), MINUTE, values);
+        let said: Vec<Forecast> = (0..2880).step_by(7).map(|m| said_at(m, 1.0)).collect();
+        let (config, spec) = (&scenario.config, &scenario.spec);
+        let seen = rehearse(config, spec, None, &scenario.memory, &history, &said).unwrap();
+        assert!((1440.0..1530.0).contains(&seen.minutes), "{}", seen.minutes);
+        let none = rehearse(config, spec, None, &scenario.memory, &history, &[]).unwrap();
+        assert!(none.minutes <= 0.0 && none.cost.is_empty());
+    }
+
+    #[test]
+    fn the_highest_load_of_a_stretch_needs_most_of_it() {
+        let history = Series::new(
+            time_of(0),
+            MINUTE,
+            vec![1.0, 5.0, f64::NAN, 2.0, 3.0, f64::NAN],
+        );
+        let highest = |from: usize, until: usize| highest(&history, time_of(from), time_of(until));
+        assert_eq!(highest(0, 1), Some(5.0));
+        assert_eq!(highest(1, 3), None);
+        assert_eq!(highest(2, 4), Some(3.0));
+        assert_eq!(highest(4, 5), None);
+        assert_eq!(highest(4, 9), None);
+    }
+}
