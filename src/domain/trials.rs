@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 
-/// What each plan of a family would have cost and missed so far, and what it takes to go on counting. About 9 KB for
+/// What each plan of a family would have cost and missed so far, and what it takes to go on counting. About 10 KB for
 /// 188 plans.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -27,6 +27,9 @@ pub struct PlanTrials {
     /// For each plan: minutes, or replica-minutes, that it would have been short.
     #[serde(with = "super::numbers")]
     pub short: Vec<f32>,
+    /// For each plan: how much of that was to be expected by the forecasts.
+    #[serde(with = "super::numbers")]
+    pub expected: Vec<f32>,
     /// The plan that was chosen last.
     pub chosen: Option<u16>,
 }

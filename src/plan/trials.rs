@@ -72,10 +72,18 @@ pub(super) fn learn(case: &Case<'_>, objective: Objective, load: f64) -> Learned
     let minutes = elapsed.map_or(0.0, |gap| gap.as_secs_f64() / 60.0);
     if elapsed.is_none_or(|gap| gap > LONGEST_GAP) {
         trials.asked.values.clear();
-    } else if minutes > 0.0 {
-        judge(&mut trials, case, objective, load, minutes);
     }
-    let (wishes, asks) = ask(&mut trials, case, objective, load);
+    let judged = minutes > 0.0 && judge(&mut trials, case, objective, load, minutes);
+    let Asked { peak, wishes, asks } = ask(&mut trials, case, objective, load);
+    if judged {
+        expect(
+            &mut trials,
+            case,
+            objective,
+            peak.as_ref(),
+            (&asks, minutes),
+        );
+    }
     (trials.asked).put(case.now, &asks, LEAD_SLOTS as usize + 1, f32::min);
     trials.at = Some(case.now);
     Learned {
@@ -85,22 +93,28 @@ pub(super) fn learn(case: &Case<'_>, objective: Objective, load: f64) -> Learned
     }
 }
 
-/// What each rule that weighs the risk asks for now, and what all plans do, their windows included.
-fn ask(
-    trials: &mut PlanTrials,
-    case: &Case<'_>,
-    objective: Objective,
-    load: f64,
-) -> ([f32; RISKS], Vec<f32>) {
+/// What is asked for.
+struct Asked {
+    /// What the forecast says, if it says anything.
+    peak: Option<Peak>,
+    /// By each rule that weighs the risk.
+    wishes: [f32; RISKS],
+    /// By all plans, their windows included.
+    asks: Vec<f32>,
+}
+
+/// What the plans ask for now.
+fn ask(trials: &mut PlanTrials, case: &Case<'_>, objective: Objective, load: f64) -> Asked {
     let loads = remember(&mut trials.loads, case, &LOAD_WINDOWS, &[load as f32]);
     let floor = case.measured_need(load);
-    let wishes = match Peak::foreseen(case, load) {
-        Some(peak) => risk::wishes(&peak, floor),
+    let peak = Peak::foreseen(case, load);
+    let wishes = match &peak {
+        Some(peak) => risk::wishes(peak, floor),
         None => [without_forecast(trials, case, objective, &loads).max(floor as f32); RISKS],
     };
     let mut asks = remember(&mut trials.wishes, case, &RISK_WINDOWS, &wishes);
     asks.extend(loads);
-    (wishes, asks)
+    Asked { peak, wishes, asks }
 }
 
 /// Writes down what is said now; the highest of each window, window after window.
@@ -138,16 +152,27 @@ fn arrange(trials: &mut PlanTrials, lead: Duration) {
             ..PlanTrials::default()
         };
     }
+    if trials.expected.len() != PLANS {
+        // Remembered from before it was counted.
+        trials.expected.clone_from(&trials.short);
+    }
     let asked = Slots::new(lead / LEAD_SLOTS, ASKS);
     if (trials.asked.width, trials.asked.columns) != (asked.width, asked.columns) {
         trials.asked = asked;
     }
 }
 
-fn judge(trials: &mut PlanTrials, case: &Case<'_>, objective: Objective, load: f64, minutes: f64) {
+/// Judges what was asked for a lead time ago on the load that has come; whether so much is known.
+fn judge(
+    trials: &mut PlanTrials,
+    case: &Case<'_>,
+    objective: Objective,
+    load: f64,
+    minutes: f64,
+) -> bool {
     let since = case.now - case.lead;
     if !trials.asked.reach(since) {
-        return;
+        return false;
     }
     let mut held = [f32::INFINITY; ASKS];
     for row in trials.asked.after(since) {
@@ -160,6 +185,7 @@ fn judge(trials: &mut PlanTrials, case: &Case<'_>, objective: Objective, load: f
         floor: case.measured_need(load),
     };
     score(trials, case, objective, measured, (&held, &now));
+    true
 }
 
 /// What the plans are judged on.
@@ -188,6 +214,9 @@ fn score(
     } = measured;
     let keep = 0.5_f64.powf(minutes / HALF_LIFE_MINUTES);
     trials.minutes = trials.minutes * keep + minutes;
+    for expected in &mut trials.expected {
+        *expected = (f64::from(*expected) * keep) as f32;
+    }
     for (plan, (cost, short)) in (trials.cost.iter_mut().zip(&mut trials.short)).enumerate() {
         let (ready, asked) = (
             replicas_of(case, plan, held),
@@ -200,6 +229,29 @@ fn score(
         };
         *cost = *cost * keep + asked * minutes;
         *short = (f64::from(*short) * keep + missed * minutes) as f32;
+    }
+}
+
+/// Counts for each plan how much of being short is to be expected of what it asks for now. Being short is rare, so that the
+/// count of it alone can't tell plans apart for weeks; the forecast can at once, as far as its bands are to be relied on.
+fn expect(
+    trials: &mut PlanTrials,
+    case: &Case<'_>,
+    objective: Objective,
+    peak: Option<&Peak>,
+    (asks, minutes): (&[f32], f64),
+) {
+    let Some(peak) = peak.filter(|_| matches!(objective, Objective::Overload(_))) else {
+        // Nothing is expected beside what has been counted.
+        let share = minutes / trials.minutes.max(minutes);
+        for (expected, short) in trials.expected.iter_mut().zip(&trials.short) {
+            *expected += (f64::from(*short) * share) as f32;
+        }
+        return;
+    };
+    for (plan, expected) in trials.expected.iter_mut().enumerate() {
+        let chance = peak.above(replicas_of(case, plan, asks));
+        *expected += (minutes * chance) as f32;
     }
 }
 

@@ -10,8 +10,12 @@ use crate::domain::{ChosenPlan, HumanDuration, PlanRule, PlanTrials};
 /// Before so many minutes of evidence nothing is chosen.
 const ENOUGH_MINUTES: f64 = 1440.0;
 
-/// So many minutes without shortage are taken for granted: a single short minute of the first days is no verdict.
-const GRACE_MINUTES: f64 = 720.0;
+/// What was to be expected counts as much as so many minutes of what has come.
+const EXPECTED_MINUTES: f64 = 1.5 * 1440.0;
+
+/// It counts as so many times the share that is allowed, at most: a forecast that cries wolf must not keep plans away for
+/// weeks that were never short.
+const MOST_EXPECTED: f64 = 2.0;
 
 /// Another plan must be better by this much.
 const HYSTERESIS: f64 = 0.01;
@@ -122,10 +126,49 @@ fn loss(trials: &PlanTrials, objective: Objective, plan: usize) -> (bool, f64) {
     match objective {
         Objective::Shortage(price) => (false, cost + price * short),
         Objective::Overload(share) => {
-            let missed = short / (trials.minutes + GRACE_MINUTES) > share;
+            let minutes = trials.minutes.max(1.0);
+            let expected = f64::from(trials.expected[plan]) / minutes;
+            let expected = expected.min(MOST_EXPECTED * share);
+            let short = (short + EXPECTED_MINUTES * expected) / (minutes + EXPECTED_MINUTES);
+            let missed = short > share;
             // Where no plan keeps to it, half the shortage is worth twice the replicas: what nobody could foresee is not
             // bought off at any price.
             (missed, if missed { cost * short } else { cost })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two plans on the measured load, the cheaper one first; neither was ever short, and the cheaper one was expected to
+    /// be so for a share of the time.
+    fn chosen_after(days: f64, expected: f64) -> usize {
+        let minutes = days * 1440.0;
+        let mut trials = PlanTrials {
+            minutes,
+            cost: vec![30.0 * minutes; PLANS],
+            short: vec![0.0; PLANS],
+            expected: vec![0.0; PLANS],
+            ..PlanTrials::default()
+        };
+        trials.cost[PLANS - 2] = 10.0 * minutes;
+        trials.expected[PLANS - 2] = (expected * minutes) as f32;
+        trials.cost[PLANS - 1] = 12.0 * minutes;
+        best(&trials, Objective::Overload(0.005)).unwrap()
+    }
+
+    #[test]
+    fn luck_of_a_few_days_is_no_merit_and_that_of_weeks_is() {
+        assert_eq!(chosen_after(1.2, 0.02), PLANS - 1);
+        assert_eq!(chosen_after(1.2, 0.002), PLANS - 2);
+        assert_eq!(chosen_after(28.0, 0.02), PLANS - 2);
+    }
+
+    #[test]
+    fn a_forecast_that_cries_wolf_is_overruled_after_a_day_and_a_half() {
+        assert_eq!(chosen_after(1.4, 1.0), PLANS - 1);
+        assert_eq!(chosen_after(1.6, 1.0), PLANS - 2);
     }
 }

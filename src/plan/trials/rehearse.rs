@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::super::case::Case;
 use super::super::{Config, Inputs};
 use super::family::LOAD_WINDOWS;
-use super::{Measured, arrange, ask, objective, score};
+use super::{Asked, Measured, arrange, ask, expect, objective, score};
 use crate::domain::{
     ClusterFacts, Forecast, PlanMemory, PlanTrials, Series, Timestamp, TriggerSpec,
 };
@@ -65,7 +65,11 @@ pub(in crate::plan) fn rehearse(
         else {
             continue;
         };
-        let (_, asks) = ask(&mut trials, &case, objective, load);
+        let Asked {
+            peak: foreseen,
+            asks,
+            ..
+        } = ask(&mut trials, &case, objective, load);
         let since = before.map_or(history.step(), |before| at.since(before));
         before = Some(at);
         let measured = Measured {
@@ -73,7 +77,15 @@ pub(in crate::plan) fn rehearse(
             need: case.load_in_replicas(peak),
             floor: case.measured_need(load),
         };
+        let minutes = measured.minutes;
         score(&mut trials, &case, objective, measured, (&asks, &asks));
+        expect(
+            &mut trials,
+            &case,
+            objective,
+            foreseen.as_ref(),
+            (&asks, minutes),
+        );
     }
     hear(&mut trials, history, heard, history.end());
     doubt(&mut trials, said.len());
