@@ -20,6 +20,11 @@ const LONGEST: Duration = Duration::from_mins(30);
 /// Standard deviations of a count of trials.
 const DOUBT: f64 = 0.5;
 
+/// An expectation is refuted at 95 % by a count that is lower by so many standard deviations and so many trials: where none of
+/// them was short, more than three were not to be expected.
+const REFUTED: f64 = 1.65;
+const NEVER_SEEN: f64 = 3.0;
+
 /// Least share of a lead time that must have been measured.
 const MEASURED: f64 = 0.9;
 
@@ -94,12 +99,16 @@ pub(in crate::plan) fn rehearse(
 }
 
 /// A trial that was short speaks for all the minutes until the next one, so that a handful of them decides whether a plan keeps
-/// to an objective. Each plan gets the benefit of half a standard deviation of that count (Poisson).
+/// to an objective. Each plan gets the benefit of half a standard deviation of that count (Poisson); but what was to be
+/// expected of it counts where it is more, as far as the count does not refute it.
 fn doubt(trials: &mut PlanTrials, count: usize) {
     let each = trials.minutes / count.max(1) as f64;
-    for short in &mut trials.short {
+    for (short, expected) in trials.short.iter_mut().zip(&trials.expected) {
         let counted = f64::from(*short);
-        *short = (counted - DOUBT * (counted * each).sqrt()).max(0.0) as f32;
+        let deviation = (counted * each).sqrt();
+        let most = counted + REFUTED * deviation + NEVER_SEEN * each;
+        let least = (counted - DOUBT * deviation).max(0.0);
+        *short = least.max(f64::from(*expected).min(most)) as f32;
     }
 }
 
