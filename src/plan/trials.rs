@@ -8,6 +8,9 @@
 //! its wishes of the last lead time have asked for, because a replica asked for later is not Ready yet. While there is no
 //! forecast to rely on, those that need one ask for what the best on the measured load asks for.
 //!
+//! Being short is rare, and the cheapest plan that has kept to an objective so far is mostly one that was lucky. So what the
+//! forecast says of it stands beside the count (`expect`), as a prior that evidence soon outweighs.
+//!
 //! A workload with history need not wait for evidence: what the models would have forecast in the trials of the first fit
 //! is judged in the same way (`rehearse`).
 
