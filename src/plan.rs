@@ -141,8 +141,7 @@ pub fn rehearse(
 
 /// Whether trials over so long a time can teach plans more than twice what they know.
 pub fn wants_rehearsal(spec: &TriggerSpec, memory: &PlanMemory, tried: Duration) -> bool {
-    let learns = spec.max_overload.is_some() || spec.shortage_cost.is_some();
-    learns && tried.as_secs_f64() / 60.0 > MORE * memory.trials.minutes
+    trials::objective(spec).is_some() && tried.as_secs_f64() / 60.0 > MORE * memory.trials.minutes
 }
 
 /// The decision as a plan, with the numbers on the wire.

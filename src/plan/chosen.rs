@@ -18,7 +18,7 @@ pub(super) struct Advice {
 
 /// Lets the plans on trial learn from the load, and chooses.
 pub(super) fn advice(case: &Case<'_>, load: f64) -> Advice {
-    let Some(objective) = trials::objective(case) else {
+    let Some(objective) = trials::objective(case.spec) else {
         return Advice {
             trials: None,
             choice: None,

@@ -24,7 +24,7 @@ mod tests;
 use std::time::Duration;
 
 use super::case::Case;
-use crate::domain::{PlanTrials, Slots};
+use crate::domain::{PlanTrials, Slots, TriggerSpec};
 pub(super) use choice::{Ask, Choice, choose};
 use family::{ASKS, LOAD_WINDOWS, Member, PLANS, RISK_PLANS, RISK_WINDOWS, RISKS, factor_of};
 pub(super) use rehearse::rehearse;
@@ -53,9 +53,9 @@ pub(super) enum Objective {
 }
 
 /// The objective of the trigger; `None` when it gives the quantile itself.
-pub(super) fn objective(case: &Case<'_>) -> Option<Objective> {
-    let by_share = case.spec.max_overload.map(Objective::Overload);
-    by_share.or(case.spec.shortage_cost.map(Objective::Shortage))
+pub(super) fn objective(spec: &TriggerSpec) -> Option<Objective> {
+    let by_share = spec.max_overload.map(Objective::Overload);
+    by_share.or(spec.shortage_cost.map(Objective::Shortage))
 }
 
 /// What has been learned, and what is asked for right now.
@@ -181,7 +181,13 @@ fn judge(
     for row in trials.asked.after(since) {
         (held.iter_mut().zip(row)).for_each(|(held, asked)| *held = held.min(*asked));
     }
-    let now = trials.asked.last().unwrap_or(&held).to_vec();
+    let mut now = held;
+    for (now, asked) in now
+        .iter_mut()
+        .zip(trials.asked.last().into_iter().flatten())
+    {
+        *now = *asked;
+    }
     let measured = Measured {
         minutes,
         need: case.load_in_replicas(load),

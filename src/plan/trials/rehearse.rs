@@ -38,6 +38,7 @@ pub(in crate::plan) fn rehearse(
     history: &Series,
     said: &[Forecast],
 ) -> Option<PlanTrials> {
+    let objective = objective(spec)?;
     let known = PlanMemory {
         experience: memory.experience.clone(),
         ..PlanMemory::default()
@@ -62,7 +63,6 @@ pub(in crate::plan) fn rehearse(
     for forecast in said {
         let at = forecast.origin();
         let case = case(at, Some(forecast));
-        let objective = objective(&case)?;
         arrange(&mut trials, case.lead);
         hear(&mut trials, history, heard, at);
         heard = at;
