@@ -60,6 +60,8 @@ sed -n '/<<END$/,/^END$/p' "$WORK/notes" | sed 's/kubectl apply/& --dry-run=serv
 check "the notes' ScaledObject is accepted" bash -euc "[ -s '$WORK/notes.sh' ]; . '$WORK/notes.sh'"
 sed '1d;$d' "$WORK/notes.sh" >"$WORK/notes.yaml"
 check "… and by forescale check" "$FORESCALE_BIN" check "$WORK/notes.yaml"
+outage_of() { kubectl create --dry-run=client -f "$1" -o jsonpath='{.spec.triggers[*].type} {.spec.fallback.failureThreshold} {.spec.fallback.behavior}'; }
+check "… and is one that an outage of Forescale does not harm" equal outage_of "$WORK/notes.yaml" "external-push 0 currentReplicasIfHigher"
 
 # The pods of `helm test` do nothing here. What they would run is run against a real Forescale with the release's settings, and how
 # that ended becomes the pod's phase.
@@ -116,6 +118,54 @@ check "helm uninstall" helm_ uninstall forescale --wait --timeout 2m
 only_claims() { for _ in $(seq 50); do [ "$(left_in "$SPACE" | sed 's#/.*##' | sort -u)" = persistentvolumeclaim ] && return 0; sleep 0.5; done; left_in "$SPACE"; return 1; }
 check "… leaves only the volumes that the notes name" only_claims
 check "… and the notes' command takes those" bash -c "$(grep -o 'kubectl .* delete pvc .*' "$WORK/notes")"
+check "… nothing is left" nothing_left
+
+# Leaving with the operator, with the release's settings and its ServiceAccount's rights: a workload that sleeps at zero has to wake
+# before its PredictiveAutoscaler can go. The definition is there since the first install.
+established crd/predictiveautoscalers.forescale.dev
+check "helm install with the operator" helm_ install forescale "$CHART" --set operator.enabled=true --wait --timeout 2m
+helm_ get notes forescale >"$WORK/notes"
+run_operator() {
+    local account="$WORK/account.kubeconfig" token
+    token="$(kube create token forescale)"
+    kubectl config view --raw --minify --flatten >"$account"
+    kubectl --kubeconfig "$account" config set-credentials forescale --token "$token" >/dev/null
+    kubectl --kubeconfig "$account" config set-context --current --user forescale --namespace "$SPACE" >/dev/null
+    kube get configmap forescale -o go-template='{{ index .data "forescale.yaml" }}' >"$WORK/operator.settings"
+    start_forescale < <(sed "s#^operator:#&\n  kubeconfig: $account#" "$WORK/operator.settings")
+}
+asleep() {
+    kube create deployment asleep --image registry.example.com/app --replicas 0 >/dev/null
+    kube apply -f - >/dev/null <<'OWNER'
+apiVersion: forescale.dev/v1alpha1
+kind: PredictiveAutoscaler
+metadata: {name: asleep}
+spec:
+  targetRef: {name: asleep}
+  metric: {query: load, target: 100}
+  minReplicas: 0
+  maxReplicas: 5
+OWNER
+    eventually kube get scaledobject asleep && eventually equal finalizers '["forescale.dev/leave-running"]'
+}
+finalizers() { kube get predictiveautoscaler asleep -o jsonpath='{.metadata.finalizers}'; }
+owners() { kubectl get predictiveautoscalers -A -o name; }
+take_away() { kube delete deployment asleep --wait >/dev/null; }
+check "… runs with the rights that come with it" run_operator
+check "… makes a ScaledObject of a workload at zero" asleep
+check "the notes' command deletes the PredictiveAutoscaler" bash -c "$(grep -o 'kubectl delete predictiveautoscalers .*' "$WORK/notes") --timeout 60s"
+check "… none is left" equal owners ""
+check "… and the workload is awake" equal get deployment/asleep '{{ .spec.replicas }}' 1
+take_away
+check "… one more workload at zero" asleep
+stop_forescale
+kubectl delete predictiveautoscalers -A --all --wait=false >/dev/null
+check "with the operator gone a PredictiveAutoscaler stays" equal finalizers '["forescale.dev/leave-running"]'
+documented "# the operator is gone already" >"$WORK/let-go.sh"
+check "… until the command of docs/install.md lets go of it" bash -euc "[ -s '$WORK/let-go.sh' ]; . '$WORK/let-go.sh'"
+check "… none is left" eventually equal owners ""
+take_away
+check "helm uninstall with the operator" helm_ uninstall forescale --wait --timeout 2m
 check "… nothing is left" nothing_left
 
 for case in $(cases); do
