@@ -56,6 +56,20 @@
 {{- if and .Values.operator.verticalApply (not .Values.operator.enabled) -}}
 {{- $mistakes = append $mistakes "`operator.verticalApply` does nothing without `operator.enabled`" -}}
 {{- end -}}
+{{- $said := default dict .Values.config.operator -}}
+{{- if and .Values.operator.enabled $tls.enabled (not $said.authentication) -}}
+{{- $trusted := and (not $tls.mutual) (eq (toString (default dict $said.triggerMetadata).enableTLS) "true") -}}
+{{- if not .Values.triggerAuthentication.enabled -}}
+{{- if not $trusted -}}
+{{- $mistakes = append $mistakes "`operator.enabled` with `tls.enabled`: the ScaledObjects that the operator makes would speak plain text. Set `triggerAuthentication.enabled`, or name an object of yours in `config.operator.authentication`" -}}
+{{- end -}}
+{{- else if eq .Values.triggerAuthentication.kind "TriggerAuthentication" -}}
+{{- $space := default .Release.Namespace .Values.triggerAuthentication.namespace -}}
+{{- if ne (toJson $said.namespaces) (toJson (list $space)) -}}
+{{- $mistakes = append $mistakes (printf "`triggerAuthentication.kind` is `TriggerAuthentication`, which is of use in the namespace `%s` only, while the operator makes ScaledObjects in others too: use a ClusterTriggerAuthentication, set `config.operator.namespaces` to that namespace alone, or name in `config.operator.authentication` one that is in each of them" $space) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
 {{- $mistakes = append $mistakes "`serviceMonitor.enabled` and `podMonitor.enabled` would scrape every pod twice: use one" -}}
 {{- end -}}
