@@ -25,7 +25,7 @@ expect() {
         if [ "$got" = "$want" ]; then note ok "$title: may $question" "$want"; else note FAILED "$title: may $question" "is $got, should be $want"; fi
     done
 }
-apply_rights() { render "$1" "${@:2}" | kubectl apply --namespace forescale -f - >/dev/null; }
+apply_rights() { render "$1" "${@:2}" | kubectl apply -f - >/dev/null; }
 remove_rights() { render "$1" "${@:2}" | kubectl delete --ignore-not-found --wait=false -f - >/dev/null 2>&1; }
 
 apply_rights default
@@ -48,6 +48,14 @@ no delete core pods
 no get core secrets
 no get core configmaps
 no create coordination.k8s.io leases forescale
+TABLE
+remove_rights default --set clusterKnowledge.enabled=true
+apply_rights default --set clusterKnowledge.enabled=true,clusterKnowledge.pods=false,clusterKnowledge.targets=false
+expect "clusterKnowledge.scaling alone" <<'TABLE'
+yes watch autoscaling horizontalpodautoscalers
+yes list keda.sh scaledobjects
+no list apps deployments
+no list core pods
 TABLE
 remove_rights default --set clusterKnowledge.enabled=true
 apply_rights default --set operator.enabled=true
@@ -73,3 +81,28 @@ no patch core pods
 no delete core pods
 TABLE
 remove_rights roles
+apply_rights default --set operator.enabled=true,operator.verticalApply=template
+expect "operator.verticalApply=template" <<'TABLE'
+yes patch apps deployments
+no patch core pods/resize
+no list core pods
+TABLE
+remove_rights default --set operator.enabled=true
+# Of its own writing rights an operator for some namespaces has none elsewhere; its lease lies where the settings say.
+apply_rights namespaces
+expect "operator of one namespace" <<'TABLE'
+yes watch forescale.dev predictiveautoscalers shop
+yes create keda.sh scaledobjects shop
+yes patch apps deployments/scale shop
+yes patch core pods/resize shop
+yes create events.k8s.io events shop
+yes create coordination.k8s.io leases keda
+yes list keda.sh scaledobjects
+no patch apps deployments shop
+no create keda.sh scaledobjects
+no create keda.sh scaledobjects keda
+no patch apps deployments/scale forescale
+no list core pods
+no create coordination.k8s.io leases forescale
+TABLE
+remove_rights namespaces

@@ -56,6 +56,10 @@
 {{- if and .Values.operator.verticalApply (not .Values.operator.enabled) -}}
 {{- $mistakes = append $mistakes "`operator.verticalApply` does nothing without `operator.enabled`" -}}
 {{- end -}}
+{{- $knowledge := .Values.clusterKnowledge -}}
+{{- if and $knowledge.enabled (not (or $knowledge.scaling $knowledge.targets $knowledge.pods $knowledge.extraRules)) -}}
+{{- $mistakes = append $mistakes "`clusterKnowledge.enabled` may read nothing: set one of `clusterKnowledge.scaling`, `targets` and `pods`" -}}
+{{- end -}}
 {{- $said := default dict .Values.config.operator -}}
 {{- if and .Values.operator.enabled $tls.enabled (not $said.authentication) -}}
 {{- $trusted := and (not $tls.mutual) (eq (toString (default dict $said.triggerMetadata).enableTLS) "true") -}}
