@@ -31,6 +31,9 @@ documented_overlay() {
     [ -s "$WORK/documented/kustomization.yaml" ] && kubectl apply --dry-run=server --warnings-as-errors -k "$WORK/documented"
 }
 check "the overlay of docs/install.md" documented_overlay
+for door in keda/doors/openshift/*.yaml; do
+    check "${door#keda/}" kubectl apply --dry-run=server --warnings-as-errors -f "$door"
+done
 check "kubectl delete -k keda/" kubectl delete -k keda/
 check "keda/crd" kubectl apply --server-side -f keda/crd
 established crd/predictiveautoscalers.forescale.dev
