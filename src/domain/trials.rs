@@ -97,16 +97,23 @@ impl Slots {
         self.values.chunks_exact(columns).skip(skip)
     }
 
+    /// The rows that say what was in force at `since` and after it: those of [`Slots::after`], and where nothing was said in
+    /// the slot of `since`, what was said last before it. `None` where that is not known.
+    pub fn in_force(&self, since: Timestamp) -> Option<impl Iterator<Item = &[f32]>> {
+        let columns = self.columns.max(1);
+        let rows = i64::try_from(self.values.len() / columns).unwrap_or(i64::MAX);
+        let slot = since.as_millis().div_euclid(self.width.max(1));
+        // A row's place, counted back from the newest, which may lie before `since` itself.
+        let place = rows - 1 - self.newest.saturating_sub(slot);
+        let known = usize::try_from(place.min(rows - 1)).ok()?;
+        let said = |row: &[f32]| row.iter().any(|value| !value.is_nan());
+        let first = (self.values.chunks_exact(columns).take(known + 1)).rposition(said)?;
+        Some(self.values.chunks_exact(columns).skip(first))
+    }
+
     /// The newest row.
     pub fn last(&self) -> Option<&[f32]> {
         self.values.chunks_exact(self.columns.max(1)).last()
-    }
-
-    /// Whether there is a slot that began at or before `at`.
-    pub fn reach(&self, at: Timestamp) -> bool {
-        let rows = self.values.len() / self.columns.max(1);
-        let oldest = self.newest - i64::try_from(rows).unwrap_or(i64::MAX) + 1;
-        rows > 0 && oldest.saturating_mul(self.width) <= at.as_millis()
     }
 }
 
@@ -130,7 +137,7 @@ mod tests {
             slots.put(at(secs), &[value, 2.0 * value], 3, f32::max);
         }
         assert_eq!(slots.values.len(), 6);
-        assert!(slots.reach(at(60)) && !slots.reach(at(59)));
+        assert!(slots.in_force(at(60)).is_some() && slots.in_force(at(59)).is_none());
         assert_eq!(column(&slots, 61, 0), [8.0, 1.0]);
         assert_eq!(column(&slots, 61, 1), [16.0, 2.0]);
         assert_eq!(column(&slots, 180, 0), [1.0]);
@@ -143,5 +150,24 @@ mod tests {
             (vec![7.0], vec![2.0]),
             "a clock that jumps back moves nothing"
         );
+    }
+
+    #[test]
+    fn what_was_said_before_a_gap_is_in_force_until_something_else_is_said() {
+        let mut slots = Slots::new(Duration::from_secs(10), 1);
+        assert!(slots.in_force(at(0)).is_none(), "nothing was said yet");
+        for (secs, value) in [(0, 5.0), (60, 3.0), (120, 8.0)] {
+            slots.put(at(secs), &[value], 20, f32::min);
+        }
+        let in_force = |since| -> Option<Vec<f32>> {
+            let values = slots.in_force(at(since))?.flatten().copied();
+            Some(values.filter(|value| !value.is_nan()).collect())
+        };
+        assert_eq!(in_force(-1), None);
+        assert_eq!(in_force(30), Some(vec![5.0, 3.0, 8.0]));
+        assert_eq!(in_force(65), Some(vec![3.0, 8.0]));
+        assert_eq!(in_force(119), Some(vec![3.0, 8.0]));
+        assert_eq!(in_force(125), Some(vec![8.0]));
+        assert_eq!(in_force(500), Some(vec![8.0]));
     }
 }

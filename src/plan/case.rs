@@ -24,6 +24,10 @@ const FORECAST_NOISE: f64 = 1e-6;
 /// The least share of one replica's load that an expectation must be above `activationThreshold` to activate.
 const FORESEEN_SHARE: f64 = 0.05;
 
+/// After a longer silence the present says nothing about what was asked before it, unless the trigger is looked at so
+/// seldom.
+const LONGEST_GAP: Duration = Duration::from_mins(5);
+
 /// One question to the planner.
 pub(super) struct Case<'a> {
     pub(super) now: Timestamp,
@@ -132,6 +136,14 @@ impl<'a> Case<'a> {
     /// From decision to Ready.
     pub(super) fn to_ready(&self) -> Duration {
         self.lead.saturating_sub(self.lag)
+    }
+
+    /// Time since the last look; `None` when nothing is known of it, or when so much has passed that the present says
+    /// nothing about what was asked before.
+    pub(super) fn passed(&self, at: Option<Timestamp>) -> Option<Duration> {
+        let longest = LONGEST_GAP.max(self.spec.interval.get() * 2);
+        let passed = self.now.since(at.filter(|at| *at <= self.now)?);
+        (passed <= longest).then_some(passed)
     }
 
     /// Sets the bounds, looking as far ahead as the lead time.

@@ -36,7 +36,7 @@ const NOISE: f64 = 1e-9;
 pub(super) fn learn(case: &Case<'_>, load: f64, planned: u32) -> Grade {
     let mut grade = case.past.grade().cloned().unwrap_or_default();
     arrange(&mut grade, case);
-    match passed(case, grade.at) {
+    match case.passed(grade.at) {
         Some(passed) if !passed.is_zero() => {
             let minutes = passed.as_secs_f64() / 60.0;
             judge(&mut grade, case, load, minutes);
@@ -66,13 +66,6 @@ pub(super) fn learn_actual(grade: &mut Grade, now: Timestamp, seen: Option<(f64,
     }
     grade.actual.ask(ready.max(0.0));
     grade.actual_at = Some(now);
-}
-
-/// Time since the last look; `None` when nothing is known of it, or too much time has passed.
-fn passed(case: &Case<'_>, at: Option<Timestamp>) -> Option<Duration> {
-    let longest = LONGEST_GAP.max(case.spec.interval.get() * 2);
-    let passed = case.now.since(at.filter(|at| *at <= case.now)?);
-    (passed <= longest).then_some(passed)
 }
 
 /// The width of a slot stays the same while a learned lead time moves.
@@ -117,15 +110,14 @@ fn forget(grade: &mut Grade) {
 
 fn judge(grade: &mut Grade, case: &Case<'_>, load: f64, minutes: f64) {
     let since = case.now - case.lead;
-    if !(grade.planned.reach(since) && grade.scaled_on.reach(since)) {
-        return;
-    }
     let least = |slots: &Slots| {
-        let values = slots.after(since).flatten().copied();
-        f64::from(values.fold(f32::INFINITY, f32::min))
+        let values = slots.in_force(since)?.flatten().copied();
+        Some(f64::from(values.fold(f32::INFINITY, f32::min)))
     };
-    let (planned, scaled_on) = (least(&grade.planned), least(&grade.scaled_on));
-    let measured = least(&grade.measured);
+    let all = [&grade.planned, &grade.scaled_on, &grade.measured].map(least);
+    let [Some(planned), Some(scaled_on), Some(measured)] = all else {
+        return;
+    };
     let need = case.load_in_replicas(load);
     grade.plan.add(minutes, is_short(need, planned));
     let plain = |load, spare| is_short(need, plain(case, load, spare));
@@ -142,7 +134,7 @@ fn ask(grade: &mut Grade, case: &Case<'_>, load: f64, planned: u32) {
     let highest = lately.fold(load, |highest, load| highest.max(f64::from(*load)));
     let width = u128::try_from(grade.planned.width).unwrap_or(1).max(1);
     let most = usize::try_from(case.lead.as_millis() / width).unwrap_or(usize::MAX);
-    let most = most.min(2 * LEARNED_SLOTS as usize) + 2;
+    let most = most.min(2 * LEARNED_SLOTS as usize) + 3;
     grade.scaled_on.put(now, &[highest as f32], most, f32::min);
     grade.measured.put(now, &[load as f32], most, f32::min);
     grade.planned.put(now, &[planned as f32], most, f32::min);

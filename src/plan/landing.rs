@@ -168,16 +168,29 @@ pub(super) fn land(case: &Case<'_>, ready: Option<Sample>, decision: &mut Decisi
     decision.replicas = number.replicas;
     Landing {
         served: number::serve_value(number.replicas, case.spec.threshold, number.value_milli),
-        landed: if after == landed.replicas {
-            landed
-        } else {
-            Landed {
-                replicas: after,
-                since: case.now,
-                plan: wanted,
-                before: landed.replicas,
-            }
-        },
+        landed: moved(landed, after, wanted, case.now),
+    }
+}
+
+/// Where the HPA stands once it has followed `told`, a number that is not a plan's and was not landed.
+pub(super) fn follow(case: &Case<'_>, ready: Option<Sample>, told: u32) -> Landed {
+    let tolerance = case.cluster.tolerance(case.spec);
+    let band = DeadBand::between(case.spec.threshold, tolerance.down, tolerance.up);
+    let ready = ready.and_then(|sample| there(sample, case.now));
+    let landed = landed(case, ready).unwrap_or(at(told, case.now));
+    let after = band.follow(landed.replicas, band.exactly(told));
+    moved(landed, after, told, case.now)
+}
+
+fn moved(landed: Landed, after: u32, plan: u32, now: Timestamp) -> Landed {
+    if after == landed.replicas {
+        return landed;
+    }
+    Landed {
+        replicas: after,
+        since: now,
+        plan,
+        before: landed.replicas,
     }
 }
 

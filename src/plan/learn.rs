@@ -62,7 +62,11 @@ pub fn learn(
     let ready = readings.ready.or(cluster.ready(spec));
     let rolls_out = cluster.rolls_out();
     let counted = ready.filter(|_| cluster.starts().is_none() && !rolls_out);
-    lead = lead_time::observe(lead, now, plan.replicas, counted);
+    // An HPA makes no replicas for a number within its tolerance.
+    let follows = memory
+        .landed
+        .map_or(plan.replicas, |landed| landed.replicas);
+    lead = lead_time::observe(lead, now, follows, counted);
     if let Some(starts) = cluster.starts() {
         lead = lead_time::learn_starts(lead, starts);
     }

@@ -24,7 +24,7 @@ mod tests;
 use std::time::Duration;
 
 use super::case::Case;
-use crate::domain::{PlanTrials, Slots, TriggerSpec};
+use crate::domain::{LeadTime, PlanTrials, Slots, TriggerSpec};
 pub(super) use choice::{Ask, Choice, choose};
 use family::{ASKS, LOAD_WINDOWS, Member, PLANS, RISK_PLANS, RISK_WINDOWS, RISKS, factor_of};
 pub(super) use rehearse::rehearse;
@@ -34,11 +34,9 @@ use risk::Peak;
 /// lately; a longer one takes weeks to notice that a workload has become another.
 const HALF_LIFE_MINUTES: f64 = 28.0 * 1440.0;
 
-/// After a longer silence the present says nothing about what was asked before it.
-const LONGEST_GAP: Duration = Duration::from_mins(5);
-
-/// Slots of the lead time.
-const LEAD_SLOTS: u32 = 8;
+/// Slots of a lead time that is given, and of the longest that may be learned.
+const GIVEN_SLOTS: u32 = 8;
+const LEARNED_SLOTS: u32 = 64;
 
 /// Float noise in a load.
 const NOISE: f64 = 1e-9;
@@ -70,10 +68,10 @@ pub(super) struct Learned {
 /// Judges every plan of the family on the load that has come, and lets each ask for what it wants now.
 pub(super) fn learn(case: &Case<'_>, objective: Objective, load: f64) -> Learned {
     let mut trials = case.past.trials().clone();
-    arrange(&mut trials, case.lead);
-    let elapsed = trials.at.map(|at| case.now.since(at));
-    let minutes = elapsed.map_or(0.0, |gap| gap.as_secs_f64() / 60.0);
-    if elapsed.is_none_or(|gap| gap > LONGEST_GAP) {
+    arrange(&mut trials, case);
+    let passed = case.passed(trials.at);
+    let minutes = passed.map_or(0.0, |passed| passed.as_secs_f64() / 60.0);
+    if passed.is_none() {
         trials.asked.values.clear();
     }
     let judged = minutes > 0.0 && judge(&mut trials, case, objective, load, minutes);
@@ -87,7 +85,8 @@ pub(super) fn learn(case: &Case<'_>, objective: Objective, load: f64) -> Learned
             (&asks, minutes),
         );
     }
-    (trials.asked).put(case.now, &asks, LEAD_SLOTS as usize + 1, f32::min);
+    let most = most_asked(case, &trials.asked);
+    trials.asked.put(case.now, &asks, most, f32::min);
     trials.at = Some(case.now);
     Learned {
         trials,
@@ -139,8 +138,9 @@ fn remember(slots: &mut Slots, case: &Case<'_>, windows: &[u32], now: &[f32]) ->
     windows.iter().flat_map(within).collect()
 }
 
-/// Makes room for the family; a lead time that has changed begins its slots anew.
-fn arrange(trials: &mut PlanTrials, lead: Duration) {
+/// Makes room for the family. The width of a slot stays the same while a learned lead time moves with the step up that is
+/// wanted: what was asked for before a ramp has to be known on it.
+fn arrange(trials: &mut PlanTrials, case: &Case<'_>) {
     let minute = Duration::from_mins(1);
     let fits = [(&trials.loads, 1), (&trials.wishes, RISKS)];
     let fits = fits
@@ -159,10 +159,27 @@ fn arrange(trials: &mut PlanTrials, lead: Duration) {
         // Remembered from before it was counted.
         trials.expected.clone_from(&trials.short);
     }
-    let asked = Slots::new(lead / LEAD_SLOTS, ASKS);
+    let spec = case.spec;
+    let width = match spec.lead_time {
+        LeadTime::Fixed(_) => case.lead / GIVEN_SLOTS,
+        LeadTime::Auto => spec.horizon.get() / LEARNED_SLOTS,
+    };
+    let asked = Slots::new(width.max(spec.interval.get() / 2), ASKS);
     if (trials.asked.width, trials.asked.columns) != (asked.width, asked.columns) {
         trials.asked = asked;
     }
+}
+
+/// Slots of what was asked for that are kept: what is in force for a lead time, and for twice that where it is learned and
+/// may grow.
+fn most_asked(case: &Case<'_>, asked: &Slots) -> usize {
+    let lead = match case.spec.lead_time {
+        LeadTime::Fixed(_) => case.lead,
+        LeadTime::Auto => case.lead * 2,
+    };
+    let span = lead + case.spec.interval.get();
+    let width = u128::try_from(asked.width).unwrap_or(1).max(1);
+    usize::try_from(span.as_millis() / width).map_or(usize::MAX, |slots| slots.saturating_add(2))
 }
 
 /// Judges what was asked for a lead time ago on the load that has come; whether so much is known.
@@ -174,11 +191,11 @@ fn judge(
     minutes: f64,
 ) -> bool {
     let since = case.now - case.lead;
-    if !trials.asked.reach(since) {
+    let Some(in_force) = trials.asked.in_force(since) else {
         return false;
-    }
+    };
     let mut held = [f32::INFINITY; ASKS];
-    for row in trials.asked.after(since) {
+    for row in in_force {
         (held.iter_mut().zip(row)).for_each(|(held, asked)| *held = held.min(*asked));
     }
     let mut now = held;

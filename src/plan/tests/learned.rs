@@ -269,3 +269,43 @@ fn what_pods_use_becomes_advice_that_is_published_with_the_plan_and_grows_with_t
     assert!((1.7..1.75).contains(&busy), "{busy} for 1.5 cores");
     assert_eq!(plan.vertical.unwrap().memory, None);
 }
+
+#[test]
+fn a_number_within_the_tolerance_starts_no_replicas_and_teaches_no_lead_time() {
+    // In shadow KEDA is told the measured load's number as it is: at 20 replicas the HPA ignores 21.
+    let mut scenario = Scenario::new().with(|spec| {
+        spec.mode = Mode::Shadow;
+        spec.hpa_tolerance = Some(0.1);
+        spec.lead_time = LeadTime::Auto;
+        spec.replicas_query = Some("ready".into());
+    });
+    // Told, and ready by the time of the look.
+    let looks = [
+        (2000.0, 20, 40),
+        (2100.0, 20, 120),
+        (2400.0, 20, 4),
+        (2400.0, 24, 4),
+    ];
+    for (load, ready, times) in looks {
+        for _ in 0..times {
+            let plan = scenario.later(15).sees(load);
+            let now = scenario.now;
+            let readings = Readings {
+                ready: Some(Sample {
+                    at: now,
+                    value: f64::from(ready),
+                }),
+                ..Readings::default()
+            };
+            let memory = std::mem::take(&mut scenario.memory);
+            scenario.memory = learn(&scenario.spec, now, &plan, &readings, None, memory);
+        }
+    }
+    let lead = &scenario.memory.experience.as_ref().unwrap().lead;
+    let seen: Vec<_> = lead
+        .scale_ups
+        .iter()
+        .map(|it| (it.batch, it.seconds))
+        .collect();
+    assert_eq!(seen, [(4, 60.0)]);
+}

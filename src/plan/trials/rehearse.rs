@@ -63,7 +63,7 @@ pub(in crate::plan) fn rehearse(
     for forecast in said {
         let at = forecast.origin();
         let case = case(at, Some(forecast));
-        arrange(&mut trials, case.lead);
+        arrange(&mut trials, &case);
         hear(&mut trials, history, heard, at);
         heard = at;
         let (Some(load), Some(peak)) = (history.get(at), highest(history, at, at + case.lead))

@@ -1,8 +1,12 @@
 use std::f64::consts::TAU;
+use std::sync::Arc;
 
 use super::family::FACTORS;
 use super::*;
-use crate::domain::{Forecast, HumanDuration, Limit, Plan, PlanMemory, Sample, Timestamp};
+use crate::domain::{
+    Experience, Forecast, HumanDuration, LeadLine, LeadRecord, Limit, Plan, PlanMemory, Sample,
+    ScaleUp, Timestamp,
+};
 use crate::plan::tests::Scenario;
 
 const MINUTE: u64 = 60;
@@ -140,6 +144,80 @@ fn a_plan_is_short_when_what_was_asked_a_lead_time_ago_is_not_enough() {
     let (one, two) = (factor_at(1.0), factor_at(2.2));
     assert!(near(RISK_PLANS + one), "{}", trials.short[RISK_PLANS + one]);
     assert!(trials.short[RISK_PLANS + two] < 0.01);
+}
+
+/// Lives for `looks` at one load and then at twice as much, with nothing expected; the minutes that the cheapest plan was
+/// short, and the minutes of evidence.
+fn surprised_after(scenario: &mut Scenario, secs: u64, looks: u64) -> (f32, f64) {
+    for look in 0..2 * looks {
+        let load = if look < looks { 500.0 } else { 1000.0 };
+        scenario.expect(&[500.0; 10]);
+        scenario.sees(load);
+        scenario.later(secs);
+    }
+    let trials = &scenario.memory.trials;
+    (trials.short[RISK_PLANS + factor_at(1.0)], trials.minutes)
+}
+
+#[test]
+fn a_lead_time_below_the_interval_is_judged_by_what_was_asked_at_the_look_before() {
+    let mut scenario = aims_at(0.005).with(|spec| {
+        spec.lead_time = LeadTime::Fixed(HumanDuration::from_secs(30));
+        spec.interval = HumanDuration::from_secs(60);
+    });
+    let (short, minutes) = surprised_after(&mut scenario, 60, 60);
+    assert!((short - 1.0).abs() < 0.1, "short for {short} minutes");
+    assert!(minutes > 100.0, "{minutes} minutes of evidence");
+}
+
+#[test]
+fn a_trigger_that_is_looked_at_seldom_learns_too() {
+    let mut scenario = aims_at(0.005).with(|spec| {
+        spec.interval = HumanDuration::from_secs(600);
+    });
+    let (short, minutes) = surprised_after(&mut scenario, 600, 30);
+    assert!((short - 10.0).abs() < 1.0, "short for {short} minutes");
+    assert!(minutes > 400.0, "{minutes} minutes of evidence");
+}
+
+#[test]
+fn a_learned_lead_time_that_moves_with_the_step_up_forgets_nothing() {
+    let mut scenario = aims_at(0.005).with(|spec| {
+        spec.lead_time = LeadTime::Auto;
+        spec.interval = HumanDuration::from_secs(15);
+    });
+    let lead = LeadRecord {
+        scale_ups: vec![
+            ScaleUp {
+                batch: 9,
+                seconds: 66.0
+            };
+            20
+        ]
+        .into(),
+        line: Some(LeadLine {
+            intercept: 30.0,
+            slope: 4.0,
+            largest: 9,
+        }),
+        ..LeadRecord::default()
+    };
+    scenario.memory.experience = Some(Arc::new(Experience {
+        lead,
+        ..Experience::default()
+    }));
+    let mut leads = Vec::new();
+    for look in 0..240_usize {
+        // What is expected goes up and down, and so does the step up that is wanted.
+        scenario.expect_around(&[[500.0, 900.0, 700.0][look % 3]; 10], 0.97);
+        leads.push(scenario.sees(500.0).lead_time);
+        scenario.later(15);
+    }
+    leads.sort();
+    leads.dedup();
+    assert!(leads.len() > 1, "the lead time never moved");
+    let minutes = scenario.memory.trials.minutes;
+    assert!(minutes > 55.0, "{minutes} of 60 minutes were judged");
 }
 
 fn load_before(noon: usize) -> impl Fn(usize) -> f64 {
