@@ -6,6 +6,7 @@
 //! fleet, so that one life of the loop serves every safety setting.
 
 mod compare;
+mod configured;
 mod forescale;
 pub mod html;
 mod report;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::configured::{CONFIGURED, Configured};
 pub use self::report::{AgainstHpa, Gap, Moments, PolicyReport, Report, Scored, TraceReport};
 pub use self::table::table;
 
@@ -26,6 +28,7 @@ use crate::dataset::Dataset;
 use crate::domain::{HumanDuration, TriggerSpec};
 use crate::simulate::cluster::{Cluster, Scene, TICK};
 use crate::simulate::metric::MetricPath;
+use crate::simulate::pods::StartUp;
 use crate::simulate::policies::Kind;
 use crate::simulate::queueing::Service;
 use crate::simulate::trace::Trace;
@@ -45,6 +48,8 @@ const LEAST_JUDGED: Duration = Duration::from_hours(6);
 pub struct Settings {
     /// From a replica that is wanted to one that is Ready.
     pub start_up: HumanDuration,
+    /// Whether that is the median of a distribution with a tail instead of what every pod takes.
+    pub start_up_spread: bool,
     /// Load that one replica carries; derived from `replicas_at_median` when unset.
     pub capacity: Option<f64>,
     /// So many replicas carry the median load, when the capacity is not given.
@@ -57,6 +62,10 @@ pub struct Settings {
     pub price: f64,
     /// Our own trigger but for its query, threshold and lead time, which come from the record.
     pub trigger: TriggerSpec,
+    /// The ScaledObject, where one was given.
+    pub configured: Option<Configured>,
+    /// What a reader should know about how the trigger was read.
+    pub notes: Vec<String>,
     /// Other policies.
     pub rivals: Vec<Kind>,
     /// Whether each policy is swept over its safety setting.
@@ -82,6 +91,8 @@ pub struct BacktestError {
 pub struct Protocol {
     /// Seconds from a replica that is wanted to one that is Ready.
     pub start_up_seconds: u64,
+    /// Whether that is the median of a distribution with a tail.
+    pub start_up_spread: bool,
     /// The last share of each record that is judged.
     pub judged_share: f64,
     /// Seconds that the loop lived through before, at most.
@@ -92,6 +103,9 @@ pub struct Protocol {
     pub compared_at_overload_percent: [f64; 3],
     /// Seed of the simulated cluster.
     pub seed: u64,
+    /// What a reader should know about how the trigger was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl Settings {
@@ -99,11 +113,13 @@ impl Settings {
     pub fn protocol(&self) -> Protocol {
         Protocol {
             start_up_seconds: self.start_up.get().as_secs(),
+            start_up_spread: self.start_up_spread,
             judged_share: self.judged,
             history_seconds: self.history.get().as_secs(),
             price_per_replica_hour: self.price,
             compared_at_overload_percent: OVERLOADS,
             seed: self.seed,
+            notes: self.notes.clone(),
         }
     }
 }
@@ -143,19 +159,7 @@ impl Case {
             text,
         };
         let trace = Trace::new(&dataset.series);
-        let span = trace.end().since(trace.start());
-        let judged = span.mul_f64(settings.judged);
-        if judged < LEAST_JUDGED || span.saturating_sub(judged) < LEAST_BEFORE {
-            return Err(refuse(format!(
-                "{} of history is too short to say anything: the last {:.0} % are judged, which must be {} or more, and {} or \
-                 more must lie before; at least {} are needed",
-                HumanDuration::from_secs(span.as_secs()),
-                100.0 * settings.judged,
-                HumanDuration(LEAST_JUDGED),
-                HumanDuration(LEAST_BEFORE),
-                HumanDuration::from_secs(least_span(settings.judged).as_secs()),
-            )));
-        }
+        enough(&trace, settings).map_err(refuse)?;
         let median = trace.median(trace.start(), trace.end()).unwrap_or(0.0);
         let capacity = settings
             .capacity
@@ -166,7 +170,13 @@ impl Case {
             )));
         }
         let mut cluster = Cluster::new(capacity, settings.start_up.get());
-        cluster.object.max_replicas = 5000;
+        if settings.start_up_spread {
+            cluster.start_up = StartUp::around(settings.start_up.get());
+        }
+        if let Some(configured) = &settings.configured {
+            configured.apply(&mut cluster);
+        }
+        configured::bind(&mut cluster.object, &settings.trigger);
         cluster.service = Some(settings.service);
         cluster.seed = settings.seed;
         cluster.metric = metric(&settings.trigger);
@@ -211,6 +221,39 @@ impl Case {
             })?;
         Ok(compare::compare(&self.name, &scene, settings, &lives))
     }
+}
+
+/// Whether enough is known of the judged part, and of the time before it.
+fn enough(trace: &Trace, settings: &Settings) -> Result<(), String> {
+    let span = trace.end().since(trace.start());
+    let from = trace.start() + span.mul_f64(1.0 - settings.judged);
+    let (before, judged) = (
+        trace.known(trace.start(), from),
+        trace.known(from, trace.end()),
+    );
+    if judged >= LEAST_JUDGED && before >= LEAST_BEFORE {
+        return Ok(());
+    }
+    let of = |known: Duration, whole: Duration| {
+        let whole = HumanDuration::from_secs(whole.as_secs());
+        let known = HumanDuration::from_secs(known.as_secs());
+        if known == whole {
+            known.to_string()
+        } else {
+            format!("{known} (of {whole}, the rest is missing)")
+        }
+    };
+    Err(format!(
+        "{} of history is too short to say anything: the last {:.0} % are judged, which must be {} or more and are {}, and \
+         {} or more must lie before, where there are {}; at least {} are needed",
+        HumanDuration::from_secs(span.as_secs()),
+        100.0 * settings.judged,
+        HumanDuration(LEAST_JUDGED),
+        of(judged, trace.end().since(from)),
+        HumanDuration(LEAST_BEFORE),
+        of(before, from.since(trace.start())),
+        HumanDuration::from_secs(least_span(settings.judged).as_secs()),
+    ))
 }
 
 /// The shortest record of which `judged` can be judged.

@@ -108,13 +108,14 @@ pub fn decide(config: &Config, inputs: &Inputs<'_>) -> Option<(Plan, PlanMemory)
     let authority = decision.authority.as_deref().or(case.past.authority());
     let tells_plan = stage::of(case.spec.mode, authority) != Stage::Shadow
         && decision.replicas == decision.planned;
-    let landing = tells_plan.then(|| {
-        let ready = inputs.ready.or(case.cluster.ready(case.spec));
-        landing::land(&case, ready, &mut decision)
-    });
-    let landed = landing.as_ref().map(|landing| landing.landed);
+    let ready = inputs.ready.or(case.cluster.ready(case.spec));
+    let landing = tells_plan.then(|| landing::land(&case, ready, &mut decision));
+    let landed = match &landing {
+        Some(landing) => landing.landed,
+        None => landing::follow(&case, ready, decision.replicas),
+    };
     let memory = PlanMemory {
-        landed,
+        landed: Some(landed),
         ..memory::remember(&case, &mut decision)
     };
     let served = landing.map_or_else(

@@ -158,12 +158,15 @@ impl Job {
         }
         let settings = Settings {
             start_up: HumanDuration::from_secs(self.start_up),
+            start_up_spread: false,
             capacity,
             replicas_at_median: self.replicas,
             judged: judged.min(0.5),
             history: HumanDuration::from_secs(self.history),
             price: 0.05,
             trigger: trigger()?,
+            configured: None,
+            notes: Vec::new(),
             rivals: match self.shows {
                 Shows::Policies => Kind::ALL.to_vec(),
                 Shows::Cluster | Shows::History => Vec::new(),

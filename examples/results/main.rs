@@ -9,6 +9,7 @@
 mod document;
 mod job;
 mod plots;
+mod targets;
 
 use std::collections::VecDeque;
 use std::error::Error;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::configured::{CONFIGURED, Today};
 use super::forescale::Life;
 use super::report::{AgainstHpa, Gap, Moments, PathPoint, PolicyReport, Scored, TraceReport};
 use super::{FORESCALE, OVERLOADS, Settings};
@@ -27,6 +28,11 @@ pub(super) fn compare(
     let least = perfect.run(Kind::Perfect.usual());
     let score = |setting, figures: &Figures| scored(setting, figures, &least, settings.price);
     let mut policies = vec![ours(scene, lives, &score)];
+    if let Some(mut today) = settings.configured.as_ref().and_then(Today::of) {
+        let setting = today.setting(scene);
+        let usual = score(Some(setting), &run(scene, &mut today));
+        policies.push(policy(CONFIGURED, Kind::Hpa.setting(), usual, None));
+    }
     for kind in &settings.rivals {
         let family = Family::new(*kind, scene);
         let usual = family.run(kind.usual());

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{FORESCALE, Settings};
+use super::{FORESCALE, Settings, configured};
 use crate::analyze::models::Registry;
 use crate::control::replay::Replay;
-use crate::domain::{HumanDuration, LeadTime, Plan, Timestamp, TriggerSpec, USUAL_TOLERANCE};
+use crate::domain::{HumanDuration, LeadTime, Plan, Timestamp, TriggerSpec};
 use crate::knowledge::BoardFull;
 use crate::plan;
 use crate::simulate::cluster::{Manifest, Observed, Policy, Reading, Scene, TICK};
@@ -30,7 +30,7 @@ pub(super) struct Life {
     answers: Vec<Answer>,
     begin: Timestamp,
     target: f64,
-    tolerance: f64,
+    behavior: Behavior,
     /// Plans that differ from the one before.
     pub(super) plans: Vec<Arc<Plan>>,
 }
@@ -58,7 +58,12 @@ pub(super) async fn live(
         config,
         begin,
     )?;
-    let mut lives = vec![Life::new(None, scene, &spec)];
+    let behavior = match &settings.configured {
+        Some(configured) => configured.under_a_plan(&spec),
+        None => configured::under_a_plan(&spec),
+    };
+    let life = |setting| Life::new(setting, scene, &spec, behavior.clone());
+    let mut lives = vec![life(None)];
     if settings.frontier {
         for percent in SETTINGS {
             replay.vary(TriggerSpec {
@@ -66,14 +71,13 @@ pub(super) async fn live(
                 shortage_cost: None,
                 ..spec.clone()
             });
-            lives.push(Life::new(Some(percent), scene, &spec));
+            lives.push(life(Some(percent)));
         }
     }
     let mut now = begin;
     while now < scene.until() {
         let own = replay.turn(now).await;
-        let varied = replay.plans().into_iter().map(|plan| plan.map(Arc::new));
-        let all = std::iter::once(own).chain(varied);
+        let all = std::iter::once(own).chain(replay.plans());
         for (life, plan) in lives.iter_mut().zip(all) {
             if now >= scene.begin() {
                 life.note(plan);
@@ -97,6 +101,9 @@ fn spec(scene: &Scene<'_>, settings: &Settings) -> TriggerSpec {
             LeadTime::Auto => LeadTime::Fixed(HumanDuration(lead)),
             fixed @ LeadTime::Fixed(_) => fixed,
         },
+        // What the cluster would say where it may be read.
+        min_replicas: Some(scene.cluster.object.min_replicas),
+        max_replicas: Some(scene.cluster.object.max_replicas),
         // A trigger that says nothing is tried on a metric that is late by its own window.
         metric_lag: Some(HumanDuration(path.rate_window / 2 + path.delay)),
         ..settings.trigger.clone()
@@ -106,13 +113,18 @@ fn spec(scene: &Scene<'_>, settings: &Settings) -> TriggerSpec {
 // === impl Life ===
 
 impl Life {
-    fn new(setting: Option<f64>, scene: &Scene<'_>, spec: &TriggerSpec) -> Self {
+    fn new(
+        setting: Option<f64>,
+        scene: &Scene<'_>,
+        spec: &TriggerSpec,
+        behavior: Behavior,
+    ) -> Self {
         Self {
             setting,
             answers: Vec::new(),
             begin: scene.begin(),
             target: spec.target(),
-            tolerance: spec.hpa_tolerance.unwrap_or(USUAL_TOLERANCE),
+            behavior,
             plans: Vec::new(),
         }
     }
@@ -146,13 +158,10 @@ impl Policy for Played<'_> {
         FORESCALE
     }
 
-    /// What the manifests of this project say, with the tolerance that the trigger reckons with: smoothing is the planner's
-    /// business.
     fn manifest(&self) -> Manifest {
-        let behavior = Behavior::under_a_plan().with_tolerance(self.life.tolerance);
         Manifest {
             target: self.life.target,
-            behavior: Some(behavior),
+            behavior: Some(self.life.behavior.clone()),
         }
     }
 

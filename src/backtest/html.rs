@@ -24,6 +24,8 @@ pub fn html(report: &Report) -> String {
         protocol.price_per_replica_hour,
         report.forescale,
     );
+    let notes = protocol.notes.iter().map(|note| format!(" Note: {note}."));
+    let lede = lede + &notes.collect::<String>();
     let mut page = Page::new("Backtest", &lede);
     for trace in &report.traces {
         section(&mut page, trace);
@@ -125,10 +127,26 @@ fn frontiers(trace: &TraceReport) -> String {
     chart.render()
 }
 
+/// When our Ready replicas left most load unmet, or the least spare, between `from` and `until`.
+fn worst_moment(path: &[PathPoint], from: Timestamp, until: Timestamp) -> Option<Timestamp> {
+    let within = path.iter().filter(|it| (from..until).contains(&it.at));
+    let known = within.filter(|point| !point.load.is_nan());
+    let spare = |point: &PathPoint| point.forescale - point.load;
+    let worst = known.min_by(|a, b| spare(a).total_cmp(&spare(b)))?;
+    Some(worst.at)
+}
+
 fn reasons(trace: &TraceReport, from: Timestamp, until: Timestamp) -> String {
     let plans = (trace.moments.plans.iter()).filter(|plan| (from..until).contains(&plan.at));
+    let mut plans: Vec<_> = plans.collect();
+    if let Some(worst) = worst_moment(&trace.moments.path, from, until) {
+        // The decisions around it are those that mattered.
+        plans.sort_by_key(|plan| plan.at.since(worst).max(worst.since(plan.at)));
+        plans.truncate(TOLD);
+        plans.sort_by_key(|plan| plan.at);
+    }
     let mut html = format!("<p>What {FORESCALE} told KEDA, and why:</p><ul>");
-    for plan in plans.take(TOLD) {
+    for plan in plans.into_iter().take(TOLD) {
         let last = plan.reasons.iter().map(|reason| reason.text.as_str());
         let text = crate::plot::escape(&last.collect::<Vec<_>>().join("; "));
         let _ = write!(

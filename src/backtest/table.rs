@@ -9,6 +9,10 @@ use crate::domain::HumanDuration;
 /// The whole report as text.
 pub fn table(report: &Report) -> String {
     let mut text = String::new();
+    for note in &report.protocol.notes {
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "note: {note}");
+    }
     for trace in &report.traces {
         one(&mut text, report, trace);
     }

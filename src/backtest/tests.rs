@@ -4,6 +4,7 @@ use super::*;
 use crate::analyze::{Config, OnnxEngine};
 use crate::domain::{Series, Timestamp};
 use crate::execute::keda::metadata::keys;
+use crate::simulate::keda::ScaledObject;
 
 /// Hours of minutes between 20 and 180, with a little noise that is the same in every run.
 fn days(hours: usize) -> Dataset {
@@ -25,6 +26,7 @@ fn days(hours: usize) -> Dataset {
 fn settings(frontier: bool) -> Settings {
     Settings {
         start_up: HumanDuration::from_secs(90),
+        start_up_spread: false,
         capacity: None,
         replicas_at_median: 10.0,
         judged: 0.2,
@@ -34,6 +36,8 @@ fn settings(frontier: bool) -> Settings {
             interval: HumanDuration::from_secs(60),
             ..keys::defaults()
         },
+        configured: None,
+        notes: Vec::new(),
         rivals: vec![Kind::Hpa, Kind::Perfect],
         frontier,
         service: Service::default(),
@@ -164,7 +168,7 @@ async fn a_variant_with_the_same_trigger_plans_what_the_loop_published() {
         let varied = replay.plans().remove(0);
         let own = own.as_deref().filter(|plan| plan.at == at).cloned();
         if let Some(own) = own {
-            assert_eq!(Some(own), varied, "at {at}");
+            assert_eq!(Some(own), varied.map(Arc::unwrap_or_clone), "at {at}");
             compared += 1;
         }
         at = at + crate::simulate::cluster::TICK * 4;
@@ -190,9 +194,42 @@ fn a_history_that_says_nothing_is_refused_with_what_is_needed() {
     let error = Case::new(&days(10), &settings).unwrap_err().to_string();
     assert!(error.contains("too short to say anything"), "{error}");
     assert!(error.contains("at least 1d6h are needed"), "{error}");
+    let mut gap = days(160);
+    let mut values = gap.series.values().to_vec();
+    values[48 * 60..].fill(f64::NAN);
+    *values.last_mut().unwrap() = 100.0;
+    gap.series = Series::new(gap.series.start(), gap.series.step(), values);
+    let error = Case::new(&gap, &settings).unwrap_err().to_string();
+    assert!(error.contains("are 0s (of 1d7h59m"), "{error}");
     let mut nothing = days(40);
     let zeros = vec![0.0; nothing.series.len()];
     nothing.series = Series::new(nothing.series.start(), nothing.series.step(), zeros);
     let error = Case::new(&nothing, &settings).unwrap_err().to_string();
     assert!(error.contains("`--capacity`"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_binds_every_policy_and_shows_what_is_configured_today() {
+    let mut settings = settings(false);
+    settings.configured = Some(Configured {
+        object: ScaledObject {
+            min_replicas: 12,
+            max_replicas: 14,
+            ..ScaledObject::default()
+        },
+        behavior: None,
+        target: Some(10.0),
+    });
+    settings.capacity = Some(10.0);
+    settings.start_up_spread = true;
+    let case = Case::new(&days(36), &settings).unwrap();
+    let report = case.run(&settings, &models(), &|_| {}).await.unwrap();
+    let names: Vec<&str> = report.policies.iter().map(|p| p.policy.as_str()).collect();
+    assert_eq!(names, ["forescale", CONFIGURED, "hpa", "perfect"]);
+    let hours = report.judged_until.since(report.judged_from).as_secs_f64() / 3600.0;
+    for policy in &report.policies {
+        let figures = &policy.usual.figures;
+        assert!(figures.peak_replicas <= 14, "{}", policy.policy);
+        assert!(figures.replica_hours >= 11.9 * hours, "{}", policy.policy);
+    }
 }

@@ -1,6 +1,7 @@
 //! `forescale backtest`: what Forescale would have cost and missed on recorded history, beside others.
 
 mod history;
+mod manifest;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,6 +62,9 @@ pub(super) struct Args {
     /// From a replica that is wanted to one that is Ready
     #[arg(long, value_name = "DURATION", default_value = "90s")]
     startup: HumanDuration,
+    /// Pods differ: `--startup` is their median, two thirds of it are fixed, and one in ten takes 1.3 times as long or longer
+    #[arg(long)]
+    startup_spread: bool,
     /// Load that one replica carries [default: the trigger's threshold, or that of `--replicas`]
     #[arg(long, value_name = "LOAD")]
     capacity: Option<f64>,
@@ -82,7 +86,7 @@ pub(super) struct Args {
     /// Sweep each policy over its safety setting
     #[arg(long)]
     frontier: bool,
-    /// Seed of the simulated cluster
+    /// Seed of the simulated cluster, for `--startup-spread`
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// How the result is written
@@ -96,15 +100,18 @@ pub(super) struct Args {
 /// Runs and reports.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let runtime = super::runtime()?;
-    let (trigger, capacity) = history::trigger(args)?;
+    let given = history::trigger(args)?;
     let settings = Settings {
         start_up: args.startup,
-        capacity,
+        start_up_spread: args.startup_spread,
+        capacity: given.capacity,
         replicas_at_median: args.replicas,
         judged: args.judged,
         history: args.history,
         price: args.price,
-        trigger,
+        trigger: given.trigger,
+        configured: given.configured,
+        notes: given.notes,
         rivals: rivals(&args.policies)?,
         frontier: args.frontier,
         service: Service::default(),

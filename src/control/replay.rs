@@ -34,6 +34,9 @@ pub struct Replay {
     clock: Arc<ManualClock>,
     plan: plan::Config,
     variants: Vec<Variant>,
+    /// The plan that the variants have planned beside, and what they said.
+    last: Option<Arc<Plan>>,
+    said: Vec<Option<Arc<Plan>>>,
 }
 
 /// The same load and forecasts, planned by another trigger.
@@ -150,6 +153,8 @@ impl Replay {
             clock,
             plan,
             variants: Vec::new(),
+            last: None,
+            said: Vec::new(),
         })
     }
 
@@ -167,11 +172,16 @@ impl Replay {
         Some(Arc::clone(&published.plan))
     }
 
-    /// The plans of the variants on what the loop has just planned on.
-    pub fn plans(&mut self) -> Vec<Option<Plan>> {
+    /// The plans of the variants on what the loop has planned on last; like its own they stand until it plans again.
+    pub fn plans(&mut self) -> Vec<Option<Arc<Plan>>> {
         let Some(published) = self.workload.published() else {
             return self.variants.iter().map(|_| None).collect();
         };
+        let last = self.last.replace(Arc::clone(&published.plan));
+        let anew = last.is_none_or(|last| !Arc::ptr_eq(&last, &published.plan));
+        if !anew && self.said.len() == self.variants.len() {
+            return self.said.clone();
+        }
         let (live, ready, trials) = {
             let learned = self.workload.learned();
             let ready = learned.side.of(SideQuery::Replicas).newest;
@@ -194,8 +204,9 @@ impl Replay {
             let inputs = known.inputs(now, &variant.spec, &variant.memory);
             let (plan, memory) = plan::decide(&self.plan, &inputs)?;
             variant.memory = memory;
-            Some(plan)
+            Some(Arc::new(plan))
         };
-        self.variants.iter_mut().map(plan).collect()
+        self.said = self.variants.iter_mut().map(plan).collect();
+        self.said.clone()
     }
 }

@@ -74,6 +74,19 @@ impl Trace {
         Timestamp::from_millis(self.start.as_millis().saturating_add(after))
     }
 
+    /// How much of the time from `from` to `to` is known.
+    pub fn known(&self, from: Timestamp, to: Timestamp) -> Duration {
+        let within = |index: &usize| {
+            let at = self.time_of(*index);
+            at >= from && at < to
+        };
+        let known = |index: usize| self.values.get(index).is_some_and(|value| !value.is_nan());
+        let stretches = (0..self.values.len().saturating_sub(1)).filter(within);
+        let known = stretches.filter(|index| known(*index) && known(index + 1));
+        let many = u32::try_from(known.count()).unwrap_or(u32::MAX);
+        self.step().saturating_mul(many).min(to.since(from))
+    }
+
     /// Demand at `at`; `None` outside and in a gap.
     pub fn rate(&self, at: Timestamp) -> Option<f64> {
         let (index, share) = self.place(at)?;

@@ -1,26 +1,37 @@
 //! Where the load comes from: files, or Prometheus; and which trigger is meant.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
-use super::Args;
+use super::{Args, manifest};
+use crate::backtest::Configured;
 use crate::cli::Failure;
-use crate::cli::check::yaml::{self, Node, Value};
 use crate::dataset::Dataset;
 use crate::domain::{Clock, Metadata, Series, SystemClock, TriggerSpec};
 use crate::execute::keda::metadata::{self, Env};
 use crate::monitor::{Metrics, Monitor, Span};
 use crate::settings::{Overrides, Settings};
 
-/// The trigger that the flags mean, and the load that one of its replicas carries, if that is known.
-pub(super) fn trigger(args: &Args) -> Result<(TriggerSpec, Option<f64>), Failure> {
+/// What is backtested, by the flags.
+pub(super) struct Given {
+    pub(super) trigger: TriggerSpec,
+    /// The load that one replica carries, if that is known.
+    pub(super) capacity: Option<f64>,
+    pub(super) configured: Option<Configured>,
+    /// How the trigger was read, where that may surprise.
+    pub(super) notes: Vec<String>,
+}
+
+/// The trigger that the flags mean.
+pub(super) fn trigger(args: &Args) -> Result<Given, Failure> {
     let usage = |text: String| Failure::usage(anyhow!(text));
-    let mut strings = match &args.scaled_object {
-        Some(file) => from_manifest(file)?,
-        // As in this project's manifests.
-        None => Metadata::from([("hpaTolerance".to_owned(), "0".to_owned())]),
+    let manifest = args.scaled_object.as_deref().map(manifest::read);
+    let manifest = manifest.transpose()?;
+    let mut notes = Vec::new();
+    let mut strings = match &manifest {
+        Some(manifest) => manifest.metadata.clone(),
+        None => Metadata::from([]),
     };
     // The reading goes to `--prometheus`, whatever source the trigger has in its cluster.
     for key in [
@@ -31,6 +42,23 @@ pub(super) fn trigger(args: &Args) -> Result<(TriggerSpec, Option<f64>), Failure
         "scaledObject",
     ] {
         strings.remove(key);
+    }
+    let mode = strings.get("mode").map(String::as_str);
+    if let Some(mode @ ("shadow" | "reactive")) = mode {
+        notes.push(format!(
+            "the trigger has `mode: {mode}`, which tells KEDA no plan; it was backtested as `mode: predictive`"
+        ));
+        strings.remove("mode");
+    }
+    let tolerance = match &manifest {
+        // As in this project's manifests.
+        None => Some("0".to_owned()),
+        Some(manifest) => manifest.tolerance(),
+    };
+    if let Some(tolerance) = tolerance {
+        strings
+            .entry("hpaTolerance".to_owned())
+            .or_insert(tolerance);
     }
     let mut known_capacity = strings.contains_key("threshold");
     for pair in &args.set {
@@ -55,42 +83,12 @@ pub(super) fn trigger(args: &Args) -> Result<(TriggerSpec, Option<f64>), Failure
         return Err(usage(texts.join("; ")));
     }
     let threshold = known_capacity.then_some(reading.spec.threshold);
-    Ok((reading.spec, args.capacity.or(threshold)))
-}
-
-/// The metadata of the first trigger of a manifest that has a query.
-fn from_manifest(file: &Path) -> Result<Metadata, Failure> {
-    let usage = |text: String| Failure::usage(anyhow!("`{}`: {text}", file.display()));
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("failed to read `{}`", file.display()))?;
-    let (documents, broken) = yaml::parse(&text);
-    if let Some(broken) = broken {
-        return Err(usage(format!(
-            "line {}: {}",
-            broken.place.line, broken.text
-        )));
-    }
-    let objects = documents
-        .iter()
-        .filter(|document| document.text_of("kind") == Some("ScaledObject"));
-    let triggers = objects.flat_map(|object| {
-        let triggers = object.get("spec").and_then(|spec| spec.get("triggers"));
-        triggers.map_or(&[][..], Node::items)
-    });
-    let with_query = triggers
-        .filter_map(|trigger| trigger.get("metadata"))
-        .find(|metadata| metadata.get("query").is_some());
-    let metadata = with_query.ok_or_else(|| {
-        usage("it holds no ScaledObject with a trigger that has a `query`".to_owned())
-    })?;
-    let pairs = metadata.entries().iter().filter_map(|entry| {
-        let text = match &entry.value.value {
-            Value::Map(_) => None,
-            _ => entry.value.text(),
-        };
-        Some((entry.key.clone(), text?.to_owned()))
-    });
-    Ok(pairs.collect())
+    Ok(Given {
+        configured: manifest.map(|manifest| manifest.configured(reading.spec.threshold)),
+        trigger: reading.spec,
+        capacity: args.capacity.or(threshold),
+        notes,
+    })
 }
 
 /// The records: files as they are, or what Prometheus says.

@@ -1,0 +1,308 @@
+//! What a ScaledObject's manifest says of the workload: the trigger that is backtested, the bounds, KEDA's times and the
+//! HPA's behavior.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+
+use crate::backtest::Configured;
+use crate::cli::Failure;
+use crate::cli::check::yaml::{self, Node, Value};
+use crate::domain::Metadata;
+use crate::simulate::hpa::{Behavior, Change, Policy, Rules, Select};
+use crate::simulate::keda::{Fallback, FallbackBehavior, ScaledObject};
+
+/// Types of trigger that are Forescale's, where they have a `query`.
+const OURS: [&str; 2] = ["external", "external-push"];
+/// The trigger that people move from.
+const KEDAS: &str = "prometheus";
+
+/// A manifest that was read.
+pub(super) struct Manifest {
+    /// Of the trigger.
+    pub(super) metadata: Metadata,
+    /// Whether the trigger is Forescale's.
+    ours: bool,
+    object: ScaledObject,
+    behavior: Option<Behavior>,
+}
+
+impl Manifest {
+    /// `hpaTolerance` of a trigger that says nothing: what the HPA's behavior has, or 0 as in this project's manifests for a
+    /// trigger that is about to become Forescale's. `None` leaves the HPA at its own default.
+    pub(super) fn tolerance(&self) -> Option<String> {
+        if !self.ours {
+            return Some("0".to_owned());
+        }
+        let behavior = self.behavior.as_ref()?;
+        let up = behavior.scale_up.tolerance?;
+        let down = behavior.scale_down.tolerance?;
+        Some(up.max(down).to_string())
+    }
+
+    /// It as a backtest takes it, with the trigger's `threshold`.
+    pub(super) fn configured(self, threshold: f64) -> Configured {
+        Configured {
+            object: self.object,
+            behavior: self.behavior,
+            target: (!self.ours).then_some(threshold),
+        }
+    }
+}
+
+/// Reads the first ScaledObject with a trigger of Forescale's, or with one of KEDA's on Prometheus.
+pub(super) fn read(file: &Path) -> Result<Manifest, Failure> {
+    let usage = |text: String| Failure::usage(anyhow!("`{}`: {text}", file.display()));
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("failed to read `{}`", file.display()))?;
+    let (documents, broken) = yaml::parse(&text);
+    if let Some(broken) = broken {
+        return Err(usage(format!(
+            "line {}: {}",
+            broken.place.line, broken.text
+        )));
+    }
+    let specs: Vec<&Node> = documents
+        .iter()
+        .filter(|document| document.text_of("kind") == Some("ScaledObject"))
+        .filter_map(|object| object.get("spec"))
+        .collect();
+    let found = find(&specs, &OURS).or_else(|| find(&specs, &[KEDAS]));
+    let (spec, ours, metadata) = found.ok_or_else(|| {
+        usage(
+            "it holds no ScaledObject with a trigger of type `external`, `external-push` or `prometheus` that has a `query`"
+                .to_owned(),
+        )
+    })?;
+    let pairs = metadata.entries().iter().filter_map(|entry| {
+        let text = match &entry.value.value {
+            Value::Map(_) => None,
+            _ => entry.value.text(),
+        };
+        Some((entry.key.clone(), text?.to_owned()))
+    });
+    Ok(Manifest {
+        metadata: pairs.collect(),
+        ours,
+        object: object(spec).map_err(usage)?,
+        behavior: behavior(spec).map_err(usage)?,
+    })
+}
+
+/// The first trigger of one of these types that has a query: its object's spec, whether it is ours, and its metadata.
+fn find<'a>(specs: &[&'a Node], types: &[&str]) -> Option<(&'a Node, bool, &'a Node)> {
+    specs.iter().find_map(|spec| {
+        let triggers = spec.get("triggers").map_or(&[][..], Node::items);
+        let of_type =
+            |trigger: &&Node| (trigger.text_of("type")).is_some_and(|there| types.contains(&there));
+        let metadata = triggers.iter().filter(of_type).find_map(|trigger| {
+            let metadata = trigger.get("metadata")?;
+            metadata.get("query").map(|_| metadata)
+        })?;
+        Some((*spec, types != [KEDAS], metadata))
+    })
+}
+
+/// Bounds and times; what is left out is KEDA's default.
+fn object(spec: &Node) -> Result<ScaledObject, String> {
+    let usual = ScaledObject::default();
+    let count = |key, usual| number(spec, key).map(|found| found.unwrap_or(usual));
+    let span = |key, usual| -> Result<Duration, String> {
+        let secs = number(spec, key)?;
+        Ok(secs.map_or(usual, Duration::from_secs))
+    };
+    let object = ScaledObject {
+        min_replicas: count("minReplicaCount", usual.min_replicas)?,
+        max_replicas: count("maxReplicaCount", usual.max_replicas)?,
+        polling_interval: span("pollingInterval", usual.polling_interval)?,
+        cooldown_period: span("cooldownPeriod", usual.cooldown_period)?,
+        initial_cooldown_period: span("initialCooldownPeriod", usual.initial_cooldown_period)?,
+        use_cached_metrics: false,
+        fallback: fallback(spec)?,
+    };
+    if object.min_replicas > object.max_replicas {
+        return Err(format!(
+            "line {}: `minReplicaCount` {} is above `maxReplicaCount` {}",
+            spec.deepest("minReplicaCount").line,
+            object.min_replicas,
+            object.max_replicas
+        ));
+    }
+    Ok(object)
+}
+
+fn fallback(spec: &Node) -> Result<Option<Fallback>, String> {
+    let Some(fallback) = spec.get("fallback") else {
+        return Ok(None);
+    };
+    Ok(Some(Fallback {
+        failure_threshold: number(fallback, "failureThreshold")?.unwrap_or(0),
+        replicas: number(fallback, "replicas")?.unwrap_or(0),
+        behavior: match fallback.text_of("behavior") {
+            Some("currentReplicas") => FallbackBehavior::CurrentReplicas,
+            Some("currentReplicasIfHigher") => FallbackBehavior::CurrentReplicasIfHigher,
+            Some("currentReplicasIfLower") => FallbackBehavior::CurrentReplicasIfLower,
+            _ => FallbackBehavior::Static,
+        },
+    }))
+}
+
+/// The HPA's behavior, if the manifest has one.
+fn behavior(spec: &Node) -> Result<Option<Behavior>, String> {
+    let advanced = spec.get("advanced");
+    let hpa = advanced.and_then(|advanced| advanced.get("horizontalPodAutoscalerConfig"));
+    let Some(behavior) = hpa.and_then(|hpa| hpa.get("behavior")) else {
+        return Ok(None);
+    };
+    let usual = Behavior::default();
+    Ok(Some(Behavior {
+        scale_up: rules(behavior.get("scaleUp"), usual.scale_up)?,
+        scale_down: rules(behavior.get("scaleDown"), usual.scale_down)?,
+    }))
+}
+
+/// Rules of one direction; what they leave out is `usual`.
+fn rules(given: Option<&Node>, usual: Rules) -> Result<Rules, String> {
+    let Some(given) = given else {
+        return Ok(usual);
+    };
+    let window: Option<u64> = number(given, "stabilizationWindowSeconds")?;
+    let policies = given.get("policies").map_or(&[][..], Node::items);
+    let policies = policies.iter().map(policy).collect::<Result<Vec<_>, _>>()?;
+    Ok(Rules {
+        tolerance: share(given, "tolerance")?.or(usual.tolerance),
+        stabilization: window.map_or(usual.stabilization, Duration::from_secs),
+        policies: if policies.is_empty() {
+            usual.policies
+        } else {
+            policies
+        },
+        select: match given.text_of("selectPolicy") {
+            Some("Min") => Select::Min,
+            Some("Disabled") => Select::Disabled,
+            _ => Select::Max,
+        },
+    })
+}
+
+fn policy(node: &Node) -> Result<Policy, String> {
+    let value = number(node, "value")?.unwrap_or(0);
+    Ok(Policy {
+        change: match node.text_of("type") {
+            Some("Percent") => Change::Percent(value),
+            _ => Change::Pods(value),
+        },
+        period: Duration::from_secs(number(node, "periodSeconds")?.unwrap_or(15)),
+    })
+}
+
+/// A number that may be left out.
+fn number<T: FromStr>(node: &Node, key: &str) -> Result<Option<T>, String> {
+    let Some(text) = node.text_of(key) else {
+        return Ok(None);
+    };
+    let wrong = || {
+        let line = node.deepest(key).line;
+        format!(
+            "line {line}: `{key}` is `{text}`, which is no number of the kind that is allowed there"
+        )
+    };
+    text.parse().map(Some).map_err(|_| wrong())
+}
+
+/// A share as Kubernetes writes quantities: `0.05` or `50m`.
+fn share(node: &Node, key: &str) -> Result<Option<f64>, String> {
+    let Some(text) = node.text_of(key) else {
+        return Ok(None);
+    };
+    let (digits, unit) = text
+        .strip_suffix('m')
+        .map_or((text, 1.0), |digits| (digits, 1000.0));
+    let share = digits.parse::<f64>().ok().map(|number| number / unit);
+    let share = share.filter(|share| share.is_finite() && *share >= 0.0);
+    share.map(Some).ok_or_else(|| {
+        let line = node.deepest(key).line;
+        format!("line {line}: `{key}` is `{text}`: allowed are 0 and above, such as 0.05 or 50m")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(spec: &str) -> Result<Manifest, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("web.yaml");
+        let text = format!("apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nspec:\n{spec}");
+        std::fs::write(&file, text).unwrap();
+        read(&file).map_err(|failure| format!("{failure:?}"))
+    }
+
+    const KEDAS_OWN: &str = "  minReplicaCount: 4
+  maxReplicaCount: 30
+  pollingInterval: 15
+  advanced:
+    horizontalPodAutoscalerConfig:
+      behavior:
+        scaleDown:
+          stabilizationWindowSeconds: 60
+          policies: [{type: Percent, value: 10, periodSeconds: 60}]
+          tolerance: 50m
+  triggers:
+    - type: loki
+      metadata: {query: 'sum(rate({app=\"web\"}[1m]))', threshold: '7'}
+    - type: prometheus
+      metadata: {query: sum(up), threshold: '50'}
+";
+
+    #[test]
+    fn a_manifest_says_the_bounds_the_times_and_the_behavior_of_today() {
+        let read = of(KEDAS_OWN).unwrap();
+        assert_eq!(read.metadata["query"], "sum(up)", "LogQL is no PromQL");
+        assert_eq!(read.tolerance().as_deref(), Some("0"));
+        let Configured {
+            object,
+            behavior,
+            target,
+        } = read.configured(50.0);
+        assert_eq!((object.min_replicas, object.max_replicas), (4, 30));
+        assert_eq!(object.polling_interval, Duration::from_secs(15));
+        assert_eq!(object.cooldown_period, Duration::from_mins(5), "KEDA's own");
+        assert_eq!(target, Some(50.0));
+        let down = behavior.unwrap().scale_down;
+        assert_eq!(down.stabilization, Duration::from_mins(1));
+        assert_eq!(down.policies, [Policy::percent(10, 60)]);
+        assert_eq!(down.tolerance, Some(0.05));
+    }
+
+    #[test]
+    fn a_trigger_of_ours_goes_before_and_takes_the_tolerance_that_its_hpa_has() {
+        let ours = "    - type: external-push
+      metadata: {query: ours, threshold: '50'}
+";
+        let read = of(&format!("{KEDAS_OWN}{ours}")).unwrap();
+        assert_eq!(read.metadata["query"], "ours");
+        assert_eq!(read.tolerance(), None, "upwards it is the HPA's default");
+        assert_eq!(read.configured(50.0).target, None);
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused_with_its_line() {
+        let wrong = KEDAS_OWN.replace("Count: 30", "Count: many");
+        let error = of(&wrong).err().unwrap();
+        assert!(
+            error.contains("line 5: `maxReplicaCount` is `many`"),
+            "{error}"
+        );
+        let error = of(&KEDAS_OWN.replace("50m", "lots")).err().unwrap();
+        assert!(error.contains("`tolerance` is `lots`"), "{error}");
+        let error = of(&KEDAS_OWN.replace("Count: 4", "Count: 40"))
+            .err()
+            .unwrap();
+        assert!(error.contains("`minReplicaCount` 40 is above"), "{error}");
+        let none = KEDAS_OWN.replace("type: prometheus", "type: cpu");
+        assert!(of(&none).err().unwrap().contains("holds no ScaledObject"));
+    }
+}
