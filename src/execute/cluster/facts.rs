@@ -76,7 +76,8 @@ fn scaled_object<'a>(
     }
 }
 
-/// The HPA by the name that the ScaledObject says, by KEDA's usual name, or by KEDA's label.
+/// The HPA by the name that the ScaledObject says, by KEDA's usual name, or by KEDA's label. Where there is no ScaledObject it
+/// may be a PredictiveAutoscaler's own, or else one that follows the plan by itself.
 fn hpa<'a>(
     kept: &'a HashMap<Scope, Kept>,
     scope: &Scope,
@@ -86,15 +87,22 @@ fn hpa<'a>(
     let (objects, at) = kept.get(scope)?.known()?;
     let said = object.and_then(|object| object.hpa.as_deref());
     let usual = keda_hpa(name);
-    let named = objects.get(said.unwrap_or(&usual));
-    let mut all = objects.values().filter_map(|object| match object {
-        Object::Hpa(hpa) => Some(hpa),
-        _ => None,
-    });
-    let found = match named {
-        Some(Object::Hpa(hpa)) => Some(hpa),
-        _ => all.find(|hpa| hpa.scaled_object.as_deref() == Some(name)),
+    let hpas = || {
+        objects.values().filter_map(|object| match object {
+            Object::Hpa(hpa) => Some(hpa),
+            _ => None,
+        })
     };
+    let is = |said: &Option<String>| said.as_deref() == Some(name);
+    let found = match objects.get(said.unwrap_or(&usual)) {
+        Some(Object::Hpa(hpa)) => Some(hpa),
+        _ => hpas().find(|hpa| is(&hpa.scaled_object)),
+    };
+    let found = found.or_else(|| {
+        let alone = || hpas().filter(|_| object.is_none());
+        let own = alone().find(|hpa| is(&hpa.predictive_autoscaler));
+        own.or_else(|| alone().find(|hpa| is(&hpa.plan_of)))
+    });
     found.map(|hpa| (hpa, at))
 }
 

@@ -78,6 +78,10 @@ pub struct ScaledObject {
 pub struct Hpa {
     /// The ScaledObject that it belongs to, by KEDA's label.
     pub scaled_object: Option<String>,
+    /// The PredictiveAutoscaler that owns it.
+    pub predictive_autoscaler: Option<String>,
+    /// The workload whose plan it reads as an external metric.
+    pub plan_of: Option<String>,
     /// What it scales.
     pub target: Option<TargetRef>,
     /// `minReplicas`.
@@ -157,12 +161,36 @@ fn hpa(object: &DynamicObject) -> Hpa {
         scaled_object: labels
             .and_then(|labels| labels.get(OF_SCALED_OBJECT))
             .cloned(),
+        predictive_autoscaler: predictive_autoscaler(object),
+        plan_of: plan_of(&data["spec"]["metrics"]),
         target: target_ref(&data["spec"]["scaleTargetRef"]),
         min: count(&data["spec"]["minReplicas"]).unwrap_or(1),
         max: count(&data["spec"]["maxReplicas"]),
         behavior: behavior(&data["spec"]["behavior"]),
         current: count(&data["status"]["currentReplicas"]),
     }
+}
+
+fn predictive_autoscaler(object: &DynamicObject) -> Option<String> {
+    let mut owners = object.metadata.owner_references.iter().flatten();
+    let owner = owners.find(|it| {
+        it.kind == "PredictiveAutoscaler" && it.api_version.starts_with("forescale.dev/")
+    })?;
+    Some(owner.name.clone())
+}
+
+/// What the selector of a metric of Forescale's names, as in `keda/doors/prometheus-adapter/hpa.yaml`. Other external metrics
+/// may well have a label of this name too.
+fn plan_of(metrics: &Value) -> Option<String> {
+    let mut metrics = metrics
+        .as_array()?
+        .iter()
+        .map(|it| &it["external"]["metric"]);
+    metrics.find_map(|metric| {
+        let is_ours = metric["name"].as_str()?.contains("forescale");
+        let name = metric["selector"]["matchLabels"]["name"].as_str();
+        name.filter(|_| is_ours).map(str::to_owned)
+    })
 }
 
 /// A rollout goes on while there are pods that are not of the newest template. One that is paused or has failed goes on for

@@ -152,6 +152,69 @@ fn either_of_scaled_object_and_hpa_is_enough() {
     assert_eq!((fleet.replicas, fleet.ready), (6, None), "what the HPA saw");
 }
 
+/// An HPA that follows the plan of a workload without KEDA, called and owned as it is said.
+fn hpa_without_keda(name: &str, plan_of: &str, owner_references: &Value) -> Value {
+    let mut hpa = hpa();
+    hpa["metadata"] = json!({"name": name, "ownerReferences": owner_references});
+    hpa["spec"]["metrics"] = json!([
+        {"type": "Resource", "resource": {"name": "cpu"}},
+        {"type": "External", "external": {
+            "metric": {"name": "forescale_plan", "selector": {"matchLabels": {"name": plan_of}}},
+            "target": {"type": "AverageValue", "averageValue": "1"},
+        }},
+    ]);
+    hpa
+}
+
+#[test]
+fn without_keda_the_hpa_is_the_predictive_autoscaler_s_own() {
+    let owner = json!([{"apiVersion": "forescale.dev/v1alpha1", "kind": "PredictiveAutoscaler", "name": "web", "uid": "1"}]);
+    let mut others = hpa_without_keda("another", "web", &json!([]));
+    others["spec"]["maxReplicas"] = json!(7);
+    let own = hpa_without_keda("web", "web", &owner);
+    let facts = Seen::default()
+        .list(HPAS, vec![others, own])
+        .list(DEPLOYMENTS, vec![deployment()])
+        .gather()
+        .facts;
+    let scaling = facts.scaling.unwrap();
+    let by = BoundBy::Hpa;
+    assert_eq!(scaling.max, Some(ScalingBound { replicas: 40, by }));
+    assert_eq!(scaling.up.tolerance, Some(0.0));
+    assert_eq!(facts.fleet.unwrap().replicas, 7, "of its target");
+}
+
+#[test]
+fn without_keda_an_hpa_may_follow_the_plan_by_itself() {
+    let max = |hpa: Value, objects: Vec<Value>| {
+        let seen = Seen::default()
+            .list(HPAS, vec![hpa])
+            .list(SCALED_OBJECTS, objects);
+        let scaling = seen.gather().facts.scaling;
+        scaling.and_then(|it| it.max).map(|it| (it.replicas, it.by))
+    };
+    let follows = || hpa_without_keda("any", "web", &json!([]));
+    assert_eq!(max(follows(), vec![]), Some((40, BoundBy::Hpa)));
+    assert_eq!(
+        max(hpa_without_keda("any", "api", &json!([])), vec![]),
+        None
+    );
+    let mut other = follows();
+    other["spec"]["metrics"][1]["external"]["metric"]["name"] = json!("queue_length");
+    assert_eq!(max(other, vec![]), None, "somebody else's label");
+    let mut wide = follows();
+    wide["spec"]["behavior"]["scaleUp"]["tolerance"] = json!("0.5");
+    let seen = Seen::default()
+        .list(HPAS, vec![wide])
+        .list(SCALED_OBJECTS, vec![scaled_object()]);
+    let up = seen.gather().facts.scaling.unwrap().up;
+    assert_eq!(
+        up.tolerance,
+        Some(0.0),
+        "where there is a ScaledObject its HPA counts"
+    );
+}
+
 #[test]
 fn an_hpa_s_minimum_of_one_says_nothing_of_zero() {
     let mut hpa = hpa();
