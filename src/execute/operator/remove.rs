@@ -5,6 +5,7 @@
 //! nothing else ever waits for Forescale to be deleted.
 
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::error::DiscoveryError;
 use kube::runtime::events::{Event, EventType};
 use kube::{Resource as _, ResourceExt as _};
 use serde_json::json;
@@ -60,50 +61,64 @@ pub(super) async fn owned(
     Ok(true)
 }
 
+/// Gives a workload that sleeps a replica, as far as it is there and may be touched.
 async fn wake(
     owner: &PredictiveAutoscaler,
     context: &Context,
     namespace: &str,
 ) -> Result<(), Error> {
     let target = &owner.spec.target_ref;
-    let objects = context
-        .objects(&target.api_version, &target.kind, namespace)
-        .await?;
-    let scale = match objects.get_scale(&target.name).await {
-        Ok(scale) => scale,
-        // Without the workload there is nothing to wake.
-        Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    let wanted = scale
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.replicas)
-        .unwrap_or(0);
-    if wanted > 0 {
-        return Ok(());
-    }
-    let patch = json!({"spec": {"replicas": 1}});
-    let params = PatchParams::default();
-    let woken = objects
-        .patch_scale(&target.name, &params, &Patch::Merge(&patch))
-        .await;
-    match woken {
-        Ok(_) => {}
+    match give_a_replica(owner, context, namespace).await {
+        Ok(false) => {}
+        Ok(true) => {
+            let text = format!(
+                "{} `{}` slept at zero and has one replica now, for nothing will wake it any more",
+                target.kind, target.name
+            );
+            tell(owner, context, EventType::Normal, "LeftRunning", text).await;
+        }
+        // Where there is no such workload, nor even its kind, there is nothing to wake.
+        Err(error) if is_about_nothing(&error) => {}
         // A missing right must not keep anybody from deleting what is theirs.
         Err(kube::Error::Api(status)) if status.is_forbidden() => {
-            let text = format!("it sleeps at zero and was not woken: {}", status.message);
+            let text = format!("it may sleep at zero and was not woken: {}", status.message);
             tell(owner, context, EventType::Warning, "NotWoken", text).await;
-            return Ok(());
         }
         Err(error) => return Err(error.into()),
     }
-    let text = format!(
-        "{} `{}` slept at zero and has one replica now, for nothing will wake it any more",
-        target.kind, target.name
-    );
-    tell(owner, context, EventType::Normal, "LeftRunning", text).await;
     Ok(())
+}
+
+/// Gives the workload one replica if it has none; says whether it did.
+async fn give_a_replica(
+    owner: &PredictiveAutoscaler,
+    context: &Context,
+    namespace: &str,
+) -> Result<bool, kube::Error> {
+    let target = &owner.spec.target_ref;
+    let objects = context
+        .objects(&target.api_version, &target.kind, namespace)
+        .await?;
+    let scale = objects.get_scale(&target.name).await?;
+    if scale.spec.and_then(|spec| spec.replicas).unwrap_or(0) > 0 {
+        return Ok(false);
+    }
+    let patch = json!({"spec": {"replicas": 1}});
+    let params = PatchParams::default();
+    objects
+        .patch_scale(&target.name, &params, &Patch::Merge(&patch))
+        .await?;
+    Ok(true)
+}
+
+/// Whether the workload, its kind or its API group does not exist. A definition may be removed before its
+/// PredictiveAutoscalers, and a kind may be mistyped.
+fn is_about_nothing(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => status.is_not_found(),
+        kube::Error::Discovery(error) => matches!(error, DiscoveryError::MissingKind(_)),
+        _ => false,
+    }
 }
 
 async fn tell(
@@ -132,3 +147,6 @@ fn ignore_missing<T>(done: Result<T, kube::Error>) -> Result<(), kube::Error> {
         other => other.map(drop),
     }
 }
+
+#[cfg(test)]
+mod tests;

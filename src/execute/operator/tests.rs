@@ -3,6 +3,7 @@
 //! `scripts/test-operator.sh` brings up an API server, its controllers and KWOK, and says where they are.
 
 mod counted;
+pub(super) mod scripted;
 
 use std::path::PathBuf;
 
