@@ -26,6 +26,10 @@ const FIRST_WAIT: Duration = Duration::from_mins(10);
 /// And never gets longer than this.
 const LONGEST_WAIT: Duration = Duration::from_hours(6);
 
+/// After some pods were changed, and while they take that up, the others wait so long. Without a wait the status that tells of
+/// the change would bring on the next one.
+const PACE: Duration = Duration::from_secs(15);
+
 /// What an attempt came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Outcome {
@@ -33,8 +37,10 @@ enum Outcome {
     Settled(String),
     /// Something was changed.
     Changed(String),
-    /// The change of some pods is under way: go on without a wait.
+    /// Some pods were changed, and others are to follow.
     Going(String),
+    /// Pods that were changed are not done with it: others may not follow yet.
+    Waiting(String),
     /// The cluster could not do it, or not now.
     Failed(String),
 }
@@ -76,6 +82,7 @@ pub(super) async fn look(
     context.metrics.resized(match &outcome {
         Outcome::Settled(_) => "settled",
         Outcome::Changed(_) | Outcome::Going(_) => "changed",
+        Outcome::Waiting(_) => "waiting",
         Outcome::Failed(_) => "failed",
     });
     note(told, outcome, spec, now);
@@ -127,6 +134,11 @@ fn note(told: &mut VerticalStatus, outcome: Outcome, spec: &VerticalSpec, now: j
             told.state = Some(state);
             told.failures = 0;
             told.changed_at = Some(Time(now));
+            told.not_before = after(PACE);
+        }
+        Outcome::Waiting(state) => {
+            told.state = Some(state);
+            told.not_before = after(PACE);
         }
         Outcome::Changed(state) => {
             told.state = Some(state);

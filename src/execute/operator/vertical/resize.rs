@@ -8,9 +8,13 @@ use serde_json::{Value, json};
 use super::super::resource::VerticalSpec;
 use super::{Outcome, change};
 use crate::domain::Vertical;
+use crate::execute::quantity;
 
 /// One pod in so many is resized at a time, and at least one.
 const AT_A_TIME: usize = 10;
+
+/// Container runtimes round by less than this share, and hardly a change is so small.
+const ROUNDING: f64 = 0.05;
 
 /// Brings the pods of the object called `name` a step towards the advice.
 pub(super) async fn resize(
@@ -35,16 +39,24 @@ pub(super) async fn resize(
     if let Some(why) = running.iter().find_map(|pod| stuck(pod)) {
         return Ok(Outcome::Failed(why));
     }
-    let mut wanted = Vec::new();
+    let (mut wanted, mut done) = (Vec::new(), Vec::new());
     for pod in &running {
         match step(pod, spec, advice) {
             Ok(Some(patch)) => wanted.push((pod.name_any(), patch)),
-            Ok(None) => {}
+            Ok(None) => done.push(*pod),
             Err(why) => return Ok(Outcome::Failed(why)),
         }
     }
     if wanted.is_empty() {
         return Ok(Outcome::Settled("every pod has what it should".to_owned()));
+    }
+    // A patch is only a wish. Who takes the next pods before the last ones have come through it has all of them down at once
+    // where the new resources do harm.
+    let under_way = running.iter().find_map(|pod| under_way(pod, spec));
+    if let Some(why) = under_way.or_else(|| done.iter().find_map(|pod| unready(pod))) {
+        let (left, all) = (wanted.len(), running.len());
+        let text = format!("{why}; {left} of {all} pods are still to follow");
+        return Ok(Outcome::Waiting(text));
     }
     let (left, now) = (wanted.len(), running.len().div_ceil(AT_A_TIME).max(1));
     let mut text = String::new();
@@ -100,6 +112,43 @@ fn stuck(pod: &Pod) -> Option<String> {
     })
 }
 
+/// Why the last resize of a pod is not done, if it is not: the kubelet says so, or the container runs with other resources than
+/// it should have.
+fn under_way(pod: &Pod, spec: &VerticalSpec) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let mut conditions = status.conditions.iter().flatten();
+    let in_progress = conditions.any(|it| it.type_ == "PodResizeInProgress" && it.status == "True");
+    let is_meant = |name: &str| spec.container.as_deref().is_none_or(|it| it == name);
+    let mut containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let wanted = containers.find(|it| is_meant(&it.name))?;
+    let mut statuses = status.container_statuses.iter().flatten();
+    let has = statuses.find(|it| it.name == wanted.name);
+    let differs = has.is_some_and(|it| differ(&json!(it.resources), &json!(wanted.resources)));
+    (in_progress || differs).then(|| format!("pod `{}` is being resized", pod.name_any()))
+}
+
+/// Whether a container `has` other resources than `wanted`. What it does not say of itself counts as done.
+fn differ(has: &Value, wanted: &Value) -> bool {
+    let differs = |of: &str, resource: &str| {
+        let amount = |resources: &Value| quantity::of(&resources[of][resource]);
+        let both = amount(has).zip(amount(wanted));
+        both.is_some_and(|(has, wanted)| (has - wanted).abs() > wanted * ROUNDING)
+    };
+    let mut each = ["requests", "limits"].into_iter();
+    each.any(|of| differs(of, "cpu") || differs(of, "memory"))
+}
+
+/// Why a pod that has what it should does not count as done, if so.
+fn unready(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref();
+    let mut conditions = status.iter().flat_map(|it| &it.conditions).flatten();
+    let ready = conditions.any(|it| it.type_ == "Ready" && it.status == "True");
+    (!ready).then(|| {
+        let name = pod.name_any();
+        format!("pod `{name}` has the resources that it should have, and is not Ready")
+    })
+}
+
 /// The patch of a pod and what it does, in words.
 fn step(
     pod: &Pod,
@@ -148,3 +197,6 @@ pub(super) fn container<'a>(
     })?;
     Ok((name, resources))
 }
+
+#[cfg(test)]
+mod tests;

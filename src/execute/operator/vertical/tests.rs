@@ -68,6 +68,25 @@ fn a_failure_waits_and_a_success_forgets_it() {
     );
 }
 
+#[test]
+fn between_two_steps_of_a_change_there_is_a_wait() {
+    let spec: VerticalSpec =
+        serde_json::from_value(serde_json::json!({"mode": "resize", "cpuQuery": "cpu"})).unwrap();
+    let at = |seconds: i64| jiff::Timestamp::from_second(seconds).unwrap();
+    let mut told = VerticalStatus::default();
+    let going = Outcome::Going("two of them".to_owned());
+    note(&mut told, going, &spec, at(0));
+    assert_eq!(told.not_before, Some(Time(at(15))));
+    let waiting = Outcome::Waiting("not Ready".to_owned());
+    note(&mut told, waiting, &spec, at(15));
+    assert_eq!(told.not_before, Some(Time(at(30))));
+    assert_eq!(
+        told.changed_at,
+        Some(Time(at(0))),
+        "who waits changes nothing"
+    );
+}
+
 const MI: f64 = 1024.0 * 1024.0;
 
 async fn context() -> Option<Context> {
@@ -187,6 +206,10 @@ async fn running_pods_are_resized_in_place_a_few_at_a_time() {
         json!({"requests": {"cpu": "800m", "memory": "300Mi"}, "limits": {"memory": "600Mi"}});
     let mut done = Vec::new();
     for _ in 0..6 {
+        // The wait of the step before is over.
+        if let Some(told) = &mut status.vertical {
+            assert!(told.not_before.take().is_some(), "{told:?}");
+        }
         look(&owner, &context, Some(&advised()), &mut status).await;
         let now = resources(&pods.list(&ListParams::default()).await.unwrap().items);
         done.push(now.iter().filter(|it| **it == wanted).count());
