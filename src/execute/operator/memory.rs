@@ -34,6 +34,7 @@ pub(super) struct Applied {
     /// Of the object, after that.
     pub(super) uid: Option<String>,
     pub(super) generation: Option<i64>,
+    pub(super) spec_hash: Option<u64>,
     pub(super) yielded: Vec<Yielded>,
 }
 

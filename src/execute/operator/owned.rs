@@ -138,7 +138,7 @@ impl Owned {
         }
     }
 
-    /// An object from the API server.
+    /// An object from the API server; as of those that are watched, only what looks read is given.
     ///
     /// # Errors
     /// When it can't be read.
@@ -149,7 +149,7 @@ impl Owned {
         name: &str,
     ) -> Result<Option<Arc<DynamicObject>>, kube::Error> {
         let object = self.api(kind, namespace).get_opt(name).await?;
-        Ok(object.map(Arc::new))
+        Ok(object.map(kept::trim).map(Arc::new))
     }
 
     /// All objects of a kind in a namespace, from their watch or else from the API server.

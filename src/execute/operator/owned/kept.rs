@@ -1,6 +1,8 @@
 //! What is kept of a ScaledObject or HPA, and read from it: an HPA's metrics change with every look that is taken at it, and
 //! all the rest of it is not asked for.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use kube::api::DynamicObject;
 use kube::core::ObjectMeta;
 use kube::{Resource as _, ResourceExt as _};
@@ -11,7 +13,7 @@ use crate::execute::operator::desired::Kind;
 use crate::execute::operator::resource::{GROUP, PredictiveAutoscaler};
 
 /// The parts of `object` that looks read.
-pub(super) fn trim(object: DynamicObject) -> DynamicObject {
+pub(in super::super) fn trim(object: DynamicObject) -> DynamicObject {
     let data = &object.data;
     let conditions = data.pointer("/status/conditions").and_then(Value::as_array);
     let conditions: Vec<Value> = (conditions.into_iter().flatten())
@@ -24,7 +26,10 @@ pub(super) fn trim(object: DynamicObject) -> DynamicObject {
             })
         })
         .collect();
+    let mut hasher = DefaultHasher::new();
+    data["spec"].hash(&mut hasher);
     let data = json!({
+        "specHash": hasher.finish(),
         "spec": {"scaleTargetRef": data["spec"]["scaleTargetRef"]},
         "status": {
             "conditions": conditions,
@@ -46,6 +51,12 @@ pub(super) fn trim(object: DynamicObject) -> DynamicObject {
         },
         data,
     }
+}
+
+/// What tells one `spec` from another where the API server does not count its generations: those of HPAs only the newest
+/// Kubernetes counts (kubernetes/kubernetes#138228). Of what was trimmed.
+pub(in super::super) fn spec_hash(kept: &DynamicObject) -> Option<u64> {
+    kept.data["specHash"].as_u64()
 }
 
 /// The name of the PredictiveAutoscaler that owns `object`.

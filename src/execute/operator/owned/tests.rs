@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::kept::{hpa_of, owner, replicas, scaled_object, trim};
+use super::kept::{hpa_of, owner, replicas, scaled_object, spec_hash, trim};
 use super::*;
 
 fn object(value: Value) -> DynamicObject {
@@ -40,6 +40,20 @@ fn a_new_reading_of_an_hpa_is_no_news_and_new_replicas_are() {
     let mut edited = hpa("17");
     edited.metadata.generation = Some(4);
     assert_ne!(trim(hpa("17")), trim(edited));
+}
+
+#[test]
+fn an_edit_is_news_also_where_hpas_have_no_generation() {
+    let without = |most: u32| {
+        let mut hpa = hpa("17");
+        hpa.metadata.generation = None;
+        hpa.data["spec"]["maxReplicas"] = json!(most);
+        trim(hpa)
+    };
+    assert_eq!(without(9), without(9));
+    assert_ne!(without(9), without(5));
+    assert_ne!(spec_hash(&without(9)), spec_hash(&without(5)));
+    assert!(spec_hash(&without(9)).is_some());
 }
 
 #[test]

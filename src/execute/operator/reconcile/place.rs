@@ -1,5 +1,7 @@
 //! Puts in place what scales the workload.
 
+use std::cmp::Ordering;
+
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 use super::super::context::{Context, Offers};
 use super::super::desired::{self, Kind};
 use super::super::memory::Applied;
+use super::super::owned::kept;
 use super::super::resource::{DeletionPolicy, OwnedObject, PredictiveAutoscaler, Yielded};
 use super::super::trigger::Trigger;
 use super::super::{apply, remove, target};
@@ -60,12 +63,8 @@ pub(super) async fn put(
     let there = context.owned.get(kind, &namespace, &name).await?;
     refuse_what_is_not_owned(there.as_deref(), kind, owner)?;
     let before = context.memory.applied(owner);
-    // A watch may still have the object as it was before the last apply.
-    let unchanged = there.as_ref().zip(before).filter(|(there, before)| {
-        before.desired == desired
-            && before.uid == there.metadata.uid
-            && before.generation >= there.metadata.generation
-    });
+    let unchanged = (there.as_ref().zip(before))
+        .filter(|(there, before)| before.desired == desired && is_as_applied(there, before));
     if let Some((there, before)) = unchanged {
         return Ok(place(kind, there, before.yielded));
     }
@@ -87,17 +86,30 @@ pub(super) async fn put(
         .status
         .as_ref()
         .map_or(&[][..], |status| &status.yielded);
+    let object = kept::trim(applied.object);
     let new = applied.yielded.iter().filter(|it| !known.contains(it));
     context.metrics.yielded(new.count());
     let done = Applied {
         desired,
-        uid: applied.object.metadata.uid.clone(),
-        generation: applied.object.metadata.generation,
+        uid: object.metadata.uid.clone(),
+        generation: object.metadata.generation,
+        spec_hash: kept::spec_hash(&object),
         yielded: applied.yielded.clone(),
     };
     context.memory.apply(owner, done);
     context.owned.seen(kind, &namespace, &name).await;
-    Ok(place(kind, &applied.object, applied.yielded))
+    Ok(place(kind, &object, applied.yielded))
+}
+
+/// Whether nobody has changed the object since it was applied. A watch may still have it as it was before that.
+fn is_as_applied(there: &DynamicObject, before: &Applied) -> bool {
+    let generation = there.metadata.generation;
+    before.uid == there.metadata.uid
+        && match generation.cmp(&before.generation) {
+            Ordering::Less => generation.is_some(),
+            Ordering::Equal => kept::spec_hash(there) == before.spec_hash,
+            Ordering::Greater => false,
+        }
 }
 
 fn refuse_what_is_not_owned(
@@ -254,3 +266,6 @@ pub(in super::super) async fn set_finalizers(
         .await
         .map(drop)
 }
+
+#[cfg(test)]
+mod tests;
