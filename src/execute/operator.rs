@@ -40,7 +40,7 @@ pub use self::config::{Authentication, Config, LeaseConfig, Scaler};
 use self::context::Context;
 use self::election::{Election, Leadership};
 pub use self::metrics::Metrics;
-use self::owned::{Owned, Scope};
+use self::owned::{Owned, Scope, Woken};
 use self::resource::PredictiveAutoscaler;
 pub use self::resource::crd_yaml;
 use crate::domain::{Clock, HumanDuration, Metadata, Timestamp};
@@ -114,11 +114,18 @@ async fn look_after(scope: Scope, context: Arc<Context>, shutdown: CancellationT
     let config = controller::Config::default().concurrency(CONCURRENCY);
     let controller = Controller::new(api, watcher::Config::default());
     let store = controller.store();
+    let known = store.clone();
+    let woken = UnboundedReceiverStream::new(scope.woken).flat_map(move |woken| {
+        futures::stream::iter(match woken {
+            Woken::Owner(owner) => vec![owner],
+            Woken::Rivals(object) => target::concerned(&object, &known),
+        })
+    });
     let looking = controller
         .with_config(config)
         .reconcile_all_on(leader)
         .reconcile_all_on(served)
-        .reconcile_on(UnboundedReceiverStream::new(scope.woken))
+        .reconcile_on(woken)
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
         .run(reconcile::reconcile, on_error, Arc::clone(&context))
         .for_each(|outcome| {

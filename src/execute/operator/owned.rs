@@ -1,7 +1,8 @@
 //! What scales in the cluster, as watches have it: ScaledObjects and HPAs of the namespaces that are looked after.
 //!
 //! Reading an owned object, and asking who else scales its workload, costs no request as long as the watches live. A change
-//! of an owned object wakes the look at its owner. Where a watch is refused, every look reads what it needs.
+//! of an owned object wakes the look at its owner, a change of somebody else's the looks at those whose workload it scales.
+//! Where a watch is refused, every look reads what it needs.
 
 mod keeper;
 pub(super) mod kept;
@@ -34,8 +35,16 @@ pub(super) struct Scope {
     /// `None` is all of them.
     pub(super) namespace: Option<String>,
     pub(super) keepers: [Keeper; 2],
-    /// PredictiveAutoscalers that something happened to.
-    pub(super) woken: mpsc::UnboundedReceiver<ObjectRef<PredictiveAutoscaler>>,
+    /// What has happened.
+    pub(super) woken: mpsc::UnboundedReceiver<Woken>,
+}
+
+/// Whom a change concerns.
+pub(super) enum Woken {
+    /// The PredictiveAutoscaler that the object belongs to.
+    Owner(ObjectRef<PredictiveAutoscaler>),
+    /// Those whose workload this object scales, which is none of theirs.
+    Rivals(Box<DynamicObject>),
 }
 
 /// One kind in one scope.
@@ -168,6 +177,18 @@ impl Owned {
         let api = self.api(kind, namespace);
         let list = api.list(&ListParams::default()).await?;
         Ok(list.items.into_iter().map(Arc::new).collect())
+    }
+
+    /// An object of a kind in a namespace that is as it is asked for, if the watch knows one; nothing is asked.
+    pub(super) fn find(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        is_meant: impl Fn(&DynamicObject) -> bool,
+    ) -> Option<Arc<DynamicObject>> {
+        let watch = self.known(kind, namespace)?;
+        let is_there = |it: &DynamicObject| it.metadata.namespace.as_deref() == Some(namespace);
+        watch.objects.find(|it| is_there(it) && is_meant(it))
     }
 
     /// Waits until the watch, if there is one, has an object that was just made; not for long.

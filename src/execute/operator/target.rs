@@ -2,6 +2,7 @@
 
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
+use kube::runtime::reflector::{ObjectRef, Store};
 use serde_json::Value;
 
 use super::context::{Context, Offers};
@@ -41,21 +42,58 @@ pub(super) async fn rival(
     owner: &PredictiveAutoscaler,
 ) -> Result<Option<String>, kube::Error> {
     let namespace = owner.namespace().unwrap_or_default();
-    let mut kinds = vec![Kind::Hpa];
-    if offers.keda {
-        kinds.push(Kind::ScaledObject);
-    }
-    for kind in kinds {
-        for object in context.owned.all(kind, &namespace).await? {
-            if scales(&object, &owner.spec.target_ref) && !is_its_own(&object, owner) {
-                let (kind, name) = (kind.name(), object.name_any());
-                return Ok(Some(format!(
-                    "{kind} `{name}` scales this workload already: delete it, or this PredictiveAutoscaler"
-                )));
-            }
+    for kind in kinds(offers) {
+        let all = context.owned.all(kind, &namespace).await?;
+        if let Some(rival) = all.iter().find(|it| is_rival(it, owner)) {
+            let (kind, name) = (kind.name(), rival.name_any());
+            return Ok(Some(format!(
+                "{kind} `{name}` scales this workload already: delete it, or this PredictiveAutoscaler"
+            )));
         }
     }
     Ok(None)
+}
+
+/// Who has come to scale the workload of `owner` beside what was put in place for it, in words, as far as watches know:
+/// nothing is asked.
+pub(super) fn later_rival(
+    context: &Context,
+    offers: Offers,
+    owner: &PredictiveAutoscaler,
+) -> Option<String> {
+    let namespace = owner.namespace().unwrap_or_default();
+    kinds(offers).find_map(|kind| {
+        let rival = context.owned.find(kind, &namespace, |it| is_rival(it, owner))?;
+        let (kind, name) = (kind.name(), rival.name_any());
+        Some(format!(
+            "{kind} `{name}` scales this workload as well, and of two HPAs on one workload none works: delete it, or this \
+             PredictiveAutoscaler"
+        ))
+    })
+}
+
+/// Kinds of what may scale here: ScaledObjects first, for KEDA makes an HPA anew that is deleted.
+fn kinds(offers: Offers) -> impl Iterator<Item = Kind> {
+    let keda = offers.keda.then_some(Kind::ScaledObject);
+    keda.into_iter().chain([Kind::Hpa])
+}
+
+/// Whether an object scales the workload of `owner` and is not there for it.
+fn is_rival(object: &DynamicObject, owner: &PredictiveAutoscaler) -> bool {
+    scales(object, &owner.spec.target_ref) && !is_its_own(object, owner)
+}
+
+/// PredictiveAutoscalers whose workload `object` scales.
+pub(super) fn concerned(
+    object: &DynamicObject,
+    owners: &Store<PredictiveAutoscaler>,
+) -> Vec<ObjectRef<PredictiveAutoscaler>> {
+    let namespace = object.metadata.namespace.as_deref();
+    let is_concerned = |owner: &PredictiveAutoscaler| {
+        owner.metadata.namespace.as_deref() == namespace && scales(object, &owner.spec.target_ref)
+    };
+    let owners = owners.state_filter(is_concerned);
+    owners.iter().map(|it| ObjectRef::from_obj(&**it)).collect()
 }
 
 /// Whether the object belongs to the PredictiveAutoscaler of this `uid`.
@@ -83,28 +121,72 @@ fn is_made_by_keda_for(object: &DynamicObject, name: &str) -> bool {
 
 /// Whether a `scaleTargetRef`, of which KEDA lets parts be left out, means the target. Versions of an API are one workload.
 fn is_meant(reference: &Value, target: &TargetRef) -> bool {
-    let said = |key: &str, default: &'static str| {
+    let said = |key: &str| {
         let said = reference.get(key).and_then(Value::as_str);
         said.filter(|text| !text.is_empty())
-            .unwrap_or(default)
-            .to_owned()
     };
-    let group = |version: &str| {
-        version
-            .split_once('/')
-            .map_or("", |(group, _)| group)
-            .to_owned()
-    };
-    said("name", "") == target.name
-        && said("kind", "Deployment") == target.kind
-        && group(&said("apiVersion", "apps/v1")) == group(&target.api_version)
+    said("name") == Some(&target.name)
+        && said("kind").unwrap_or("Deployment") == target.kind
+        && group(said("apiVersion").unwrap_or("apps/v1")) == group(&target.api_version)
+}
+
+fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
 #[cfg(test)]
 mod tests {
+    use kube::runtime::watcher::Event;
     use serde_json::json;
 
     use super::*;
+
+    fn owner(name: &str, target: &str) -> PredictiveAutoscaler {
+        serde_json::from_value(json!({
+            "metadata": {"name": name, "namespace": "shop", "uid": name},
+            "spec": {
+                "targetRef": {"name": target},
+                "metric": {"query": "load", "target": 100},
+                "maxReplicas": 20,
+            },
+        }))
+        .unwrap()
+    }
+
+    /// An HPA of `shop/web`.
+    fn hpa(owner_references: &Value) -> DynamicObject {
+        serde_json::from_value(json!({
+            "metadata": {"name": "any", "namespace": "shop", "ownerReferences": owner_references},
+            "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_scales_the_workload_for_somebody_else_is_a_rival() {
+        let web = owner("web", "web");
+        let by = |version: &str, kind: &str, name: &str| {
+            hpa(&json!([{"apiVersion": version, "kind": kind, "name": name, "uid": name}]))
+        };
+        let ours = by("forescale.dev/v1alpha1", "PredictiveAutoscaler", "web");
+        let keda = by("keda.sh/v1alpha1", "ScaledObject", "web");
+        let other = by("keda.sh/v1alpha1", "ScaledObject", "other");
+        assert!(!is_rival(&ours, &web) && !is_rival(&keda, &web));
+        assert!(is_rival(&other, &web) && is_rival(&hpa(&json!([])), &web));
+        assert!(!is_rival(&other, &owner("api", "api")));
+    }
+
+    #[test]
+    fn a_foreign_object_concerns_those_whose_workload_it_scales() {
+        let (owners, mut writer) = kube::runtime::reflector::store();
+        let mut elsewhere = owner("elsewhere", "web");
+        elsewhere.metadata.namespace = Some("park".to_owned());
+        for it in [owner("web", "web"), owner("api", "api"), elsewhere] {
+            writer.apply_watcher_event(&Event::Apply(it));
+        }
+        let found = concerned(&hpa(&json!([])), &owners);
+        assert_eq!(found, [ObjectRef::new("web").within("shop")]);
+    }
 
     #[test]
     fn a_reference_means_the_target_by_group_kind_and_name() {

@@ -313,6 +313,45 @@ async fn of_two_that_want_one_workload_at_the_same_time_one_gets_it() {
 }
 
 #[tokio::test]
+async fn an_hpa_that_comes_later_for_the_same_workload_is_told_before_any_look_is_due() {
+    let Some(operator) = Operator::start("taken-later", Scaler::Hpa, NEVER, None).await else {
+        return;
+    };
+    operator.workload().await;
+    operator.made(Kind::Hpa, "").await;
+    let reason = |status: &resource::PredictiveAutoscalerStatus| {
+        let mut conditions = status.conditions.iter();
+        let ready = conditions.find(|it| it.type_ == conditions::READY)?;
+        Some(ready.reason.clone())
+    };
+    operator
+        .told("what is owned", |status| status.owned.clone())
+        .await;
+    let other = json!({
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "other"},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web"},
+            "maxReplicas": 3,
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}],
+        },
+    });
+    operator.create(other).await;
+    let taken = |status: &resource::PredictiveAutoscalerStatus| {
+        reason(status).filter(|it| it == "TargetTaken")
+    };
+    operator.told("the other HPA", taken).await;
+    let hpas = operator.scalers(Kind::Hpa);
+    hpas.get("web").await.expect("ours stays");
+    hpas.delete("other", &DeleteParams::default())
+        .await
+        .unwrap();
+    let free = |status: &resource::PredictiveAutoscalerStatus| {
+        reason(status).filter(|it| it != "TargetTaken")
+    };
+    operator.told("the other HPA to go", free).await;
+}
+
+#[tokio::test]
 async fn keda_that_comes_later_takes_over_and_its_scaled_objects_are_watched() {
     let Some(operator) = Operator::start("keda-later", Scaler::Auto, NEVER, None).await else {
         return;

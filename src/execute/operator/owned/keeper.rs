@@ -1,4 +1,4 @@
-//! Keeps one kind of object in one scope up to date, and wakes the owners of what has changed.
+//! Keeps one kind of object in one scope up to date, and wakes those whom a change concerns.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt as _};
 use tokio::sync::{mpsc, watch};
 
-use super::{Standing, Watch, kept, resource};
+use super::{Standing, Watch, Woken, kept, resource};
 use crate::execute::kubernetes::watch::{End, Need, SELDOM, State, VERBS, follow};
 use crate::execute::operator::metrics::Metrics;
 use crate::execute::operator::resource::PredictiveAutoscaler;
@@ -28,7 +28,7 @@ pub(in super::super) struct Keeper {
     pub(super) scaled_objects: Option<Arc<Watch>>,
     /// What was known when a new list began.
     pub(super) before: Vec<Arc<DynamicObject>>,
-    pub(super) wake: mpsc::UnboundedSender<ObjectRef<PredictiveAutoscaler>>,
+    pub(super) wake: mpsc::UnboundedSender<Woken>,
     pub(super) served: watch::Sender<()>,
     pub(super) metrics: Metrics,
 }
@@ -180,11 +180,15 @@ impl Keeper {
     }
 
     fn wake(&self, object: &DynamicObject) {
-        if let Some(owner) = self.owner(object) {
-            self.metrics.woken(self.watch.kind.name());
-            // At the end nobody listens any more.
-            let _ = self.wake.send(owner);
-        }
+        let woken = match self.owner(object) {
+            Some(owner) => {
+                self.metrics.woken(self.watch.kind.name());
+                Woken::Owner(owner)
+            }
+            None => Woken::Rivals(Box::new(object.clone())),
+        };
+        // At the end nobody listens any more.
+        let _ = self.wake.send(woken);
     }
 
     /// The PredictiveAutoscaler that an object belongs to. KEDA's HPA belongs to the owner of its ScaledObject.

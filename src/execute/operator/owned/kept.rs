@@ -12,6 +12,9 @@ use crate::execute::kubernetes::keda_hpa;
 use crate::execute::operator::desired::Kind;
 use crate::execute::operator::resource::{GROUP, PredictiveAutoscaler};
 
+/// What KEDA's annotations that pause a ScaledObject begin with.
+const PAUSED: &str = "autoscaling.keda.sh/paused";
+
 /// The parts of `object` that looks read.
 pub(in super::super) fn trim(object: DynamicObject) -> DynamicObject {
     let data = &object.data;
@@ -38,6 +41,8 @@ pub(in super::super) fn trim(object: DynamicObject) -> DynamicObject {
         },
     });
     let metadata = object.metadata;
+    let annotations = metadata.annotations.into_iter().flatten();
+    let annotations = annotations.filter(|(key, _)| key.starts_with(PAUSED));
     DynamicObject {
         types: object.types,
         metadata: ObjectMeta {
@@ -45,6 +50,7 @@ pub(in super::super) fn trim(object: DynamicObject) -> DynamicObject {
             namespace: metadata.namespace,
             uid: metadata.uid,
             generation: metadata.generation,
+            annotations: Some(annotations.collect()),
             owner_references: metadata.owner_references,
             deletion_timestamp: metadata.deletion_timestamp,
             ..ObjectMeta::default()
@@ -57,6 +63,17 @@ pub(in super::super) fn trim(object: DynamicObject) -> DynamicObject {
 /// Kubernetes counts (kubernetes/kubernetes#138228). Of what was trimmed.
 pub(in super::super) fn spec_hash(kept: &DynamicObject) -> Option<u64> {
     kept.data["specHash"].as_u64()
+}
+
+/// Whether KEDA lets the ScaledObject scale one way while it calls it paused. Of what was trimmed.
+pub(in super::super) fn is_paused_one_way(scaled_object: &DynamicObject) -> bool {
+    let is_there = |suffix: &str| {
+        let key = format!("{PAUSED}{suffix}");
+        let value = scaled_object.annotations().get(&key);
+        value.is_some_and(|it| it != "false")
+    };
+    let one_way = is_there("-scale-in") || is_there("-scale-out");
+    one_way && !is_there("") && !is_there("-replicas")
 }
 
 /// The name of the PredictiveAutoscaler that owns `object`.

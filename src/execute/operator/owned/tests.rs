@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::kept::{hpa_of, owner, replicas, scaled_object, spec_hash, trim};
+use super::kept::{hpa_of, is_paused_one_way, owner, replicas, scaled_object, spec_hash, trim};
 use super::*;
 
 fn object(value: Value) -> DynamicObject {
@@ -54,6 +54,26 @@ fn an_edit_is_news_also_where_hpas_have_no_generation() {
     assert_ne!(without(9), without(5));
     assert_ne!(spec_hash(&without(9)), spec_hash(&without(5)));
     assert!(spec_hash(&without(9)).is_some());
+}
+
+#[test]
+fn a_pause_of_one_direction_is_no_full_stop() {
+    let paused = |annotations: Value| {
+        is_paused_one_way(&trim(object(
+            json!({"metadata": {"name": "web", "annotations": annotations}}),
+        )))
+    };
+    assert!(paused(
+        json!({"autoscaling.keda.sh/paused-scale-in": "true"})
+    ));
+    assert!(paused(
+        json!({"autoscaling.keda.sh/paused-scale-out": "true", "autoscaling.keda.sh/paused": "false"})
+    ));
+    assert!(!paused(json!({"autoscaling.keda.sh/paused": "true"})));
+    assert!(!paused(
+        json!({"autoscaling.keda.sh/paused-replicas": "2", "autoscaling.keda.sh/paused-scale-in": "true"})
+    ));
+    assert!(!paused(json!({"note": "x"})));
 }
 
 #[test]

@@ -66,7 +66,11 @@ pub(super) async fn put(
     let unchanged = (there.as_ref().zip(before))
         .filter(|(there, before)| before.desired == desired && is_as_applied(there, before));
     if let Some((there, before)) = unchanged {
-        return Ok(place(kind, there, before.yielded));
+        // Somebody else may have come since.
+        return match target::later_rival(context, offers, owner) {
+            Some(text) => Err(Refusal::said("TargetTaken", text)),
+            None => Ok(place(kind, there, before.yielded)),
+        };
     }
     let _turn = context.turn(&namespace, &owner.spec.target_ref.name).await;
     if let Some(text) = target::rival(context, offers, owner).await? {
@@ -82,11 +86,11 @@ pub(super) async fn put(
     let api = context.owned.api(kind, &namespace);
     let applied = apply::apply(&api, &name, desired.clone()).await;
     let applied = applied.map_err(|error| refused_by_api(kind, error))?;
+    let object = kept::trim(applied.object);
     let known = owner
         .status
         .as_ref()
         .map_or(&[][..], |status| &status.yielded);
-    let object = kept::trim(applied.object);
     let new = applied.yielded.iter().filter(|it| !known.contains(it));
     context.metrics.yielded(new.count());
     let done = Applied {
@@ -159,37 +163,55 @@ fn refused_by_api(kind: Kind, error: kube::Error) -> Refusal {
 
 fn place(kind: Kind, object: &DynamicObject, yielded: Vec<Yielded>) -> Place {
     let conditions = conditions(object);
-    // The first that speaks against it; what an HPA can't do for a while (`ScalingLimited`) is no fault.
-    let faults: &[&str] = match kind {
+    let needed: &[&str] = match kind {
         Kind::ScaledObject => &["Ready"],
         Kind::Hpa => &["AbleToScale", "ScalingActive"],
     };
-    let state = |kind: &str| conditions.iter().find(|it| it.kind == kind);
-    let refused = faults
-        .iter()
-        .filter_map(|kind| state(kind))
-        .find(|it| it.status == "False")
-        .map(|it| (it.reason.clone(), it.message.clone()))
-        .map(|(reason, text)| {
-            let reason = if reason.is_empty() {
-                "NotReady".to_owned()
-            } else {
-                reason
-            };
-            (reason, format!("{} says: {text}", kind.name()))
-        });
-    let accepted = faults
-        .iter()
-        .all(|kind| state(kind).is_some_and(|it| it.status == "True"));
+    let holds = |wanted: &&str| {
+        let mut conditions = conditions.iter();
+        conditions.any(|it| it.kind == *wanted && it.status == "True")
+    };
+    let refused = fault(kind, object, &conditions).map(|it| {
+        let reason = if it.reason.is_empty() {
+            "NotReady".to_owned()
+        } else {
+            it.reason.clone()
+        };
+        (reason, format!("{} says: {}", kind.name(), it.message))
+    });
     Place {
         owned: OwnedObject {
             kind: kind.name().to_owned(),
             name: object.name_any(),
         },
         yielded,
-        accepted,
+        accepted: needed.iter().all(holds),
         refused,
     }
+}
+
+/// The first condition that speaks against the object; what an HPA can't do for a while (`ScalingLimited`) is no fault.
+fn fault<'a>(
+    kind: Kind,
+    object: &DynamicObject,
+    conditions: &'a [Condition],
+) -> Option<&'a Condition> {
+    // KEDA calls a ScaledObject Ready while it is paused, and while its HPA does nothing.
+    let faults: &[(&str, &str)] = match kind {
+        Kind::ScaledObject if kept::is_paused_one_way(object) => {
+            &[("Ready", "False"), ("HPAActive", "False")]
+        }
+        Kind::ScaledObject => &[
+            ("Ready", "False"),
+            ("Paused", "True"),
+            ("HPAActive", "False"),
+        ],
+        Kind::Hpa => &[("AbleToScale", "False"), ("ScalingActive", "False")],
+    };
+    faults.iter().find_map(|(kind, status)| {
+        let mut conditions = conditions.iter();
+        conditions.find(|it| it.kind == *kind && it.status == *status)
+    })
 }
 
 struct Condition {
