@@ -303,6 +303,7 @@ fn shadow_and_reactive_mode_tell_the_measured_load_and_nothing_else() {
         let told = stage.sync(21, |_| 0);
         assert_eq!(told.replicas, 21, "{mode}");
         assert!((told.served.value - 2100.0).abs() < 1e-9);
-        assert_eq!(stage.memory.landed, None);
+        let landed = stage.memory.landed.map(|landed| landed.replicas);
+        assert_eq!(landed, Some(20), "an HPA at 20 ignores 21 in {mode}");
     }
 }
