@@ -174,7 +174,7 @@ impl Case {
             cluster.start_up = StartUp::around(settings.start_up.get());
         }
         if let Some(configured) = &settings.configured {
-            configured.apply(&mut cluster);
+            cluster.object = configured.object.clone();
         }
         configured::bind(&mut cluster.object, &settings.trigger);
         cluster.service = Some(settings.service);

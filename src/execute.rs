@@ -4,4 +4,4 @@ pub mod cluster;
 pub mod keda;
 pub mod kubernetes;
 pub mod operator;
-mod quantity;
+pub(crate) mod quantity;

@@ -102,7 +102,7 @@ pub(crate) fn write(text: &mut String, main: &[&Row]) {
         .min_by_key(|it| it.1)
     {
         let text = format!(
-            "{on} of {} against `{name}`, more against the others",
+            "{on} of {} against `{name}`, as many or more against the others",
             main.len()
         );
         let is = on as f64 >= CHEAPER * main.len() as f64;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::configured::{CONFIGURED, Today};
+use super::configured::CONFIGURED;
 use super::forescale::Life;
 use super::report::{AgainstHpa, Gap, Moments, PathPoint, PolicyReport, Scored, TraceReport};
 use super::{FORESCALE, OVERLOADS, Settings};
@@ -28,9 +28,9 @@ pub(super) fn compare(
     let least = perfect.run(Kind::Perfect.usual());
     let score = |setting, figures: &Figures| scored(setting, figures, &least, settings.price);
     let mut policies = vec![ours(scene, lives, &score)];
-    if let Some(mut today) = settings.configured.as_ref().and_then(Today::of) {
-        let setting = today.setting(scene);
-        let usual = score(Some(setting), &run(scene, &mut today));
+    let configured = settings.configured.as_ref();
+    if let Some((target, mut today)) = configured.and_then(|it| it.today(scene.cluster.capacity)) {
+        let usual = score(Some(target), &run(scene, &mut today));
         policies.push(policy(CONFIGURED, Kind::Hpa.setting(), usual, None));
     }
     for kind in &settings.rivals {

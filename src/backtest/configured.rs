@@ -2,9 +2,9 @@
 //! a manifest binds every policy to what KEDA would allow, and shows what is configured today.
 
 use crate::domain::{TriggerSpec, USUAL_TOLERANCE};
-use crate::simulate::cluster::{Cluster, Manifest, Observed, Policy, Reading, Scene};
 use crate::simulate::hpa::Behavior;
 use crate::simulate::keda::ScaledObject;
+use crate::simulate::policies::HpaOnMetric;
 
 /// The name of the policy that does what the manifest says today.
 pub const CONFIGURED: &str = "hpa-configured";
@@ -21,9 +21,13 @@ pub struct Configured {
 }
 
 impl Configured {
-    /// Lets the cluster be as the manifest says.
-    pub(super) fn apply(&self, cluster: &mut Cluster) {
-        cluster.object = self.object.clone();
+    /// The HPA under KEDA's own trigger as the manifest configures it, and its target as a share of `capacity`; `None` where the
+    /// trigger is ours.
+    pub(super) fn today(&self, capacity: f64) -> Option<(f64, HpaOnMetric)> {
+        let share = self.target? / capacity;
+        let behavior = self.behavior.clone().unwrap_or_default();
+        let hpa = HpaOnMetric::new(capacity, share).with_behavior(CONFIGURED, behavior);
+        Some((share, hpa))
     }
 
     /// The behavior of the HPA that carries out our plans: the manifest's own where the trigger is ours; for a trigger that is
@@ -51,45 +55,4 @@ pub(super) fn bind(object: &mut ScaledObject, trigger: &TriggerSpec) {
     object.max_replicas = object.max_replicas.min(max).max(1);
     let min = trigger.min_replicas.unwrap_or(0);
     object.min_replicas = object.min_replicas.max(min).min(object.max_replicas);
-}
-
-/// The HPA under KEDA's own trigger, as the manifest configures it.
-#[derive(Debug)]
-pub(super) struct Today {
-    target: f64,
-    behavior: Behavior,
-}
-
-impl Today {
-    /// `None` where the manifest's trigger is ours.
-    pub(super) fn of(configured: &Configured) -> Option<Self> {
-        Some(Self {
-            target: configured.target?,
-            behavior: configured.behavior.clone().unwrap_or_default(),
-        })
-    }
-
-    /// Its target as a share of what a replica carries.
-    pub(super) fn setting(&self, scene: &Scene<'_>) -> f64 {
-        self.target / scene.cluster.capacity
-    }
-}
-
-impl Policy for Today {
-    fn name(&self) -> &str {
-        CONFIGURED
-    }
-
-    fn manifest(&self) -> Manifest {
-        Manifest {
-            behavior: Some(self.behavior.clone()),
-            ..Manifest::default()
-        }
-    }
-
-    fn answer(&mut self, seen: &Observed<'_>) -> Reading {
-        seen.load.map_or(Reading::Scaler(None), |load| {
-            Reading::load(load.value, self.target)
-        })
-    }
 }

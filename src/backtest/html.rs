@@ -139,14 +139,13 @@ fn worst_moment(path: &[PathPoint], from: Timestamp, until: Timestamp) -> Option
 fn reasons(trace: &TraceReport, from: Timestamp, until: Timestamp) -> String {
     let plans = (trace.moments.plans.iter()).filter(|plan| (from..until).contains(&plan.at));
     let mut plans: Vec<_> = plans.collect();
-    if let Some(worst) = worst_moment(&trace.moments.path, from, until) {
-        // The decisions around it are those that mattered.
-        plans.sort_by_key(|plan| plan.at.since(worst).max(worst.since(plan.at)));
-        plans.truncate(TOLD);
-        plans.sort_by_key(|plan| plan.at);
-    }
+    // The decisions around the worst moment are those that mattered.
+    let worst = worst_moment(&trace.moments.path, from, until).unwrap_or(from);
+    plans.sort_by_key(|plan| plan.at.since(worst).max(worst.since(plan.at)));
+    plans.truncate(TOLD);
+    plans.sort_by_key(|plan| plan.at);
     let mut html = format!("<p>What {FORESCALE} told KEDA, and why:</p><ul>");
-    for plan in plans.into_iter().take(TOLD) {
+    for plan in plans {
         let last = plan.reasons.iter().map(|reason| reason.text.as_str());
         let text = crate::plot::escape(&last.collect::<Vec<_>>().join("; "));
         let _ = write!(

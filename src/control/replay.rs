@@ -162,6 +162,7 @@ impl Replay {
     pub fn vary(&mut self, spec: TriggerSpec) {
         let memory = PlanMemory::default();
         self.variants.push(Variant { spec, memory });
+        self.last = None;
     }
 
     /// Lets the loop do all that is due at `now`; the plan that it published.
@@ -178,8 +179,7 @@ impl Replay {
             return self.variants.iter().map(|_| None).collect();
         };
         let last = self.last.replace(Arc::clone(&published.plan));
-        let anew = last.is_none_or(|last| !Arc::ptr_eq(&last, &published.plan));
-        if !anew && self.said.len() == self.variants.len() {
+        if last.is_some_and(|last| Arc::ptr_eq(&last, &published.plan)) {
             return self.said.clone();
         }
         let (live, ready, trials) = {

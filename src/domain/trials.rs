@@ -62,6 +62,12 @@ impl Slots {
         }
     }
 
+    /// How many whole slots there are in `span`.
+    pub fn many(&self, span: Duration) -> usize {
+        let width = u128::try_from(self.width).unwrap_or(1).max(1);
+        usize::try_from(span.as_millis() / width).unwrap_or(usize::MAX)
+    }
+
     /// Puts a row into the slot of `at`, each value joined by `join` with what is there; keeps the newest `most` slots. A
     /// time before the newest slot counts as in it. A row that is too short leaves the rest as it is.
     pub fn put(&mut self, at: Timestamp, row: &[f32], most: usize, join: fn(f32, f32) -> f32) {

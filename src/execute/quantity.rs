@@ -30,7 +30,7 @@ pub(super) fn of(field: &Value) -> Option<f64> {
 }
 
 /// Its value; `None` for what is no quantity.
-pub(super) fn parse(text: &str) -> Option<f64> {
+pub(crate) fn parse(text: &str) -> Option<f64> {
     let text = text.trim();
     let number = |text: &str| text.parse::<f64>().ok();
     let multiple =

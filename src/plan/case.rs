@@ -26,7 +26,7 @@ const FORESEEN_SHARE: f64 = 0.05;
 
 /// After a longer silence the present says nothing about what was asked before it, unless the trigger is looked at so
 /// seldom.
-const LONGEST_GAP: Duration = Duration::from_mins(5);
+pub(super) const LONGEST_GAP: Duration = Duration::from_mins(5);
 
 /// One question to the planner.
 pub(super) struct Case<'a> {

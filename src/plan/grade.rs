@@ -14,16 +14,13 @@ mod tests;
 
 use std::time::Duration;
 
-use super::case::Case;
+use super::case::{Case, LONGEST_GAP};
 use crate::domain::{Grade, LeadTime, SPARE, Slots, Timestamp};
 pub(super) use compare::{Comparison, lately, overall};
 
 /// The HPA's default window before it scales down.
 const HPA_WINDOW: Duration = Duration::from_mins(5);
 const HPA_SLOTS: u32 = 15;
-
-/// After a longer silence the present says nothing about what was asked for before it.
-const LONGEST_GAP: Duration = Duration::from_mins(5);
 
 /// Slots of a lead time that is given, and of the longest that may be learned.
 const GIVEN_SLOTS: u32 = 16;
@@ -132,8 +129,7 @@ fn ask(grade: &mut Grade, case: &Case<'_>, load: f64, planned: u32) {
     grade.loads.put(now, &[load as f32], most, f32::max);
     let lately = grade.loads.after(now - HPA_WINDOW).flatten();
     let highest = lately.fold(load, |highest, load| highest.max(f64::from(*load)));
-    let width = u128::try_from(grade.planned.width).unwrap_or(1).max(1);
-    let most = usize::try_from(case.lead.as_millis() / width).unwrap_or(usize::MAX);
+    let most = grade.planned.many(case.lead);
     let most = most.min(2 * LEARNED_SLOTS as usize) + 3;
     grade.scaled_on.put(now, &[highest as f32], most, f32::min);
     grade.measured.put(now, &[load as f32], most, f32::min);

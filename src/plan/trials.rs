@@ -178,8 +178,7 @@ fn most_asked(case: &Case<'_>, asked: &Slots) -> usize {
         LeadTime::Auto => case.lead * 2,
     };
     let span = lead + case.spec.interval.get();
-    let width = u128::try_from(asked.width).unwrap_or(1).max(1);
-    usize::try_from(span.as_millis() / width).map_or(usize::MAX, |slots| slots.saturating_add(2))
+    asked.many(span).saturating_add(2)
 }
 
 /// Judges what was asked for a lead time ago on the load that has come; whether so much is known.

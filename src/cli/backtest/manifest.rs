@@ -11,6 +11,7 @@ use crate::backtest::Configured;
 use crate::cli::Failure;
 use crate::cli::check::yaml::{self, Node, Value};
 use crate::domain::Metadata;
+use crate::execute::quantity;
 use crate::simulate::hpa::{Behavior, Change, Policy, Rules, Select};
 use crate::simulate::keda::{Fallback, FallbackBehavior, ScaledObject};
 
@@ -69,8 +70,9 @@ pub(super) fn read(file: &Path) -> Result<Manifest, Failure> {
         .filter(|document| document.text_of("kind") == Some("ScaledObject"))
         .filter_map(|object| object.get("spec"))
         .collect();
-    let found = find(&specs, &OURS).or_else(|| find(&specs, &[KEDAS]));
-    let (spec, ours, metadata) = found.ok_or_else(|| {
+    let ours = find(&specs, &OURS);
+    let (is_ours, found) = (ours.is_some(), ours.or_else(|| find(&specs, &[KEDAS])));
+    let (spec, metadata) = found.ok_or_else(|| {
         usage(
             "it holds no ScaledObject with a trigger of type `external`, `external-push` or `prometheus` that has a `query`"
                 .to_owned(),
@@ -85,14 +87,14 @@ pub(super) fn read(file: &Path) -> Result<Manifest, Failure> {
     });
     Ok(Manifest {
         metadata: pairs.collect(),
-        ours,
+        ours: is_ours,
         object: object(spec).map_err(usage)?,
         behavior: behavior(spec).map_err(usage)?,
     })
 }
 
-/// The first trigger of one of these types that has a query: its object's spec, whether it is ours, and its metadata.
-fn find<'a>(specs: &[&'a Node], types: &[&str]) -> Option<(&'a Node, bool, &'a Node)> {
+/// The first trigger of one of these types that has a query: its object's spec and its metadata.
+fn find<'a>(specs: &[&'a Node], types: &[&str]) -> Option<(&'a Node, &'a Node)> {
     specs.iter().find_map(|spec| {
         let triggers = spec.get("triggers").map_or(&[][..], Node::items);
         let of_type =
@@ -101,7 +103,7 @@ fn find<'a>(specs: &[&'a Node], types: &[&str]) -> Option<(&'a Node, bool, &'a N
             let metadata = trigger.get("metadata")?;
             metadata.get("query").map(|_| metadata)
         })?;
-        Some((*spec, types != [KEDAS], metadata))
+        Some((*spec, metadata))
     })
 }
 
@@ -200,32 +202,30 @@ fn policy(node: &Node) -> Result<Policy, String> {
 
 /// A number that may be left out.
 fn number<T: FromStr>(node: &Node, key: &str) -> Result<Option<T>, String> {
-    let Some(text) = node.text_of(key) else {
-        return Ok(None);
-    };
-    let wrong = || {
-        let line = node.deepest(key).line;
-        format!(
-            "line {line}: `{key}` is `{text}`, which is no number of the kind that is allowed there"
-        )
-    };
-    text.parse().map(Some).map_err(|_| wrong())
+    let refusal = ", which is no number of the kind that is allowed there";
+    read_as(node, key, refusal, |text| text.parse().ok())
 }
 
 /// A share as Kubernetes writes quantities: `0.05` or `50m`.
 fn share(node: &Node, key: &str) -> Result<Option<f64>, String> {
+    let refusal = ": allowed are 0 and above, such as 0.05 or 50m";
+    read_as(node, key, refusal, |text| {
+        quantity::parse(text).filter(|share| *share >= 0.0)
+    })
+}
+
+fn read_as<T>(
+    node: &Node,
+    key: &str,
+    refusal: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, String> {
     let Some(text) = node.text_of(key) else {
         return Ok(None);
     };
-    let (digits, unit) = text
-        .strip_suffix('m')
-        .map_or((text, 1.0), |digits| (digits, 1000.0));
-    let share = digits.parse::<f64>().ok().map(|number| number / unit);
-    let share = share.filter(|share| share.is_finite() && *share >= 0.0);
-    share.map(Some).ok_or_else(|| {
-        let line = node.deepest(key).line;
-        format!("line {line}: `{key}` is `{text}`: allowed are 0 and above, such as 0.05 or 50m")
-    })
+    let line = node.deepest(key).line;
+    let wrong = || format!("line {line}: `{key}` is `{text}`{refusal}");
+    read(text).map(Some).ok_or_else(wrong)
 }
 
 #[cfg(test)]

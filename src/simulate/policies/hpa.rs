@@ -25,12 +25,13 @@ impl HpaOnMetric {
         }
     }
 
-    /// With a behavior of its own, and a name that says so.
-    pub fn with_behavior(capacity: f64, target: f64, behavior: Behavior) -> Self {
+    /// With a behavior of its own, under the name that says whose it is.
+    #[must_use]
+    pub fn with_behavior(self, name: &'static str, behavior: Behavior) -> Self {
         Self {
-            name: "hpa-tuned",
+            name,
             behavior: Some(behavior),
-            ..Self::new(capacity, target)
+            ..self
         }
     }
 }

@@ -79,7 +79,7 @@ impl Default for Candidate {
 impl Candidate {
     /// As a policy, where a replica carries `capacity`.
     pub fn policy(&self, capacity: f64) -> HpaOnMetric {
-        HpaOnMetric::with_behavior(capacity, self.target, self.behavior.clone())
+        HpaOnMetric::new(capacity, self.target).with_behavior("hpa-tuned", self.behavior.clone())
     }
 }
 
