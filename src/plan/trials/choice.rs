@@ -10,8 +10,10 @@ use crate::domain::{ChosenPlan, HumanDuration, PlanRule, PlanTrials};
 /// Before so many minutes of evidence nothing is chosen.
 const ENOUGH_MINUTES: f64 = 1440.0;
 
-/// What was to be expected counts as much as so many minutes of what has come.
-const EXPECTED_MINUTES: f64 = 1.5 * 1440.0;
+/// What was to be expected counts at first as much as so many minutes of what has come, less with every day of evidence, and
+/// nothing after a week: by then the count is worth more, and a prior only makes plans dearer that have kept to the objective.
+const EXPECTED_MINUTES: f64 = 1.8 * 1440.0;
+const FADED_AFTER: f64 = 7.0 * 1440.0;
 
 /// It counts as so many times the share that is allowed, at most: a forecast that cries wolf must not keep plans away for
 /// weeks that were never short.
@@ -129,7 +131,8 @@ fn loss(trials: &PlanTrials, objective: Objective, plan: usize) -> (bool, f64) {
             let minutes = trials.minutes.max(1.0);
             let expected = f64::from(trials.expected[plan]) / minutes;
             let expected = expected.min(MOST_EXPECTED * share);
-            let short = (short + EXPECTED_MINUTES * expected) / (minutes + EXPECTED_MINUTES);
+            let weight = EXPECTED_MINUTES * (1.0 - minutes / FADED_AFTER).max(0.0);
+            let short = (short + weight * expected) / (minutes + weight);
             let missed = short > share;
             // Where no plan keeps to it, half the shortage is worth twice the replicas: what nobody could foresee is not
             // bought off at any price.
@@ -164,6 +167,26 @@ mod tests {
         assert_eq!(chosen_after(1.2, 0.02), PLANS - 1);
         assert_eq!(chosen_after(1.2, 0.002), PLANS - 2);
         assert_eq!(chosen_after(28.0, 0.02), PLANS - 2);
+    }
+
+    #[test]
+    fn what_was_expected_counts_less_from_day_to_day_and_nothing_after_a_week() {
+        let missed_after = |days: f64, short: f32| {
+            let minutes = days * 1440.0;
+            let trials = PlanTrials {
+                minutes,
+                cost: vec![minutes; PLANS],
+                short: vec![short * minutes as f32; PLANS],
+                expected: vec![minutes as f32; PLANS],
+                ..PlanTrials::default()
+            };
+            loss(&trials, Objective::Overload(0.005), 0).0
+        };
+        // Beside an expectation of twice the objective, so much of it may have been short: 0, 36, 81 and 100 %.
+        assert!(missed_after(1.3, 0.0));
+        assert!(!missed_after(2.0, 0.0017) && missed_after(2.0, 0.0019));
+        assert!(!missed_after(4.0, 0.0039) && missed_after(4.0, 0.0042));
+        assert!(!missed_after(7.0, 0.0049) && missed_after(7.0, 0.0051));
     }
 
     #[test]
