@@ -38,9 +38,9 @@ pub use cluster::{
 pub use duration::{HumanDuration, HumanDurationError};
 pub use events::{EventTimes, Events, Excluded};
 pub use experience::{
-    Capacity, CapacityBound, CapacityDrop, CapacityRecord, Experience, LeadLine, LeadRecord,
-    LoadLatency, PendingScaleUp, PodUsage, ResourceAdvice, ScaleUp, ServedSince, UsageRecord,
-    Vertical,
+    AimRecord, Capacity, CapacityBound, CapacityDrop, CapacityRecord, Experience, LeadLine,
+    LeadRecord, LoadLatency, PendingScaleUp, PodUsage, ResourceAdvice, ScaleUp, ServedSince,
+    UsageRecord, Vertical,
 };
 pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Profile};
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};

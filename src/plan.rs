@@ -14,9 +14,10 @@
 //! the smoothing of `smooth` and the budget of `budget`, `trials` learns how much to be safe, `bounds` knows what windows
 //! allow, `cluster` what the HPA does, `guard` stops a scale-down that can't be trusted, `hold` stands in without data, `memory` remembers, `landing`
 //! makes it one that the HPA follows, `number` writes it for KEDA. What the replicas teach (`learn`: `lead_time`,
-//! `capacity`, `vertical`) is known to the next plan. The plan keeps score of itself (`grade`), in `auto` mode that decides
+//! `capacity`, `vertical`, `aim`) is known to the next plan. The plan keeps score of itself (`grade`), in `auto` mode that decides
 //! how much of it counts (`authority`), and `stage` says what KEDA is told.
 
+mod aim;
 mod authority;
 mod bounds;
 mod budget;

@@ -23,6 +23,20 @@ pub struct Experience {
     pub capacity: CapacityRecord,
     /// What a pod uses.
     pub usage: UsageRecord,
+    /// How the fleet has kept to `maxOverload`.
+    pub aim: AimRecord,
+}
+
+/// How the fleet has kept to `maxOverload`, and what the plans aim at because of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AimRecord {
+    /// Natural logarithm of the factor by which `maxOverload` is multiplied.
+    pub log_factor: f64,
+    /// The last look at the fleet that counted; `None` when there is nothing to go on from.
+    pub at: Option<Timestamp>,
+    /// Since when the fleet has been short without a break.
+    pub short_since: Option<Timestamp>,
 }
 
 /// Scale-ups that were watched from the decision until the replicas were ready.

@@ -72,6 +72,10 @@ pub struct ChosenPlan {
     pub short: f64,
     /// How long the plans have been on trial.
     pub evidence: HumanDuration,
+    /// The share of the time that may be short on trial, where the fleet has shown that it must be another one than
+    /// `maxOverload`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aim: Option<f64>,
 }
 
 /// How a plan on trial comes to its number.

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use super::aim;
 use super::case::Case;
 use super::ledger::{Ledger, amount, replicas, span};
 use super::outlook::Outlook;
 use super::trials::{self, Ask, Choice, Objective};
 use crate::domain::{ChosenPlan, Limit, PlanTrials};
+
+/// A smaller correction of the objective is not worth a word.
+const TOLD_FROM: f64 = 0.01;
 
 /// What the trials say.
 pub(super) struct Advice {
@@ -24,8 +28,20 @@ pub(super) fn advice(case: &Case<'_>, load: f64) -> Advice {
             choice: None,
         };
     };
-    let mut learned = trials::learn(case, objective, load);
-    let choice = trials::choose(&mut learned, objective);
+    let kept = case.past.experience().map(|known| known.aim);
+    let (aimed, aim) = match (objective, kept) {
+        (Objective::Overload(share), Some(kept)) => {
+            let aim = aim::of(&kept, share);
+            let differs = (aim - share).abs() > TOLD_FROM * share;
+            (Objective::Overload(aim), differs.then_some(aim))
+        }
+        _ => (objective, None),
+    };
+    let mut learned = trials::learn(case, aimed, load);
+    let mut choice = trials::choose(&mut learned, aimed);
+    if let Some(choice) = &mut choice {
+        choice.plan.aim = aim;
+    }
     Advice {
         trials: Some(Arc::new(learned.trials)),
         choice,
@@ -85,7 +101,7 @@ fn by_risk(
             let text = format!("the measured load decides, {load}: {why}");
             let mut ledger = Ledger::open(Limit::Observed, reactive, reactive, text);
             ledger.move_to(Limit::Safety, now, || {
-                let verdict = verdict(&choice.plan, choice.objective);
+                let verdict = verdict(case, &choice.plan);
                 format!("as much as the best plan on the measured load asks for; {verdict}")
             });
             ledger
@@ -110,7 +126,7 @@ fn by_load(
         window_text(choice, &amount(highest))
     });
     ledger.move_to(Limit::Safety, case.expected_need(highest * factor), || {
-        let verdict = verdict(&choice.plan, choice.objective);
+        let verdict = verdict(case, &choice.plan);
         format!("times {}: {verdict}", amount(factor))
     });
     ledger
@@ -124,7 +140,7 @@ fn window_text(choice: &Choice, highest: &str) -> String {
 }
 
 fn risk_text(case: &Case<'_>, choice: &Choice, price: f64, stretch: f64) -> String {
-    let verdict = verdict(&choice.plan, choice.objective);
+    let verdict = verdict(case, &choice.plan);
     let band = if stretch > 1.0 {
         format!(", in a band {} times as wide as forecast", amount(stretch))
     } else {
@@ -137,18 +153,31 @@ fn risk_text(case: &Case<'_>, choice: &Choice, price: f64, stretch: f64) -> Stri
     )
 }
 
-fn verdict(choice: &ChosenPlan, objective: Objective) -> String {
+fn verdict(case: &Case<'_>, choice: &ChosenPlan) -> String {
     let evidence = choice.evidence;
-    match objective {
-        Objective::Overload(share) => format!(
-            "over {evidence} on trial the cheapest plan within `maxOverload` of {} %, short {} % of the time",
-            amount(100.0 * share),
-            amount(100.0 * choice.short)
-        ),
-        Objective::Shortage(price) => format!(
+    match trials::objective(case.spec) {
+        Some(Objective::Shortage(price)) => format!(
             "over {evidence} on trial the cheapest plan at a `shortageCost` of {}, short of {} replicas on average",
             amount(price),
             amount(choice.short)
         ),
+        objective => {
+            let share = match objective {
+                Some(Objective::Overload(share)) => share,
+                _ => 0.0,
+            };
+            let aimed = choice.aim.map_or_else(String::new, |aim| {
+                let how = if aim > share { "less" } else { "more" };
+                format!(
+                    " (taken for {} %, because the fleet is short {how} often than plans on trial)",
+                    amount(100.0 * aim)
+                )
+            });
+            format!(
+                "over {evidence} on trial the cheapest plan within `maxOverload` of {} %{aimed}, short {} % of the time",
+                amount(100.0 * share),
+                amount(100.0 * choice.short)
+            )
+        }
     }
 }

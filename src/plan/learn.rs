@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::aim::{self, Fleet};
 use super::capacity::{self, Asked, Look};
 use super::cluster::Cluster;
 use super::grade;
@@ -58,6 +59,7 @@ pub fn learn(
         mut lead,
         capacity,
         usage,
+        mut aim,
     } = Arc::unwrap_or_clone(known);
     let ready = readings.ready.or(cluster.ready(spec));
     let rolls_out = cluster.rolls_out();
@@ -76,6 +78,7 @@ pub fn learn(
             lead,
             capacity,
             usage,
+            aim: aim::interrupted(aim),
         }));
         return memory;
     }
@@ -91,18 +94,24 @@ pub fn learn(
     };
     let pods = |used| moment(now, used, fleet, readings);
     let usage = vertical::observe(usage, pods(readings.cpu), pods(readings.memory));
-    let graded = memory.grade.as_mut();
-    if let Some(grade) = graded.filter(|_| reads_fleet) {
-        let near = |sample: Option<Sample>| sample.filter(|it| is_near(*it, now));
-        let per_replica = plan.capacity.map_or(spec.threshold, |it| it.per_replica);
-        let need = near(readings.load).map(|load| load.value.max(0.0) / per_replica.max(0.001));
-        let ready = near(readings.ready).map(|ready| ready.value);
-        grade::learn_actual(Arc::make_mut(grade), now, ready.zip(need));
+    let near = |sample: Option<Sample>| sample.filter(|it| is_near(*it, now));
+    let per_replica = plan.capacity.map_or(spec.threshold, |it| it.per_replica);
+    let need = near(readings.load).map(|load| load.value.max(0.0) / per_replica.max(0.001));
+    let seen = near(readings.ready).map(|it| it.value).zip(need);
+    if let Some(grade) = memory.grade.as_mut().filter(|_| reads_fleet) {
+        grade::learn_actual(Arc::make_mut(grade), now, seen);
     }
+    let fleet = seen.map(|(ready, need)| Fleet {
+        ready,
+        need,
+        wanted: follows,
+    });
+    aim = aim::observe(aim, spec, now, plan, fleet);
     memory.experience = Some(Arc::new(Experience {
         lead,
         capacity,
         usage,
+        aim,
     }));
     memory
 }

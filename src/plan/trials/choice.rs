@@ -26,7 +26,6 @@ const HYSTERESIS: f64 = 0.01;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::plan) struct Choice {
     pub(in crate::plan) plan: ChosenPlan,
-    pub(in crate::plan) objective: Objective,
     pub(in crate::plan) ask: Ask,
 }
 
@@ -85,12 +84,9 @@ pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Op
         window: Duration::from_mins(u64::from(window)).into(),
         short: f64::from(trials.short[place]) / trials.minutes,
         evidence: HumanDuration::from_secs((trials.minutes * 60.0) as u64),
+        aim: None,
     };
-    Some(Choice {
-        plan,
-        objective,
-        ask,
-    })
+    Some(Choice { plan, ask })
 }
 
 /// The best of the plans that need no forecast; `None` while there is too little evidence.
