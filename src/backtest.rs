@@ -3,7 +3,8 @@
 //! The recording is measured as a query would have measured it, and the production loop ([`crate::control::replay`]) lives
 //! through it on a virtual clock: it reads, fits, forecasts, learns and plans as `serve` does. What it told KEDA then moves a
 //! simulated cluster ([`crate::simulate`]), and so does what every other policy says. The load does not depend on the
-//! fleet, so that one life of the loop serves every safety setting.
+//! fleet, so that one life of the loop serves every safety setting; where the trigger reads its Ready replicas, each setting
+//! has its own fleet from the loop's first moment on.
 
 mod compare;
 mod configured;
@@ -60,7 +61,8 @@ pub struct Settings {
     pub history: HumanDuration,
     /// What a replica costs an hour.
     pub price: f64,
-    /// Our own trigger but for its query, threshold and lead time, which come from the record.
+    /// Our own trigger but for its query and threshold, which come from the record. Its lead time is the start-up, unless it is given
+    /// or there is a `replicasQuery`: the simulated cluster answers that.
     pub trigger: TriggerSpec,
     /// The ScaledObject, where one was given.
     pub configured: Option<Configured>,
@@ -93,6 +95,8 @@ pub struct Protocol {
     pub start_up_seconds: u64,
     /// Whether that is the median of a distribution with a tail.
     pub start_up_spread: bool,
+    /// Whether our trigger reads its Ready replicas instead of being told how long they take.
+    pub reads_replicas: bool,
     /// The last share of each record that is judged.
     pub judged_share: f64,
     /// Seconds that the loop lived through before, at most.
@@ -114,6 +118,7 @@ impl Settings {
         Protocol {
             start_up_seconds: self.start_up.get().as_secs(),
             start_up_spread: self.start_up_spread,
+            reads_replicas: self.trigger.replicas_query.is_some(),
             judged_share: self.judged,
             history_seconds: self.history.get().as_secs(),
             price_per_replica_hour: self.price,

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::{FORESCALE, Settings, configured};
 use crate::analyze::models::Registry;
-use crate::control::replay::Replay;
+use crate::control::replay::{READY, Replay};
 use crate::domain::{HumanDuration, LeadTime, Plan, Timestamp, TriggerSpec};
 use crate::knowledge::BoardFull;
 use crate::plan;
-use crate::simulate::cluster::{Manifest, Observed, Policy, Reading, Scene, TICK};
+use crate::simulate::cluster::{Manifest, Observed, Policy, Reading, Scene, Simulation, TICK};
 use crate::simulate::hpa::Behavior;
 use crate::simulate::keda::Answer;
 
@@ -74,11 +74,29 @@ pub(super) async fn live(
             lives.push(life(Some(percent)));
         }
     }
+    let whole = scene.begun(begin);
+    let mut fleets: Vec<Simulation<'_>> = if spec.replicas_query.is_some() {
+        let manifests = lives.iter().map(|life| life.policy().manifest());
+        manifests.map(|it| Simulation::new(&whole, it)).collect()
+    } else {
+        Vec::new()
+    };
     let mut now = begin;
     while now < scene.until() {
-        let own = replay.turn(now).await;
-        let all = std::iter::once(own).chain(replay.plans());
-        for (life, plan) in lives.iter_mut().zip(all) {
+        let seen = fleets.iter_mut().filter_map(Simulation::observe);
+        let ready: Vec<u32> = seen.map(|seen| seen.fleet.ready).collect();
+        let (own, others) = match ready.split_first() {
+            Some((own, others)) => (Some(*own), others),
+            None => (None, &[][..]),
+        };
+        let own = replay.turn_beside(now, own).await;
+        let mut plans = vec![own];
+        plans.extend(replay.plans(others));
+        for (fleet, plan) in fleets.iter_mut().zip(&plans) {
+            let answer = plan.as_ref().map(|plan| (plan.served, plan.active));
+            fleet.apply(Reading::Scaler(answer));
+        }
+        for (life, plan) in lives.iter_mut().zip(plans) {
             if now >= scene.begin() {
                 life.note(plan);
             }
@@ -89,18 +107,24 @@ pub(super) async fn live(
     Ok(lives)
 }
 
-/// The trigger on this record. Its step stays as it is, for the metric is there at any step, however coarse the record is that it
+/// The trigger on this record. Where it reads its Ready replicas, the simulated cluster says them, so that it learns its lead time
+/// and keeps to its objective as it would; otherwise it is told its lead time. Nothing else is there to be read. Its step stays as it is, for the metric is there at any step, however coarse the record is that it
 /// is made of.
 fn spec(scene: &Scene<'_>, settings: &Settings) -> TriggerSpec {
+    let reads = settings.trigger.replicas_query.is_some();
     let lead = scene.cluster.start_up.usual_longest() + CONTROL_DELAY;
     let path = scene.cluster.metric;
     TriggerSpec {
         query: FORESCALE.to_owned(),
         threshold: scene.cluster.capacity,
         lead_time: match settings.trigger.lead_time {
-            LeadTime::Auto => LeadTime::Fixed(HumanDuration(lead)),
-            fixed @ LeadTime::Fixed(_) => fixed,
+            LeadTime::Auto if !reads => LeadTime::Fixed(HumanDuration(lead)),
+            given => given,
         },
+        replicas_query: reads.then(|| READY.to_owned()),
+        latency_query: None,
+        cpu_query: None,
+        memory_query: None,
         // What the cluster would say where it may be read.
         min_replicas: Some(scene.cluster.object.min_replicas),
         max_replicas: Some(scene.cluster.object.max_replicas),

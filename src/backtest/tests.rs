@@ -2,7 +2,7 @@ use std::f64::consts::TAU;
 
 use super::*;
 use crate::analyze::{Config, OnnxEngine};
-use crate::domain::{Series, Timestamp};
+use crate::domain::{LeadSource, Series, Timestamp};
 use crate::execute::keda::metadata::keys;
 use crate::simulate::keda::ScaledObject;
 
@@ -102,6 +102,31 @@ async fn a_backtest_says_for_each_policy_what_it_cost_and_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_that_reads_its_replicas_learns_what_others_are_told() {
+    let mut settings = settings(false);
+    settings.start_up = HumanDuration::from_secs(240);
+    settings.trigger.replicas_query = Some("sum(kube_deployment_status_replicas_ready)".to_owned());
+    assert!(settings.protocol().reads_replicas);
+    let case = Case::new(&days(60), &settings).unwrap();
+    let report = case.run(&settings, &models(), &|_| {}).await.unwrap();
+    let plan = report.moments.plans.last().unwrap();
+    assert!(
+        matches!(plan.lead_source, LeadSource::Learned { scale_ups, .. } if scale_ups >= 5),
+        "{plan:?}"
+    );
+    let lead = plan.lead_time.get().as_secs();
+    assert!((240..400).contains(&lead), "{lead} s");
+    // Days without overload let the plans on trial be short more often.
+    let aim = plan.chosen.unwrap().aim.unwrap();
+    assert!(aim > keys::defaults().max_overload.unwrap(), "{aim}");
+    settings.trigger.replicas_query = None;
+    let told = case.run(&settings, &models(), &|_| {}).await.unwrap();
+    let plan = told.moments.plans.last().unwrap();
+    assert_eq!(plan.lead_source, LeadSource::Given);
+    assert_eq!(plan.chosen.unwrap().aim, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_loop_that_meets_a_history_follows_a_plan_on_trial_at_once() {
     let history = days(35).series;
     let aims_at = |share: f64| TriggerSpec {
@@ -129,7 +154,7 @@ async fn a_loop_that_meets_a_history_follows_a_plan_on_trial_at_once() {
     };
     let evidence = own.chosen.unwrap().evidence.get();
     assert!(evidence > Duration::from_hours(28), "{evidence:?}");
-    let varied = replay.plans().remove(0).unwrap().chosen.unwrap();
+    let varied = replay.plans(&[]).remove(0).unwrap().chosen.unwrap();
     assert_eq!(varied.evidence, own.chosen.unwrap().evidence);
     assert!(varied.short >= own.chosen.unwrap().short);
 }
@@ -153,6 +178,7 @@ async fn a_variant_with_the_same_trigger_plans_what_the_loop_published() {
     let scene = case.scene(&settings);
     let spec = TriggerSpec {
         threshold: scene.cluster.capacity,
+        replicas_query: Some(crate::control::replay::READY.to_owned()),
         ..settings.trigger.clone()
     };
     let measured = days(33).series;
@@ -163,9 +189,13 @@ async fn a_variant_with_the_same_trigger_plans_what_the_loop_published() {
     replay.vary(spec);
     let mut compared = 0;
     let mut at = now;
+    // What was asked for, and is Ready three looks later.
+    let mut ready = std::collections::VecDeque::from([10; 3]);
     while at < scene.until() {
-        let own = replay.turn(at).await;
-        let varied = replay.plans().remove(0);
+        let seen = ready.pop_front().unwrap();
+        let own = replay.turn_beside(at, Some(seen)).await;
+        let varied = replay.plans(&[seen]).remove(0);
+        ready.push_back(own.as_ref().map_or(seen, |plan| plan.replicas));
         let own = own.as_deref().filter(|plan| plan.at == at).cloned();
         if let Some(own) = own {
             assert_eq!(Some(own), varied.map(Arc::unwrap_or_clone), "at {at}");

@@ -21,7 +21,7 @@ const AFTER_HELP: &str = "\
 How it is done:
   The record is measured as `sum(rate(…[1m]))` would have measured it, or over the range of the trigger's query. Forescale's own
   loop lives through it on a virtual clock, with up to `--history` before the judged part to learn from, and tells a simulated KEDA
-  and HPA what to do; pods take `--startup` to be Ready. Every other policy runs in the same cluster. The load does not depend on
+  and HPA what to do; pods take `--startup` to be Ready, which it is told unless it can read it. Every other policy runs in the same cluster. The load does not depend on
   the fleet.
   `--frontier` sweeps each policy over its safety setting, so that they compare at equal overload and at equal cost.
 
@@ -65,6 +65,10 @@ pub(super) struct Args {
     /// Pods differ: `--startup` is their median, two thirds of it are fixed, and one in ten takes 1.3 times as long or longer
     #[arg(long)]
     startup_spread: bool,
+    /// The trigger reads its Ready replicas, as with `replicasQuery` or where Forescale may read the cluster: it is not told
+    /// `--startup` but learns its lead time, and holds `maxOverload` by what its fleet shows
+    #[arg(long)]
+    reads_replicas: bool,
     /// Load that one replica carries [default: the trigger's threshold, or that of `--replicas`]
     #[arg(long, value_name = "LOAD")]
     capacity: Option<f64>,

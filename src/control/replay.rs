@@ -2,16 +2,17 @@
 //! moved by hand. Nothing here decides anything.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::publish::Known;
 use super::{Engine, Metrics, Parts};
 use crate::analyze::models::Registry;
 use crate::domain::{
-    Clock, HumanDuration, ManualClock, Metadata, Plan, PlanMemory, PlanTrials, Series, Timestamp,
-    TriggerSpec, WorkloadKey,
+    Clock, HumanDuration, ManualClock, Metadata, Plan, PlanMemory, PlanTrials, Sample, Series,
+    Timestamp, TriggerSpec, WorkloadKey,
 };
-use crate::knowledge::{Board, BoardFull, SideQuery, Workload};
+use crate::knowledge::{Board, BoardFull, Workload};
 use crate::monitor::Monitor;
 use crate::monitor::replay::ReplaySource;
 use crate::{analyze, knowledge, plan};
@@ -19,10 +20,16 @@ use crate::{analyze, knowledge, plan};
 /// A model may take as long as it needs: the clock waits for it.
 const MODEL_TIMEOUT: HumanDuration = HumanDuration::from_secs(3600);
 
+/// What the query for Ready replicas is called, and what stands where nobody knows them.
+pub const READY: &str = "ready";
+const NOT_KNOWN: i64 = -1;
+
 /// What a query returned, moment by moment.
 #[derive(Debug)]
 struct Recording {
     measured: Series,
+    /// Replicas that are Ready now, or [`NOT_KNOWN`].
+    ready: AtomicI64,
     clock: Arc<ManualClock>,
 }
 
@@ -32,6 +39,7 @@ pub struct Replay {
     engine: Arc<Engine>,
     workload: Arc<Workload>,
     clock: Arc<ManualClock>,
+    recording: Arc<Recording>,
     plan: plan::Config,
     variants: Vec<Variant>,
     /// The plan that the variants have planned beside, and what they said.
@@ -112,6 +120,11 @@ impl ReplaySource for Recording {
         value.filter(|value| !value.is_nan())
     }
 
+    fn beside(&self, query: &str) -> Option<f64> {
+        let ready = u32::try_from(self.ready.load(Ordering::Relaxed)).ok();
+        ready.filter(|_| query == READY).map(f64::from)
+    }
+
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -131,10 +144,11 @@ impl Replay {
         now: Timestamp,
     ) -> Result<Self, BoardFull> {
         let clock = Arc::new(ManualClock::at(now));
-        let recording = Recording {
+        let recording = Arc::new(Recording {
             measured,
+            ready: AtomicI64::new(NOT_KNOWN),
             clock: Arc::clone(&clock),
-        };
+        });
         let key = WorkloadKey::new("backtest", "workload", Metadata::default());
         let rooms = Rooms {
             models,
@@ -143,7 +157,7 @@ impl Replay {
         };
         let (engine, workload) = alone(
             Arc::clone(&clock) as Arc<dyn Clock>,
-            Monitor::recorded(Arc::new(recording)),
+            Monitor::recorded(Arc::clone(&recording) as Arc<dyn ReplaySource>),
             (key, spec),
             rooms,
         )?;
@@ -151,6 +165,7 @@ impl Replay {
             engine,
             workload,
             clock,
+            recording,
             plan,
             variants: Vec::new(),
             last: None,
@@ -167,14 +182,22 @@ impl Replay {
 
     /// Lets the loop do all that is due at `now`; the plan that it published.
     pub async fn turn(&mut self, now: Timestamp) -> Option<Arc<Plan>> {
+        self.turn_beside(now, None).await
+    }
+
+    /// The same beside a fleet of which so many are Ready, which is what the query [`READY`] returns.
+    pub async fn turn_beside(&mut self, now: Timestamp, ready: Option<u32>) -> Option<Arc<Plan>> {
+        let ready = ready.map_or(NOT_KNOWN, i64::from);
+        self.recording.ready.store(ready, Ordering::Relaxed);
         self.clock.set(now);
         self.engine.turn().await;
         let published = self.workload.published()?;
         Some(Arc::clone(&published.plan))
     }
 
-    /// The plans of the variants on what the loop has planned on last; like its own they stand until it plans again.
-    pub fn plans(&mut self) -> Vec<Option<Arc<Plan>>> {
+    /// The plans of the variants on what the loop has planned on last; like its own they stand until it plans again. `fleets` are
+    /// the Ready replicas of each, where they are known.
+    pub fn plans(&mut self, fleets: &[u32]) -> Vec<Option<Arc<Plan>>> {
         let Some(published) = self.workload.published() else {
             return self.variants.iter().map(|_| None).collect();
         };
@@ -182,14 +205,18 @@ impl Replay {
         if last.is_some_and(|last| Arc::ptr_eq(&last, &published.plan)) {
             return self.said.clone();
         }
-        let (live, ready, trials) = {
+        let (live, trials) = {
             let learned = self.workload.learned();
-            let ready = learned.side.of(SideQuery::Replicas).newest;
-            (learned.live, ready, Arc::clone(&learned.memory.trials))
+            (learned.live, Arc::clone(&learned.memory.trials))
         };
         let by_share = self.workload.spec.max_overload.is_some();
         let now = self.clock.now();
-        let plan = |variant: &mut Variant| {
+        let seen = |fleet: &u32| Sample {
+            at: now,
+            value: f64::from(*fleet),
+        };
+        let plan = |(place, variant): (usize, &mut Variant)| {
+            let ready = fleets.get(place).map(seen);
             if by_share && variant.spec.max_overload.is_some() {
                 variant.attend(&trials);
             }
@@ -203,10 +230,15 @@ impl Replay {
             };
             let inputs = known.inputs(now, &variant.spec, &variant.memory);
             let (plan, memory) = plan::decide(&self.plan, &inputs)?;
-            variant.memory = memory;
+            let readings = plan::Readings {
+                load: live,
+                ready,
+                ..plan::Readings::default()
+            };
+            variant.memory = plan::learn(&variant.spec, now, &plan, &readings, None, memory);
             Some(Arc::new(plan))
         };
-        self.said = self.variants.iter_mut().map(plan).collect();
+        self.said = self.variants.iter_mut().enumerate().map(plan).collect();
         self.said.clone()
     }
 }

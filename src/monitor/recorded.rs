@@ -28,7 +28,7 @@ pub trait Script: Send + Sync + 'static {
 #[derive(Clone)]
 pub(super) struct Scripted(pub(super) Arc<dyn Script>);
 
-/// A recording of the load, which answers nothing beside it.
+/// A recording of the load, which answers beside it only what it knows of the present.
 pub(super) struct Recorded(pub(super) Arc<dyn ReplaySource>);
 
 impl fmt::Debug for Scripted {
@@ -55,9 +55,17 @@ impl Script for Recorded {
         Ok(fetched)
     }
 
-    fn beside(&self, query: &str, _span: Span) -> Result<Fetched, FetchError> {
-        Err(FetchError::config(format!(
-            "`{query}`: a recording holds the load and nothing beside it"
-        )))
+    fn beside(&self, query: &str, span: Span) -> Result<Fetched, FetchError> {
+        let value = self.0.beside(query).ok_or_else(|| {
+            FetchError::config(format!(
+                "`{query}`: a recording holds the load and nothing beside it"
+            ))
+        })?;
+        let at = span.until.min(self.0.now());
+        Ok(Fetched {
+            samples: vec![Sample { at, value }],
+            series: 1,
+            ..Fetched::default()
+        })
     }
 }

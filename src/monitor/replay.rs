@@ -34,6 +34,12 @@ pub trait ReplaySource: Send + Sync + 'static {
     /// The value of `query` at `at`; `None` where the metric has a gap.
     fn value(&self, query: &str, at: Timestamp) -> Option<f64>;
 
+    /// What a query beside the load returns now; `None` where only the load is known.
+    fn beside(&self, query: &str) -> Option<f64> {
+        let _ = query;
+        None
+    }
+
     /// The present of the replay. Nothing later is ever served.
     fn now(&self) -> Timestamp;
 

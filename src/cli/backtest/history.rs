@@ -68,6 +68,21 @@ pub(super) fn trigger(args: &Args) -> Result<Given, Failure> {
         known_capacity |= key == "threshold";
         strings.insert(key.to_owned(), value.to_owned());
     }
+    if args.reads_replicas {
+        strings
+            .entry("replicasQuery".to_owned())
+            .or_insert_with(|| "recorded".to_owned());
+    }
+    for key in ["latencyQuery", "cpuQuery", "memoryQuery"] {
+        if strings.remove(key).is_some() {
+            if key == "latencyQuery" {
+                strings.remove("latencySlo");
+            }
+            notes.push(format!(
+                "`{key}` was left out: what it returns depends on the fleet, which is a simulated one"
+            ));
+        }
+    }
     if let Some(query) = &args.query {
         strings.insert("query".to_owned(), query.clone());
     }

@@ -50,6 +50,18 @@ impl<'a> Scene<'a> {
         Self::new(self.cluster, self.trace, from, until)
     }
 
+    /// The same, but that the run begins at `begin` already, or with the record.
+    #[must_use]
+    pub fn begun(&self, begin: Timestamp) -> Self {
+        let first = (self.trace.start() + TICK - Duration::from_millis(1)).floor_to(TICK);
+        let begin = begin.floor_to(TICK).clamp(first, self.from);
+        Self {
+            begin,
+            past: measured(self.cluster, self.trace, begin),
+            ..*self
+        }
+    }
+
     /// When the run begins.
     pub fn begin(&self) -> Timestamp {
         self.begin
