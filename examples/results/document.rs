@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use super::job::{MAIN, Policy, Row, Shows};
+use super::reading;
 use super::targets;
 
 /// Overloads that are compared, in percent of the time.
-const OVERLOADS: [f64; 3] = [0.1, 0.5, 1.0];
+pub(crate) const OVERLOADS: [f64; 3] = [0.1, 0.5, 1.0];
 /// Policies that foresee, or try to.
 const PREDICTIVE: [&str; 5] = ["cron", "phpa", "crane", "kedastral", "aws-hourly-max"];
 
@@ -43,6 +44,7 @@ pub(crate) fn write(rows: &[Row], names: &[String]) -> String {
             let _ = writeln!(text, "{}.", links.collect::<Vec<_>>().join(", "));
         }
     }
+    reading::write(&mut text, rows);
     sensitivity(&mut text, rows);
     history(&mut text, rows);
     text
@@ -80,7 +82,7 @@ pub(crate) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     })
 }
 
-fn shown(value: Option<f64>, digits: usize) -> String {
+pub(crate) fn shown(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
 }
 

@@ -32,6 +32,8 @@ pub(crate) enum Shows {
     Cluster,
     /// How it moves with history: the last day alone is judged.
     History,
+    /// A trigger that reads its Ready replicas, where the others are told how long they take.
+    Reading,
 }
 
 #[derive(Clone, Debug)]
@@ -84,7 +86,8 @@ pub(crate) struct Against {
     pub(crate) overload_ratio: [Option<f64>; 2],
 }
 
-/// Every run: all records with all policies first, then the sensitivity of a few.
+/// Every run: all records with all policies first, then those with a trigger that reads its replicas, then the sensitivity
+/// of a few.
 pub(crate) fn all(files: &[PathBuf], sensitive: usize) -> Vec<Job> {
     let job = |file: &PathBuf, shows, start_up, replicas, history| Job {
         file: file.clone(),
@@ -106,6 +109,11 @@ pub(crate) fn all(files: &[PathBuf], sensitive: usize) -> Vec<Job> {
         })
     });
     let mut jobs: Vec<Job> = main.collect();
+    for start_up in MAIN {
+        let (replicas, history) = (USUAL_REPLICAS, USUAL_HISTORY);
+        let each = files.iter();
+        jobs.extend(each.map(|file| job(file, Shows::Reading, start_up, replicas, history)));
+    }
     let every = (files.len() / sensitive.max(1)).max(1);
     for file in files.iter().step_by(every).take(sensitive) {
         for history in HISTORIES {
@@ -146,7 +154,7 @@ impl Job {
         let span = data.series.step() * u32::try_from(data.series.len()).unwrap_or(u32::MAX);
         let judged = match self.shows {
             Shows::History => Duration::from_hours(24).as_secs_f64() / span.as_secs_f64().max(1.0),
-            Shows::Policies | Shows::Cluster => 0.3,
+            Shows::Policies | Shows::Cluster | Shows::Reading => 0.3,
         };
         let capacity = (self.shows == Shows::History)
             .then(|| Trace::new(&data.series))
@@ -164,11 +172,15 @@ impl Job {
             judged: judged.min(0.5),
             history: HumanDuration::from_secs(self.history),
             price: 0.05,
-            trigger: trigger()?,
+            trigger: TriggerSpec {
+                replicas_query: (self.shows == Shows::Reading).then(|| "ready".to_owned()),
+                ..trigger()?
+            },
             configured: None,
             notes: Vec::new(),
             rivals: match self.shows {
                 Shows::Policies => Kind::ALL.to_vec(),
+                Shows::Reading => vec![Kind::Perfect],
                 Shows::Cluster | Shows::History => Vec::new(),
             },
             frontier: self.shows != Shows::History,

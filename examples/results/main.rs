@@ -9,6 +9,7 @@
 mod document;
 mod job;
 mod plots;
+mod reading;
 mod targets;
 
 use std::collections::VecDeque;
