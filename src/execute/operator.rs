@@ -22,6 +22,7 @@ mod status;
 mod target;
 mod trigger;
 mod vertical;
+mod waking;
 
 use std::sync::Arc;
 use std::time::Duration;

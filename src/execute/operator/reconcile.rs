@@ -12,7 +12,7 @@ use super::conditions::{self, DATA_FRESH, FORECASTING, READY, Said, YIELDED};
 use super::context::Context;
 use super::notes;
 use super::resource::{PredictiveAutoscaler, PredictiveAutoscalerStatus};
-use super::{remove, status, target, time, trigger, vertical};
+use super::{remove, status, target, time, trigger, vertical, waking};
 use crate::domain::Basis;
 use crate::knowledge::Workload;
 
@@ -65,8 +65,9 @@ pub(super) async fn reconcile(
         return Ok(Action::requeue(context.again));
     }
     context.owned.settled(&namespace).await;
+    let mut before = owner.status.clone().unwrap_or_default();
     let placed = match &parsed {
-        Ok(trigger) => place::put(&owner, trigger, offers, &context).await,
+        Ok(trigger) => place::put(&owner, trigger, offers, &context, &mut before).await,
         Err(mistakes) => Err(Refusal::said("InvalidSpec", mistakes.clone())),
     };
     let (placed, failed) = match placed {
@@ -77,18 +78,18 @@ pub(super) async fn reconcile(
         Err(Refusal::Said { reason, text }) => (Err((reason, text)), None),
         Ok(place) => (Ok(place), None),
     };
-    let before = owner.status.clone().unwrap_or_default();
+    let scaled = placed.as_ref().ok().and_then(|place| place.scaled.clone());
     let mut after = tell(&owner, &context, &before, workload.as_deref(), placed);
+    if let Some(scaled) = scaled {
+        waking::leave(&owner, &scaled, offers, &context, &mut after.leaving).await;
+    }
     // What can't be told now may be told with the next look.
     let replicas = target::replicas(&context, offers.kind, &owner).await;
     match replicas {
         Ok(replicas) => after.current_replicas = Some(replicas),
         Err(kube::Error::Api(refusal)) if refusal.is_not_found() && parsed.is_ok() => {
             let target = &owner.spec.target_ref;
-            let text = format!(
-                "there is no {} `{}` in `{namespace}`",
-                target.kind, target.name
-            );
+            let text = format!("there is no {target} in `{namespace}`");
             let said = Said::new(READY, false, "TargetNotFound", text);
             let generation = owner.metadata.generation;
             conditions::say(&mut after.conditions, said, generation, time(context.now()));
@@ -237,23 +238,8 @@ async fn publish(
         },
         News::State => None,
     };
-    let namespace = owner.namespace().unwrap_or_default();
-    let api: Api<PredictiveAutoscaler> = Api::namespaced(context.client.clone(), &namespace);
-    let patch = json!({
-        "apiVersion": PredictiveAutoscaler::api_version(&()),
-        "kind": PredictiveAutoscaler::kind(&()),
-        "status": after,
-    });
-    // The status is Forescale's alone.
-    let params = PatchParams::apply(apply::MANAGER).force();
-    let written = api
-        .patch_status(&owner.name_any(), &params, &Patch::Apply(&patch))
-        .await;
-    match written {
-        Ok(_) => context.memory.tell(owner),
-        // It is gone meanwhile.
-        Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
-        Err(error) => return Err(error.into()),
+    if !write(owner, context, after).await? {
+        return Ok(());
     }
     for note in notes::between(before, after, &owner.spec) {
         let told = context
@@ -265,6 +251,35 @@ async fn publish(
         }
     }
     Ok(())
+}
+
+/// Writes the status; says whether the object is still there.
+pub(super) async fn write(
+    owner: &PredictiveAutoscaler,
+    context: &Context,
+    status: &PredictiveAutoscalerStatus,
+) -> Result<bool, kube::Error> {
+    let namespace = owner.namespace().unwrap_or_default();
+    let api: Api<PredictiveAutoscaler> = Api::namespaced(context.client.clone(), &namespace);
+    let patch = json!({
+        "apiVersion": PredictiveAutoscaler::api_version(&()),
+        "kind": PredictiveAutoscaler::kind(&()),
+        "status": status,
+    });
+    // The status is Forescale's alone.
+    let params = PatchParams::apply(apply::MANAGER).force();
+    let written = api
+        .patch_status(&owner.name_any(), &params, &Patch::Apply(&patch))
+        .await;
+    match written {
+        Ok(_) => {
+            context.memory.tell(owner);
+            Ok(true)
+        }
+        // It is gone meanwhile.
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// What a status has to say beside the one before.
@@ -295,6 +310,7 @@ fn news(
         || replicas(before) != replicas(after)
         || before.observed_generation != after.observed_generation
         || before.owned != after.owned
+        || before.leaving != after.leaving
         || before.yielded != after.yielded
         || before.current_replicas != after.current_replicas
         || before.vertical.as_ref().map(|it| &it.state)

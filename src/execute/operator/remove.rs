@@ -4,18 +4,19 @@
 //! but one: a workload that sleeps at zero would never wake again. Only where that can be there is a finalizer, so that
 //! nothing else ever waits for Forescale to be deleted.
 
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
-use kube::error::DiscoveryError;
-use kube::runtime::events::{Event, EventType};
-use kube::{Resource as _, ResourceExt as _};
-use serde_json::json;
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+use kube::api::{DeleteParams, DynamicObject, Preconditions};
+use kube::runtime::events::EventType;
 
 use super::context::Context;
 use super::desired::Kind;
 use super::reconcile::Error;
 use super::reconcile::place::set_finalizers;
-use super::resource::PredictiveAutoscaler;
-use super::target;
+use super::resource::{PredictiveAutoscaler, TargetRef};
+use super::waking::Outcome;
+use super::{target, waking};
 
 /// Stands on PredictiveAutoscalers of workloads that may sleep.
 pub(super) const FINALIZER: &str = "forescale.dev/leave-running";
@@ -27,10 +28,17 @@ pub(super) async fn finish(owner: &PredictiveAutoscaler, context: &Context) -> R
     }
     let namespace = owner.namespace().unwrap_or_default();
     // First what would put it back to sleep.
+    let mut scaled = None;
     if context.offers().await?.keda {
-        owned(owner, Kind::ScaledObject, context).await?;
+        let gone = owned(owner, Kind::ScaledObject, context).await?;
+        // Where the workload was edited and the other one is taken, it has scaled the first to the end.
+        scaled = gone.and_then(|gone| target::of(&gone));
     }
-    wake(owner, context, &namespace).await?;
+    let scaled = scaled.as_ref().unwrap_or(&owner.spec.target_ref);
+    let left = owner.status.iter().flat_map(|status| &status.leaving);
+    for target in [scaled].into_iter().chain(left) {
+        wake(owner, target, context, &namespace).await?;
+    }
     let rest: Vec<String> = (owner.finalizers().iter())
         .filter(|it| *it != FINALIZER)
         .cloned()
@@ -39,17 +47,17 @@ pub(super) async fn finish(owner: &PredictiveAutoscaler, context: &Context) -> R
     Ok(())
 }
 
-/// Deletes the object of this kind that scales `owner`'s workload, if `owner` owns one; says whether it did.
+/// Deletes the object of this kind that scales `owner`'s workload, if `owner` owns one, and gives it.
 pub(super) async fn owned(
     owner: &PredictiveAutoscaler,
     kind: Kind,
     context: &Context,
-) -> Result<bool, kube::Error> {
+) -> Result<Option<Arc<DynamicObject>>, kube::Error> {
     let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
     let there = context.owned.get(kind, &namespace, &name).await?;
     let uid = owner.uid().unwrap_or_default();
     let Some(there) = there.filter(|there| target::is_owned_by(there, &uid)) else {
-        return Ok(false);
+        return Ok(None);
     };
     // This very object: what has taken its place meanwhile may be somebody else's.
     let params = DeleteParams::default().preconditions(Preconditions {
@@ -58,87 +66,47 @@ pub(super) async fn owned(
     });
     let api = context.owned.api(kind, &namespace);
     ignore_missing(api.delete(&name, &params).await)?;
-    Ok(true)
+    Ok(Some(there))
 }
 
 /// Gives a workload that sleeps a replica, as far as it is there and may be touched.
 async fn wake(
     owner: &PredictiveAutoscaler,
+    target: &TargetRef,
     context: &Context,
     namespace: &str,
 ) -> Result<(), Error> {
-    let target = &owner.spec.target_ref;
-    match give_a_replica(owner, context, namespace).await {
-        Ok(false) => {}
-        Ok(true) => {
+    match waking::wake(target, context, namespace).await? {
+        Outcome::NotNeeded => {}
+        Outcome::Woken => {
             let text = format!(
-                "{} `{}` slept at zero and has one replica now, for nothing will wake it any more",
-                target.kind, target.name
+                "{target} slept at zero and has one replica now, for nothing will wake it any more"
             );
-            tell(owner, context, EventType::Normal, "LeftRunning", text).await;
+            waking::tell(
+                owner,
+                context,
+                EventType::Normal,
+                "LeftRunning",
+                "Delete",
+                text,
+            )
+            .await;
         }
-        // Where there is no such workload, nor even its kind, there is nothing to wake.
-        Err(error) if is_about_nothing(&error) => {}
-        // A missing right must not keep anybody from deleting what is theirs.
-        Err(kube::Error::Api(status)) if status.is_forbidden() => {
-            let text = format!("it may sleep at zero and was not woken: {}", status.message);
-            tell(owner, context, EventType::Warning, "NotWoken", text).await;
+        // That must not keep anybody from deleting what is theirs.
+        Outcome::Refused(why) => {
+            let text = format!("{target} may sleep at zero and was not woken: {why}");
+            waking::tell(
+                owner,
+                context,
+                EventType::Warning,
+                "NotWoken",
+                "Delete",
+                text,
+            )
+            .await;
         }
-        Err(error) => return Err(error.into()),
     }
     Ok(())
-}
-
-/// Gives the workload one replica if it has none; says whether it did.
-async fn give_a_replica(
-    owner: &PredictiveAutoscaler,
-    context: &Context,
-    namespace: &str,
-) -> Result<bool, kube::Error> {
-    let target = &owner.spec.target_ref;
-    let objects = context
-        .objects(&target.api_version, &target.kind, namespace)
-        .await?;
-    let scale = objects.get_scale(&target.name).await?;
-    if scale.spec.and_then(|spec| spec.replicas).unwrap_or(0) > 0 {
-        return Ok(false);
-    }
-    let patch = json!({"spec": {"replicas": 1}});
-    let params = PatchParams::default();
-    objects
-        .patch_scale(&target.name, &params, &Patch::Merge(&patch))
-        .await?;
-    Ok(true)
-}
-
-/// Whether the workload, its kind or its API group does not exist. A definition may be removed before its
-/// PredictiveAutoscalers, and a kind may be mistyped.
-fn is_about_nothing(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Api(status) => status.is_not_found(),
-        kube::Error::Discovery(error) => matches!(error, DiscoveryError::MissingKind(_)),
-        _ => false,
-    }
-}
-
-async fn tell(
-    owner: &PredictiveAutoscaler,
-    context: &Context,
-    type_: EventType,
-    reason: &str,
-    text: String,
-) {
-    let note = Event {
-        type_,
-        reason: reason.to_owned(),
-        note: Some(text),
-        action: "Delete".to_owned(),
-        secondary: None,
-    };
-    let about = owner.object_ref(&());
-    if let Err(error) = context.recorder.publish(&note, &about).await {
-        tracing::warn!(%error, reason, "failed to write an event");
-    }
 }
 
 fn ignore_missing<T>(done: Result<T, kube::Error>) -> Result<(), kube::Error> {

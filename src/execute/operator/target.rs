@@ -80,7 +80,16 @@ fn kinds(offers: Offers) -> impl Iterator<Item = Kind> {
 
 /// Whether an object scales the workload of `owner` and is not there for it.
 fn is_rival(object: &DynamicObject, owner: &PredictiveAutoscaler) -> bool {
-    scales(object, &owner.spec.target_ref) && !is_its_own(object, owner)
+    is_anothers(object, &owner.spec.target_ref, owner)
+}
+
+/// Whether an object scales `target` and is not there for `owner`.
+pub(super) fn is_anothers(
+    object: &DynamicObject,
+    target: &TargetRef,
+    owner: &PredictiveAutoscaler,
+) -> bool {
+    scales(object, target) && !is_its_own(object, owner)
 }
 
 /// PredictiveAutoscalers whose workload `object` scales.
@@ -109,8 +118,12 @@ fn is_its_own(object: &DynamicObject, owner: &PredictiveAutoscaler) -> bool {
 
 /// Whether a ScaledObject or HPA scales the target.
 fn scales(object: &DynamicObject, target: &TargetRef) -> bool {
-    let reference = object.data.pointer("/spec/scaleTargetRef");
-    reference.is_some_and(|it| is_meant(it, target))
+    of(object).is_some_and(|it| it.is(target))
+}
+
+/// The workload that a ScaledObject or HPA scales.
+pub(super) fn of(object: &DynamicObject) -> Option<TargetRef> {
+    meant(object.data.pointer("/spec/scaleTargetRef")?)
 }
 
 /// KEDA makes an HPA for each ScaledObject; ours is called like its PredictiveAutoscaler.
@@ -119,19 +132,17 @@ fn is_made_by_keda_for(object: &DynamicObject, name: &str) -> bool {
     owners.any(|it| it.kind == Kind::ScaledObject.name() && it.name == name)
 }
 
-/// Whether a `scaleTargetRef`, of which KEDA lets parts be left out, means the target. Versions of an API are one workload.
-fn is_meant(reference: &Value, target: &TargetRef) -> bool {
+/// What a `scaleTargetRef`, of which KEDA lets parts be left out, means.
+fn meant(reference: &Value) -> Option<TargetRef> {
     let said = |key: &str| {
         let said = reference.get(key).and_then(Value::as_str);
         said.filter(|text| !text.is_empty())
     };
-    said("name") == Some(&target.name)
-        && said("kind").unwrap_or("Deployment") == target.kind
-        && group(said("apiVersion").unwrap_or("apps/v1")) == group(&target.api_version)
-}
-
-fn group(api_version: &str) -> &str {
-    api_version.split_once('/').map_or("", |(group, _)| group)
+    Some(TargetRef {
+        api_version: said("apiVersion").unwrap_or("apps/v1").to_owned(),
+        kind: said("kind").unwrap_or("Deployment").to_owned(),
+        name: said("name")?.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -210,7 +221,8 @@ mod tests {
             (json!({"name": "shop"}), false),
             (json!({}), false),
         ] {
-            assert_eq!(is_meant(&reference, &target), meant, "{reference}");
+            let is_meant = super::meant(&reference).is_some_and(|it| it.is(&target));
+            assert_eq!(is_meant, meant, "{reference}");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! `scripts/test-operator.sh` brings up an API server, its controllers and KWOK, and says where they are.
 
 mod counted;
+mod keda;
 pub(super) mod scripted;
 
 use std::path::PathBuf;
@@ -26,6 +27,9 @@ const ROLES: &str = include_str!("../../../keda/components/operator/rbac.yaml");
 
 /// No look is due again within a test: what happens was brought on by a watch.
 const NEVER: Duration = Duration::from_hours(1);
+
+/// What scales can't be watched.
+const UNWATCHED: &[(&str, &str)] = &[("keda.sh", "watch"), ("autoscaling", "watch")];
 
 const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -85,12 +89,12 @@ struct Operator {
 }
 
 impl Operator {
-    /// With the shipped rights, less what `spare` says to do without.
+    /// With the shipped rights, less the verbs of the API groups in `spare`.
     async fn start(
         namespace: &'static str,
         scaler: Scaler,
         again: Duration,
-        spare: Option<&str>,
+        spare: &[(&str, &str)],
     ) -> Option<Self> {
         let path = kubeconfig()?;
         let admin = crate::execute::kubernetes::client(Some(&path))
@@ -132,17 +136,6 @@ impl Operator {
 
     /// A workload `web` and PredictiveAutoscalers of these names for it, made at the same time.
     async fn workload_of(&self, names: &[&str]) {
-        let set = json!({
-            "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "web"},
-            "spec": {
-                "replicas": 0,
-                "selector": {"matchLabels": {"app": "web"}},
-                "template": {
-                    "metadata": {"labels": {"app": "web"}},
-                    "spec": {"containers": [{"name": "app", "image": "app"}]},
-                },
-            },
-        });
         let owner = |name: &str| {
             json!({
                 "apiVersion": "forescale.dev/v1alpha1", "kind": "PredictiveAutoscaler", "metadata": {"name": name},
@@ -153,7 +146,7 @@ impl Operator {
                 },
             })
         };
-        self.create(set).await;
+        self.create(asleep("web")).await;
         futures::future::join_all(names.iter().map(|name| self.create(owner(name)))).await;
     }
 
@@ -228,6 +221,21 @@ impl Operator {
     }
 }
 
+/// A workload of this name that has no replicas.
+fn asleep(name: &str) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": name},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {"containers": [{"name": "app", "image": "app"}]},
+            },
+        },
+    })
+}
+
 /// Makes a kind of object known to the API server.
 async fn define(admin: &Client, definition: Value) {
     let api: Api<CustomResourceDefinition> = Api::all(admin.clone());
@@ -244,19 +252,23 @@ async fn define(admin: &Client, definition: Value) {
     .await;
 }
 
-/// Gives the user called like the namespace the shipped rights in all namespaces; `spare` is a verb that it does without
-/// for what scales.
-async fn grant(admin: &Client, user: &str, spare: Option<&str>) {
+/// Gives the user called like the namespace the shipped rights in all namespaces; `spare` are API groups and verbs that it
+/// does without.
+async fn grant(admin: &Client, user: &str, spare: &[(&str, &str)]) {
     let shipped = serde_yaml::Deserializer::from_str(ROLES)
         .map(|document| Value::deserialize(document).unwrap())
         .find(|document| document["kind"] == "ClusterRole");
     let mut role: ClusterRole = serde_json::from_value(shipped.unwrap()).unwrap();
     role.metadata.name = Some(user.to_owned());
     for rule in role.rules.iter_mut().flatten() {
-        let mut groups = rule.api_groups.iter().flatten();
-        let scales = groups.any(|it| it == "keda.sh" || it == "autoscaling");
-        rule.verbs
-            .retain(|verb| !scales || Some(verb.as_str()) != spare);
+        let groups = rule.api_groups.iter().flatten();
+        let groups: Vec<&str> = groups.map(String::as_str).collect();
+        let is_spared = |verb: &str| {
+            spare
+                .iter()
+                .any(|it| groups.contains(&it.0) && it.1 == verb)
+        };
+        rule.verbs.retain(|verb| !is_spared(verb));
     }
     let binding: ClusterRoleBinding = serde_json::from_value(json!({
         "metadata": {"name": user},
@@ -279,7 +291,7 @@ async fn grant(admin: &Client, user: &str, spare: Option<&str>) {
 
 #[tokio::test]
 async fn a_deleted_hpa_is_back_and_an_edited_one_yields_before_any_look_is_due() {
-    let Some(operator) = Operator::start("hpa-watched", Scaler::Hpa, NEVER, None).await else {
+    let Some(operator) = Operator::start("hpa-watched", Scaler::Hpa, NEVER, &[]).await else {
         return;
     };
     operator.workload().await;
@@ -288,7 +300,7 @@ async fn a_deleted_hpa_is_back_and_an_edited_one_yields_before_any_look_is_due()
 
 #[tokio::test]
 async fn of_two_that_want_one_workload_at_the_same_time_one_gets_it() {
-    let Some(operator) = Operator::start("wanted-twice", Scaler::Hpa, NEVER, None).await else {
+    let Some(operator) = Operator::start("wanted-twice", Scaler::Hpa, NEVER, &[]).await else {
         return;
     };
     operator.workload_of(&["one", "two"]).await;
@@ -314,7 +326,7 @@ async fn of_two_that_want_one_workload_at_the_same_time_one_gets_it() {
 
 #[tokio::test]
 async fn an_hpa_that_comes_later_for_the_same_workload_is_told_before_any_look_is_due() {
-    let Some(operator) = Operator::start("taken-later", Scaler::Hpa, NEVER, None).await else {
+    let Some(operator) = Operator::start("taken-later", Scaler::Hpa, NEVER, &[]).await else {
         return;
     };
     operator.workload().await;
@@ -352,31 +364,9 @@ async fn an_hpa_that_comes_later_for_the_same_workload_is_told_before_any_look_i
 }
 
 #[tokio::test]
-async fn keda_that_comes_later_takes_over_and_its_scaled_objects_are_watched() {
-    let Some(operator) = Operator::start("keda-later", Scaler::Auto, NEVER, None).await else {
-        return;
-    };
-    let definitions = std::env::var_os("FORESCALE_TEST_KEDA_CRDS").expect("where KEDA's CRDs are");
-    let file = PathBuf::from(definitions).join("keda.sh_scaledobjects.yaml");
-    let definition = std::fs::read_to_string(file).unwrap();
-    operator.workload().await;
-    operator.made(Kind::Hpa, "").await;
-    define(&operator.admin, serde_yaml::from_str(&definition).unwrap()).await;
-    operator.made(Kind::ScaledObject, "").await;
-    let hpas = operator.scalers(Kind::Hpa);
-    eventually("the HPA to go", async || {
-        hpas.get_opt("web").await.unwrap().is_none().then_some(())
-    })
-    .await;
-    operator
-        .is_watched(Kind::ScaledObject, "maxReplicaCount")
-        .await;
-}
-
-#[tokio::test]
 async fn without_the_right_to_watch_every_look_reads() {
     let again = Duration::from_millis(500);
-    let start = Operator::start("unwatched", Scaler::Hpa, again, Some("watch"));
+    let start = Operator::start("unwatched", Scaler::Hpa, again, UNWATCHED);
     let Some(operator) = start.await else {
         return;
     };
@@ -392,7 +382,7 @@ async fn without_the_right_to_watch_every_look_reads() {
 #[tokio::test]
 async fn where_nothing_happens_looks_cost_no_read() {
     let again = Duration::from_millis(100);
-    let Some(operator) = Operator::start("quiet", Scaler::Hpa, again, None).await else {
+    let Some(operator) = Operator::start("quiet", Scaler::Hpa, again, &[]).await else {
         return;
     };
     operator.workload().await;

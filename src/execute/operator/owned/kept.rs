@@ -33,7 +33,11 @@ pub(in super::super) fn trim(object: DynamicObject) -> DynamicObject {
     data["spec"].hash(&mut hasher);
     let data = json!({
         "specHash": hasher.finish(),
-        "spec": {"scaleTargetRef": data["spec"]["scaleTargetRef"]},
+        "spec": {
+            "scaleTargetRef": data["spec"]["scaleTargetRef"],
+            "minReplicaCount": data["spec"]["minReplicaCount"],
+            "idleReplicaCount": data["spec"]["idleReplicaCount"],
+        },
         "status": {
             "conditions": conditions,
             "currentReplicas": data["status"]["currentReplicas"],
@@ -74,6 +78,14 @@ pub(in super::super) fn is_paused_one_way(scaled_object: &DynamicObject) -> bool
     };
     let one_way = is_there("-scale-in") || is_there("-scale-out");
     one_way && !is_there("") && !is_there("-replicas")
+}
+
+/// Whether what scales may leave its workload at zero: only KEDA does, and a ScaledObject that says nothing lets it. Of what was
+/// trimmed.
+pub(in super::super) fn may_sleep(kind: Kind, object: &DynamicObject) -> bool {
+    let replicas = |key: &str| object.data["spec"][key].as_i64();
+    let fewest = replicas("idleReplicaCount").or_else(|| replicas("minReplicaCount"));
+    kind == Kind::ScaledObject && fewest.unwrap_or(0) == 0
 }
 
 /// The name of the PredictiveAutoscaler that owns `object`.

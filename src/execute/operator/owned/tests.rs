@@ -1,6 +1,8 @@
 use serde_json::{Value, json};
 
-use super::kept::{hpa_of, is_paused_one_way, owner, replicas, scaled_object, spec_hash, trim};
+use super::kept::{
+    hpa_of, is_paused_one_way, may_sleep, owner, replicas, scaled_object, spec_hash, trim,
+};
 use super::*;
 
 fn object(value: Value) -> DynamicObject {
@@ -113,4 +115,20 @@ fn a_scaled_object_names_its_hpa_or_keda_does() {
     assert_eq!(hpa_of(&usual), "keda-hpa-web");
     let said = object(json!({"metadata": {"name": "web"}, "status": {"hpaName": "mine"}}));
     assert_eq!(hpa_of(&trim(said)), "mine");
+}
+
+#[test]
+fn only_a_scaled_object_whose_least_is_zero_lets_its_workload_sleep() {
+    let of = |kind, spec: Value| {
+        let object = object(json!({"metadata": {"name": "web"}, "spec": spec}));
+        may_sleep(kind, &trim(object))
+    };
+    assert!(of(Kind::ScaledObject, json!({"minReplicaCount": 0})));
+    assert!(of(Kind::ScaledObject, json!({})), "KEDA's default");
+    assert!(of(
+        Kind::ScaledObject,
+        json!({"minReplicaCount": 2, "idleReplicaCount": 0})
+    ));
+    assert!(!of(Kind::ScaledObject, json!({"minReplicaCount": 2})));
+    assert!(!of(Kind::Hpa, json!({})));
 }

@@ -10,14 +10,19 @@ use super::super::context::{Context, Offers};
 use super::super::desired::{self, Kind};
 use super::super::memory::Applied;
 use super::super::owned::kept;
-use super::super::resource::{DeletionPolicy, OwnedObject, PredictiveAutoscaler, Yielded};
+use super::super::resource::{
+    DeletionPolicy, OwnedObject, PredictiveAutoscaler, PredictiveAutoscalerStatus, TargetRef,
+    Yielded,
+};
 use super::super::trigger::Trigger;
-use super::super::{apply, remove, target};
+use super::super::{apply, remove, target, waking};
 
 /// What is in place.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) owned: OwnedObject,
+    /// The workload that it scales, which a user who has set that may have chosen.
+    pub(super) scaled: Option<TargetRef>,
     pub(super) yielded: Vec<Yielded>,
     /// Whether KEDA, or the HPA controller, works with it.
     pub(super) accepted: bool,
@@ -49,12 +54,14 @@ impl From<kube::Error> for Refusal {
     }
 }
 
-/// Puts the object that scales `owner`'s workload in place, unless it is there as it should be.
+/// Puts the object that scales `owner`'s workload in place, unless it is there as it should be. What has to be remembered of
+/// the workload before goes into `status`, and is written there first.
 pub(super) async fn put(
     owner: &PredictiveAutoscaler,
     trigger: &Trigger,
     offers: Offers,
     context: &Context,
+    status: &mut PredictiveAutoscalerStatus,
 ) -> Result<Place, Refusal> {
     let kind = offers.kind;
     refuse_what_an_hpa_can_not_do(owner, kind)?;
@@ -81,6 +88,7 @@ pub(super) async fn put(
         let found = context.owned.read(kind, &namespace, &name).await?;
         refuse_what_is_not_owned(found.as_deref(), kind, owner)?;
     }
+    waking::note(owner, kind, there.as_deref(), context, status).await?;
     finalizer(owner, context).await?;
     remove_the_other_kind(owner, offers, context).await?;
     let api = context.owned.api(kind, &namespace);
@@ -184,6 +192,7 @@ fn place(kind: Kind, object: &DynamicObject, yielded: Vec<Yielded>) -> Place {
             kind: kind.name().to_owned(),
             name: object.name_any(),
         },
+        scaled: target::of(object),
         yielded,
         accepted: needed.iter().all(holds),
         refused,
@@ -246,7 +255,7 @@ async fn remove_the_other_kind(
     if other == Kind::ScaledObject && !offers.keda {
         return Ok(());
     }
-    if remove::owned(owner, other, context).await? {
+    if remove::owned(owner, other, context).await?.is_some() {
         let (namespace, name) = (owner.namespace().unwrap_or_default(), owner.name_any());
         tracing::info!(%namespace, %name, kind = other.name(), "removed what scaled the workload before");
     }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::execute::operator::Config;
@@ -88,6 +88,47 @@ async fn a_missing_right_keeps_nobody_from_deleting() {
         let events = "POST /apis/events.k8s.io/v1/namespaces/shop/events";
         assert!(scripted.was_asked(events), "{verb}: it is told");
     }
+}
+
+#[tokio::test]
+async fn what_an_admission_webhook_is_against_is_told_and_let_go() {
+    let request = format!("PATCH {SCALE}");
+    let (done, scripted) =
+        finished(move |it| (*it == request).then(|| refusal(400, "BadRequest"))).await;
+    done.unwrap();
+    assert!(let_go(&scripted));
+    assert!(scripted.was_asked("POST /apis/events.k8s.io/v1/namespaces/shop/events"));
+}
+
+#[tokio::test]
+async fn what_was_scaled_to_the_end_is_woken_where_the_edited_target_was_never_scaled() {
+    const SCALED_OBJECT: &str = "/apis/keda.sh/v1alpha1/namespaces/shop/scaledobjects/batch";
+    let old = SCALE.replace("batch", "old");
+    let scaled_object = || {
+        json!({
+            "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
+            "metadata": {"name": "batch", "namespace": "shop", "uid": "2", "ownerReferences": [{
+                "apiVersion": "forescale.dev/v1alpha1", "kind": "PredictiveAutoscaler", "name": "batch", "uid": "1",
+            }]},
+            "spec": {"scaleTargetRef": {"name": "old"}, "minReplicaCount": 0},
+        })
+    };
+    let version = json!({"groupVersion": "keda.sh/v1alpha1", "version": "v1alpha1"});
+    let group = json!({"name": "keda.sh", "versions": [version], "preferredVersion": version});
+    let groups = json!({"kind": "APIGroupList", "groups": [group]});
+    let scale = old.clone();
+    let (done, scripted) = finished(move |it| match it {
+        "GET /apis" => Some((200, groups.clone())),
+        _ if it.ends_with(SCALED_OBJECT) => Some((200, scaled_object())),
+        _ if it.ends_with(&scale) => Some(asleep(&format!("GET {SCALE}"))),
+        _ => None,
+    })
+    .await;
+    done.unwrap();
+    assert!(scripted.was_asked(&format!("DELETE {SCALED_OBJECT}")));
+    assert!(scripted.was_asked(&format!("PATCH {old}")));
+    assert!(!scripted.was_asked(&format!("PATCH {SCALE}")));
+    assert!(let_go(&scripted));
 }
 
 #[tokio::test]

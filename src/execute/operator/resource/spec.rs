@@ -185,6 +185,23 @@ pub struct TargetRef {
     pub name: String,
 }
 
+impl TargetRef {
+    /// Whether both are the same workload. Versions of an API are.
+    pub fn is(&self, other: &Self) -> bool {
+        let group = |it: &Self| {
+            let group = it.api_version.split_once('/');
+            group.map_or_else(String::new, |(group, _)| group.to_owned())
+        };
+        self.name == other.name && self.kind == other.kind && group(self) == group(other)
+    }
+}
+
+impl std::fmt::Display for TargetRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} `{}`", self.kind, self.name)
+    }
+}
+
 /// The load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Resources;
+use super::{Resources, TargetRef};
 
 /// What Forescale plans, on what grounds, and what has become of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +20,9 @@ pub struct PredictiveAutoscalerStatus {
     /// The object that scales.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owned: Option<OwnedObject>,
+    /// Workloads that it scaled before and that may sleep at zero: each is given a replica as soon as that can be done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leaving: Vec<TargetRef>,
     /// Fields of it that somebody else has set, which Forescale leaves to them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub yielded: Vec<Yielded>,
