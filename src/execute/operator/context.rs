@@ -29,6 +29,9 @@ const ASK_AGAIN: Duration = Duration::from_mins(1);
 /// How often a PredictiveAutoscaler is looked at when nothing about it changes.
 const AGAIN: Duration = Duration::from_secs(15);
 
+/// Looks in which what no watch may see is listed once.
+const SELDOM: u32 = 4;
+
 /// From this minor version on an HPA's `tolerance` needs no feature gate to be set (KEP-4951, beta in 1.35).
 const TOLERANCE_SINCE: u32 = 35;
 
@@ -109,6 +112,11 @@ impl Context {
 
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// How old a list may be of what no watch may see.
+    pub(super) fn seldom(&self) -> Duration {
+        self.again * SELDOM
     }
 
     /// What the cluster offers, at most a minute old, and asked anew when a kind of object that scales comes or goes.

@@ -2,12 +2,14 @@
 //!
 //! Reading an owned object, and asking who else scales its workload, costs no request as long as the watches live. A change
 //! of an owned object wakes the look at its owner, a change of somebody else's the looks at those whose workload it scales.
-//! Where a watch is refused, every look reads what it needs.
+//! Where a watch is refused, every look reads what it needs, and who else has come is asked for once in a while.
 
 mod keeper;
 pub(super) mod kept;
+mod lists;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::api::{DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -17,6 +19,7 @@ use kube::{Api, Client};
 use tokio::sync::{mpsc, watch};
 
 use self::keeper::Keeper;
+use self::lists::Lists;
 use super::desired::Kind;
 use super::metrics::Metrics;
 use super::resource::PredictiveAutoscaler;
@@ -26,6 +29,8 @@ use crate::execute::kubernetes::watch::{PATIENCE, State};
 pub(super) struct Owned {
     client: Client,
     watches: Vec<Arc<Watch>>,
+    /// What watches may not see.
+    lists: Lists,
     /// Told when a kind of object comes to be served, or is no more.
     served: watch::Sender<()>,
 }
@@ -75,6 +80,7 @@ impl Owned {
         let mut owned = Self {
             client: client.clone(),
             watches: Vec::new(),
+            lists: Lists::default(),
             served: watch::Sender::new(()),
         };
         let named = namespaces.iter().cloned().map(Some);
@@ -179,16 +185,25 @@ impl Owned {
         Ok(list.items.into_iter().map(Arc::new).collect())
     }
 
-    /// An object of a kind in a namespace that is as it is asked for, if the watch knows one; nothing is asked.
-    pub(super) fn find(
+    /// An object of a kind in a namespace that is as it is asked for, if there is one: the watch says so, or where there is none
+    /// a list that was asked for no longer ago than `age`.
+    ///
+    /// # Errors
+    /// When it can't be known, for it may be neither watched nor listed: why.
+    pub(super) async fn find(
         &self,
         kind: Kind,
         namespace: &str,
+        age: Duration,
         is_meant: impl Fn(&DynamicObject) -> bool,
-    ) -> Option<Arc<DynamicObject>> {
-        let watch = self.known(kind, namespace)?;
-        let is_there = |it: &DynamicObject| it.metadata.namespace.as_deref() == Some(namespace);
-        watch.objects.find(|it| is_there(it) && is_meant(it))
+    ) -> Result<Option<Arc<DynamicObject>>, String> {
+        if let Some(watch) = self.known(kind, namespace) {
+            let is_there = |it: &DynamicObject| it.metadata.namespace.as_deref() == Some(namespace);
+            return Ok(watch.objects.find(|it| is_there(it) && is_meant(it)));
+        }
+        let api = self.api(kind, namespace);
+        let objects = self.lists.objects(&api, kind, namespace, age).await?;
+        Ok(objects.into_iter().find(|it| is_meant(it)))
     }
 
     /// Waits until the watch, if there is one, has an object that was just made; not for long.

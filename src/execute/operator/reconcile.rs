@@ -142,7 +142,7 @@ fn tell(
 }
 
 fn ready(place: &Place) -> Said {
-    match &place.refused {
+    let mut said = match &place.refused {
         Some((reason, text)) => Said::new(READY, false, reason, text.clone()),
         None if place.accepted => {
             let text = format!("{} `{}` scales it", place.owned.kind, place.owned.name);
@@ -155,7 +155,12 @@ fn ready(place: &Place) -> Said {
             );
             Said::new(READY, None, "Waiting", text)
         }
+    };
+    if let Some(why) = &place.unseen {
+        let unseen = format!("; whether anything else scales it can't be seen: {why}");
+        said.message.push_str(&unseen);
     }
+    said
 }
 
 fn yielded(place: &Place) -> Said {

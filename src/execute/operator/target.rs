@@ -54,22 +54,42 @@ pub(super) async fn rival(
     Ok(None)
 }
 
-/// Who has come to scale the workload of `owner` beside what was put in place for it, in words, as far as watches know:
-/// nothing is asked.
-pub(super) fn later_rival(
+/// Who else scales a workload, as far as that can be seen.
+#[derive(Debug, Default)]
+pub(super) struct Rivals {
+    /// One of them, in words.
+    pub(super) found: Option<String>,
+    /// Why others can't be seen, if so.
+    pub(super) unseen: Option<String>,
+}
+
+/// Who has come to scale the workload of `owner` beside what was put in place for it. Watches know that; where they are
+/// refused, it is asked for seldom.
+pub(super) async fn later_rivals(
     context: &Context,
     offers: Offers,
     owner: &PredictiveAutoscaler,
-) -> Option<String> {
+) -> Rivals {
     let namespace = owner.namespace().unwrap_or_default();
-    kinds(offers).find_map(|kind| {
-        let rival = context.owned.find(kind, &namespace, |it| is_rival(it, owner))?;
-        let (kind, name) = (kind.name(), rival.name_any());
-        Some(format!(
-            "{kind} `{name}` scales this workload as well, and of two HPAs on one workload none works: delete it, or this \
-             PredictiveAutoscaler"
-        ))
-    })
+    let mut rivals = Rivals::default();
+    for kind in kinds(offers) {
+        let rival = (context.owned)
+            .find(kind, &namespace, context.seldom(), |it| is_rival(it, owner))
+            .await;
+        match rival {
+            Ok(None) => {}
+            Ok(Some(rival)) => {
+                let (kind, name) = (kind.name(), rival.name_any());
+                rivals.found = Some(format!(
+                    "{kind} `{name}` scales this workload as well, and of two HPAs on one workload none works: delete it, or \
+                     this PredictiveAutoscaler"
+                ));
+                break;
+            }
+            Err(why) => rivals.unseen = Some(why),
+        }
+    }
+    rivals
 }
 
 /// Kinds of what may scale here: ScaledObjects first, for KEDA makes an HPA anew that is deleted.

@@ -219,6 +219,40 @@ impl Operator {
         let kept = api.get("web").await.unwrap();
         assert_eq!(kept.data["spec"][most], 5);
     }
+
+    /// Makes another HPA for the workload, and takes it away again when that was told.
+    async fn tells_a_later_rival(&self) {
+        self.made(Kind::Hpa, "").await;
+        let reason = |status: &resource::PredictiveAutoscalerStatus| {
+            let mut conditions = status.conditions.iter();
+            let ready = conditions.find(|it| it.type_ == conditions::READY)?;
+            Some(ready.reason.clone())
+        };
+        self.told("what is owned", |status| status.owned.clone())
+            .await;
+        let other = json!({
+            "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "other"},
+            "spec": {
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web"},
+                "maxReplicas": 3,
+                "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}],
+            },
+        });
+        self.create(other).await;
+        let taken = |status: &resource::PredictiveAutoscalerStatus| {
+            reason(status).filter(|it| it == "TargetTaken")
+        };
+        self.told("the other HPA", taken).await;
+        let hpas = self.scalers(Kind::Hpa);
+        hpas.get("web").await.expect("ours stays");
+        hpas.delete("other", &DeleteParams::default())
+            .await
+            .unwrap();
+        let free = |status: &resource::PredictiveAutoscalerStatus| {
+            reason(status).filter(|it| it != "TargetTaken")
+        };
+        self.told("the other HPA to go", free).await;
+    }
 }
 
 /// A workload of this name that has no replicas.
@@ -330,37 +364,7 @@ async fn an_hpa_that_comes_later_for_the_same_workload_is_told_before_any_look_i
         return;
     };
     operator.workload().await;
-    operator.made(Kind::Hpa, "").await;
-    let reason = |status: &resource::PredictiveAutoscalerStatus| {
-        let mut conditions = status.conditions.iter();
-        let ready = conditions.find(|it| it.type_ == conditions::READY)?;
-        Some(ready.reason.clone())
-    };
-    operator
-        .told("what is owned", |status| status.owned.clone())
-        .await;
-    let other = json!({
-        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "other"},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web"},
-            "maxReplicas": 3,
-            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}],
-        },
-    });
-    operator.create(other).await;
-    let taken = |status: &resource::PredictiveAutoscalerStatus| {
-        reason(status).filter(|it| it == "TargetTaken")
-    };
-    operator.told("the other HPA", taken).await;
-    let hpas = operator.scalers(Kind::Hpa);
-    hpas.get("web").await.expect("ours stays");
-    hpas.delete("other", &DeleteParams::default())
-        .await
-        .unwrap();
-    let free = |status: &resource::PredictiveAutoscalerStatus| {
-        reason(status).filter(|it| it != "TargetTaken")
-    };
-    operator.told("the other HPA to go", free).await;
+    operator.tells_a_later_rival().await;
 }
 
 #[tokio::test]
@@ -377,6 +381,40 @@ async fn without_the_right_to_watch_every_look_reads() {
     operator.made(Kind::Hpa, &first).await;
     assert_eq!(operator.context.metrics.wakes(Kind::Hpa.name()), 0);
     assert!(operator.counted.reads() > 0);
+}
+
+#[tokio::test]
+async fn without_the_right_to_watch_an_hpa_that_comes_later_is_told_some_looks_later() {
+    let again = Duration::from_millis(500);
+    let start = Operator::start("unwatched-rival", Scaler::Hpa, again, UNWATCHED);
+    let Some(operator) = start.await else {
+        return;
+    };
+    operator.workload().await;
+    operator.tells_a_later_rival().await;
+}
+
+#[tokio::test]
+async fn where_what_scales_may_be_neither_watched_nor_listed_the_status_says_so() {
+    let again = Duration::from_millis(500);
+    let start = Operator::start("unlisted", Scaler::Hpa, again, UNWATCHED);
+    let Some(operator) = start.await else {
+        return;
+    };
+    operator.workload().await;
+    operator.made(Kind::Hpa, "").await;
+    let message = |status: &resource::PredictiveAutoscalerStatus| {
+        conditions::message(&status.conditions, conditions::READY).to_owned()
+    };
+    let told = |status: &_| Some(message(status)).filter(|it| it.contains("can't be seen"));
+    let seen = operator.told("what is owned", |status| {
+        status.owned.clone().map(|_| message(status))
+    });
+    assert!(!seen.await.contains("can't be seen"));
+    let spare = [UNWATCHED, &[("autoscaling", "list")]].concat();
+    grant(&operator.admin, operator.namespace, &spare).await;
+    let told = operator.told("what can't be seen", told).await;
+    assert!(told.contains("cannot list resource"), "{told}");
 }
 
 #[tokio::test]

@@ -124,10 +124,13 @@ pub(super) async fn leave(
     for left in std::mem::take(leaving) {
         // It came back to it, or somebody else's ScaledObject looks after it, which may let it sleep. The watch may have ours as
         // it was.
-        let is_scaled = left.is(scaled) || {
-            let theirs = |it: &DynamicObject| target::is_anothers(it, &left, owner);
-            offers.keda && (context.owned.find(Kind::ScaledObject, &namespace, theirs)).is_some()
-        };
+        let theirs = |it: &DynamicObject| target::is_anothers(it, &left, owner);
+        let is_scaled = left.is(scaled)
+            || offers.keda && {
+                let (kind, age) = (Kind::ScaledObject, context.seldom());
+                let found = context.owned.find(kind, &namespace, age, theirs).await;
+                matches!(found, Ok(Some(_)))
+            };
         if is_scaled {
             continue;
         }

@@ -161,7 +161,7 @@ impl Keeper {
             End::Refused => tracing::warn!(
                 kind,
                 missing_rule = need.rule(),
-                "a right to watch is missing: every look reads what scales, and changes of it are seen no sooner"
+                "a right to watch is missing: every look reads what scales, changes of it are seen no sooner, and what else comes to scale a workload later still"
             ),
             End::NotServed => {
                 tracing::info!(kind, "the cluster has no such resource");

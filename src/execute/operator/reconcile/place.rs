@@ -28,6 +28,8 @@ pub(super) struct Place {
     pub(super) accepted: bool,
     /// What KEDA or the HPA controller has against it, if anything: reason and text.
     pub(super) refused: Option<(String, String)>,
+    /// Why it can't be seen whether anything else scales the workload, if so.
+    pub(super) unseen: Option<String>,
 }
 
 /// Why nothing could be put in place.
@@ -74,10 +76,13 @@ pub(super) async fn put(
         .filter(|(there, before)| before.desired == desired && is_as_applied(there, before));
     if let Some((there, before)) = unchanged {
         // Somebody else may have come since.
-        return match target::later_rival(context, offers, owner) {
-            Some(text) => Err(Refusal::said("TargetTaken", text)),
-            None => Ok(place(kind, there, before.yielded)),
-        };
+        let rivals = target::later_rivals(context, offers, owner).await;
+        if let Some(text) = rivals.found {
+            return Err(Refusal::said("TargetTaken", text));
+        }
+        let mut place = place(kind, there, before.yielded);
+        place.unseen = rivals.unseen;
+        return Ok(place);
     }
     let _turn = context.turn(&namespace, &owner.spec.target_ref.name).await;
     if let Some(text) = target::rival(context, offers, owner).await? {
@@ -196,6 +201,7 @@ fn place(kind: Kind, object: &DynamicObject, yielded: Vec<Yielded>) -> Place {
         yielded,
         accepted: needed.iter().all(holds),
         refused,
+        unseen: None,
     }
 }
 

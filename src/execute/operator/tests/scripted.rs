@@ -31,6 +31,12 @@ impl Scripted {
         kube::Client::new(service, "default")
     }
 
+    /// How often this was asked.
+    pub(in super::super) fn count(&self, request: &str) -> usize {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().filter(|it| *it == request).count()
+    }
+
     /// Whether this was asked.
     pub(in super::super) fn was_asked(&self, request: &str) -> bool {
         self.asked.lock().unwrap().iter().any(|it| it == request)
