@@ -199,11 +199,11 @@ func aPredictiveAutoscalerScalesAWorkloadAndGivesWayToItsUser(t *testing.T) {
 	scenario.Log("events:\n%s", kubectl(t, "get", "events", "-n", "operated", "--field-selector=involvedObject.kind=PredictiveAutoscaler"))
 
 	// One Lease, and so one operator at a time: the same two look after this one too.
-	t.Run("what a PredictiveAutoscaler can not do is told, and a sleeping workload is woken on deletion", whatAPredictiveAutoscalerCanNotDoIsToldAndASleepingWorkloadIsWokenOnDeletion)
+	t.Run("what a PredictiveAutoscaler can not do is told, and a sleeping workload is woken when nothing scales it any more", whatAPredictiveAutoscalerCanNotDoIsToldAndASleepingWorkloadIsWokenWhenNothingScalesItAnyMore)
 }
 
 // What can't work is told; a workload that sleeps is woken when nothing would wake it any more; without KEDA there is an HPA.
-func whatAPredictiveAutoscalerCanNotDoIsToldAndASleepingWorkloadIsWokenOnDeletion(t *testing.T) {
+func whatAPredictiveAutoscalerCanNotDoIsToldAndASleepingWorkloadIsWokenWhenNothingScalesItAnyMore(t *testing.T) {
 	scenario, _ := begin(t, 13)
 	apply(t, deployment("asleep", "batch", 0, 5*time.Second), deployment("asleep", "taken", 2, 5*time.Second))
 	apply(t, autoscaler("asleep", "batch", "asleep", 0, map[string]any{"cooldownPeriod": 5}))
@@ -227,8 +227,21 @@ func whatAPredictiveAutoscalerCanNotDoIsToldAndASleepingWorkloadIsWokenOnDeletio
 	if before != "0" {
 		t.Fatalf("the workload has %s replicas and does not sleep", before)
 	}
+	apply(t, deployment("asleep", "nightly", 0, 5*time.Second))
+	kubectl(t, "patch", "pa", "batch", "-n", "asleep", "--type=merge", "-p", `{"spec":{"targetRef":{"name":"nightly"}}}`)
+	turned := time.Now()
+	eventually(t, "the other workload to be scaled", "asleep", "scaledobject/batch", "{.spec.scaleTargetRef.name}", is("nightly"))
+	eventually(t, "the workload before to be woken", "asleep", "deployment/batch", "{.spec.replicas}", is("1"))
+	scenario.Timing("given another workload: the one before slept at zero and has 1 replica after %.0f s", time.Since(turned).Seconds())
+	// Two looks of KEDA, which must not put it back to sleep.
+	time.Sleep(35 * time.Second)
+	left := kubectl(t, "get", "deployment", "batch", "nightly", "-n", "asleep", "-o", "jsonpath={.items[*].spec.replicas}")
+	if left != "1 0" {
+		t.Errorf("the workload before and the one that sleeps now have these replicas: %s", left)
+	}
+
 	kubectl(t, "delete", "pa", "batch", "-n", "asleep", "--wait=true", "--timeout=60s")
-	after := eventually(t, "the workload to be woken", "asleep", "deployment/batch", "{.spec.replicas}", is("1"))
+	after := eventually(t, "the workload to be woken", "asleep", "deployment/nightly", "{.spec.replicas}", is("1"))
 	eventually(t, "the ScaledObject to go", "asleep", "scaledobject/batch", "{.metadata.name}", is(""))
 	scenario.Timing("a workload that slept at zero has %s replica after its PredictiveAutoscaler was deleted", after)
 }
