@@ -1,15 +1,24 @@
 #!/usr/bin/env bash
 # Runs the end-to-end scenarios against a control plane of their own; what they wrote stays in .cache/e2e until the next run.
 #
-# FORESCALE_BIN names the program to test; without it the release build is made. Arguments go to `go test`:
+# FORESCALE_BIN names the program to test; without it the release build is made. READINGS_BIN is the built example
+# `hour_of_readings`, which lies beside it or is built. Arguments go to `go test`:
 # `scripts/e2e.sh -run 'TestForescale/over_mutual'`.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
+built="$(cd "$REPO" && cargo metadata --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]+)".*/\1/')"
 if [ -z "${FORESCALE_BIN:-}" ]; then
-    (cd "$REPO" && cargo build --locked --release)
-    FORESCALE_BIN="$(cd "$REPO" && cargo metadata --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]+)".*/\1/')/release/forescale"
+    (cd "$REPO" && cargo build --locked --release --bin forescale --example hour_of_readings)
+    FORESCALE_BIN="$built/release/forescale"
+fi
+if [ -z "${READINGS_BIN:-}" ]; then
+    READINGS_BIN="$(dirname "$FORESCALE_BIN")/examples/hour_of_readings"
+    if [ ! -x "$READINGS_BIN" ]; then
+        (cd "$REPO" && cargo build --locked --example hour_of_readings)
+        READINGS_BIN="$built/debug/examples/hour_of_readings"
+    fi
 fi
 "$REPO/scripts/install-prometheus.sh"
 "$REPO/scripts/install-control-plane.sh"
@@ -17,7 +26,7 @@ fi
 E2E_DIR="$CACHE/e2e"
 CONTROL_PLANE_BIN="$("$REPO/scripts/install-control-plane.sh" --print)/bin"
 PROMETHEUS_BIN="$BIN"
-export FORESCALE_BIN E2E_DIR CONTROL_PLANE_BIN PROMETHEUS_BIN
+export FORESCALE_BIN READINGS_BIN E2E_DIR CONTROL_PLANE_BIN PROMETHEUS_BIN
 
 # A run that was cut off can't end its programs itself.
 down() {

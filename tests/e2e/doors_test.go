@@ -28,6 +28,15 @@ func standing(namespace, name, app string) string {
 `, namespace, name, app, perReplica)
 }
 
+// silent are settings as of standing, for a workload of which everything that a cluster may tell is left open.
+func silent(namespace, name, app string) string {
+	return fmt.Sprintf(`workloads:
+  - namespace: %s
+    name: %s
+    metadata: {query: 'sum(load{app=%q})', threshold: "%d", history: 8d}
+`, namespace, name, app, perReplica)
+}
+
 // shipped reads a manifest as it is shipped, with some of its words replaced.
 func shipped(t *testing.T, file string, words ...string) map[string]any {
 	t.Helper()

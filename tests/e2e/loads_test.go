@@ -18,6 +18,11 @@ const (
 	firstStep  = 3 * time.Minute
 	secondStep = 5 * time.Minute
 
+	// The cluster without KEDA is built after the other one.
+	firstGrasped  = 5 * time.Minute
+	secondGrasped = 7 * time.Minute
+	thirdGrasped  = 9 * time.Minute
+
 	stairsBegin = 2*time.Minute + 30*time.Second
 	stairsEnd   = 11 * time.Minute
 )
@@ -37,21 +42,24 @@ var loads = map[string]harness.Load{
 	// Nothing but two minutes of each hour.
 	"sleeper": harness.Every(time.Hour, harness.Hill(0, 280, jobBegins, 5*time.Second, jobEnds)),
 	// 20 replicas on all days, and today three more, then one more.
-	"exact":    harness.From(secondStep, harness.From(firstStep, harness.Flat(1950), harness.Flat(2260)), harness.Flat(2360)),
-	"orders":   harness.From(firstStep, harness.Flat(280), harness.Flat(680)),
-	"basket":   harness.From(secondStep, harness.Flat(380), harness.Flat(880)),
-	"moved":    harness.Flat(750),
-	"secured":  harness.Flat(450),
-	"worded":   harness.Flat(450),
-	"killed":   harness.Flat(550),
-	"rolled":   harness.Flat(650),
-	"again":    harness.Flat(350),
-	"kept":     harness.Flat(850),
-	"backlog":  harness.From(firstStep, harness.Flat(480), harness.Flat(880)),
-	"adapted":  harness.From(firstStep, harness.Flat(280), harness.Flat(680)),
-	"unaided":  harness.From(firstStep, harness.Flat(480), harness.Flat(880)),
+	"exact":   harness.From(secondStep, harness.From(firstStep, harness.Flat(1950), harness.Flat(2260)), harness.Flat(2360)),
+	"orders":  harness.From(firstStep, harness.Flat(280), harness.Flat(680)),
+	"basket":  harness.From(secondStep, harness.Flat(380), harness.Flat(880)),
+	"moved":   harness.Flat(750),
+	"secured": harness.Flat(450),
+	"worded":  harness.Flat(450),
+	"killed":  harness.Flat(550),
+	"rolled":  harness.Flat(650),
+	"again":   harness.Flat(350),
+	"kept":    harness.Flat(850),
+	"backlog": harness.From(firstStep, harness.Flat(480), harness.Flat(880)),
+	"adapted": harness.From(firstStep, harness.Flat(280), harness.Flat(680)),
+	"unaided": harness.From(firstStep, harness.Flat(480), harness.Flat(880)),
+	// Below the HPA's minimum, then 12 replicas, then a step within its tolerance, then beyond its maximum.
+	"grasped":  harness.From(thirdGrasped, harness.From(secondGrasped, harness.From(firstGrasped, harness.Flat(150), harness.Flat(1180)), harness.Flat(1380)), harness.Flat(2950)),
 	"shifted":  harness.From(firstStep, harness.Flat(380), harness.Flat(780)),
 	"operated": harness.Flat(620),
+	"resized":  harness.Flat(620),
 	"asleep":   harness.Flat(0),
 	// Below the ScaledObject's minimum, then a replica more each minute, then beyond its maximum.
 	"known": harness.From(stairsEnd, stairs(), harness.Flat(1950)),

@@ -18,6 +18,7 @@ func TestForescale(t *testing.T) {
 		{"Forescale is killed while a CPU or cron trigger is beside it", forescaleIsKilledWhileACPUOrCronTriggerIsBesideIt},
 		{"a ScaledObject is deleted and created again", aScaledObjectIsDeletedAndCreatedAgain},
 		{"a PredictiveAutoscaler scales a workload and gives way to its user", aPredictiveAutoscalerScalesAWorkloadAndGivesWayToItsUser},
+		{"running pods are resized in place, a few at a time", runningPodsAreResizedInPlaceAFewAtATime},
 		{"the metric of any trigger, handed on by KEDA, without a Prometheus", theMetricOfAnyTriggerHandedOnByKEDAWithoutAPrometheus},
 		{"the plan as series, for KEDA's prometheus trigger", thePlanAsSeriesForKEDAsPrometheusTrigger},
 		{"without KEDA", withoutKEDA},

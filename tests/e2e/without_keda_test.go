@@ -19,15 +19,17 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// bare is a cluster without KEDA, where prometheus-adapter serves the external metrics, and a Forescale for it.
+// bare is a cluster without KEDA, where prometheus-adapter serves the external metrics, and two Forescales for it: one with the
+// operator, and one that may read HPAs and nothing else of the cluster.
 type bare struct {
 	plane     *controlplane.Plane
 	client    kubernetes.Interface
 	forescale *harness.Forescale
+	knowing   *harness.Forescale
 }
 
 // A cluster has one server of external metrics: where that is prometheus-adapter, there is no KEDA. All that is scaled
-// through it shares one cluster, one adapter with the rules as they are shipped, and one Forescale.
+// through it shares one cluster and one adapter with the rules as they are shipped.
 func withoutKEDA(t *testing.T) {
 	cluster := clusterWithoutKEDA(t)
 	scenarios := []struct {
@@ -36,6 +38,7 @@ func withoutKEDA(t *testing.T) {
 	}{
 		{"the plan as series, for an HPA through prometheus-adapter", thePlanAsSeriesForAnHPAThroughPrometheusAdapter},
 		{"a PredictiveAutoscaler owns an HPA where there is no KEDA", aPredictiveAutoscalerOwnsAnHPAWhereThereIsNoKEDA},
+		{"learns min, max, tolerance and current replicas from an HPA where there is no KEDA", learnsMinMaxToleranceAndCurrentReplicasFromAnHPAWhereThereIsNoKEDA},
 	}
 	for _, scenario := range scenarios {
 		t.Run(scenario.name, func(t *testing.T) {
@@ -63,12 +66,18 @@ func clusterWithoutKEDA(t *testing.T) bare {
 	must(err)
 	operator := fmt.Sprintf("operator: {enabled: true, kubeconfig: %q, statusEvery: 5s}\n", serviceAccount(t, plane))
 	forescale := own(t, "without-keda", harness.Setup{Settings: standing("adapted", "web", "adapted") + operator})
-	prometheus, err := harness.StartPlanPrometheus(world.dir, "prometheus-without-keda", os.Getenv("PROMETHEUS_BIN"), forescale)
+	must(plane.Apply(hpaReader))
+	reader, err := plane.KubeconfigOf(operatorNamespace, "hpa-reader")
+	must(err)
+	knowing := own(t, "without-keda-knowing", harness.Setup{
+		Settings: silent("grasped", "web", "grasped") + fmt.Sprintf("cluster: {enabled: true, kubeconfig: %q}\n", reader),
+	})
+	prometheus, err := harness.StartPlanPrometheus(world.dir, "prometheus-without-keda", os.Getenv("PROMETHEUS_BIN"), forescale, knowing)
 	must(err)
 	rules, err := os.ReadFile(filepath.Join(doors, "prometheus-adapter/rules.yaml"))
 	must(err)
 	must(plane.StartPrometheusAdapter(prometheus, string(rules), 5*time.Second))
-	return bare{plane, client, forescale}
+	return bare{plane, client, forescale, knowing}
 }
 
 func (b bare) apply(t *testing.T, manifests ...string) {
@@ -90,12 +99,12 @@ func (b bare) kubectl(t *testing.T, args ...string) string {
 }
 
 // watch records the workload `web`, which an HPA of the same name scales.
-func (b bare) watch(ctx context.Context, scenario *harness.Scenario, namespace string) *harness.Watched {
+func (b bare) watch(ctx context.Context, scenario *harness.Scenario, namespace string, forescale *harness.Forescale) *harness.Watched {
 	return scenario.Watch(ctx, b.client, harness.Subject{
 		Namespace: namespace,
 		Name:      "web",
 		Load:      func(at time.Time) float64 { return world.loads.At(namespace, at) },
-		Forescale: b.forescale,
+		Forescale: forescale,
 		HPA:       "web",
 	})
 }
@@ -129,7 +138,7 @@ func thePlanAsSeriesForAnHPAThroughPrometheusAdapter(t *testing.T, cluster bare)
 		t.Fatal(err)
 	}
 	cluster.apply(t, string(hpa))
-	watched := cluster.watch(ctx, scenario, "adapted")
+	watched := cluster.watch(ctx, scenario, "adapted", cluster.forescale)
 	settled := cluster.follows(ctx, t, scenario, watched, "adapted", 3)
 	scenario.Timing("load %.0f: plan %d, replicas %d", settled.Load, settled.Plan, settled.Spec)
 	stepped := sinceEpoch(firstStep)
@@ -144,7 +153,7 @@ func aPredictiveAutoscalerOwnsAnHPAWhereThereIsNoKEDA(t *testing.T, cluster bare
 	cluster.apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: unaided}\n", deployment("unaided", "web", 2, 5*time.Second))
 	begun := time.Now()
 	cluster.apply(t, autoscaler("unaided", "web", "unaided", 2, nil))
-	watched := cluster.watch(ctx, scenario, "unaided")
+	watched := cluster.watch(ctx, scenario, "unaided", cluster.forescale)
 	settled := cluster.follows(ctx, t, scenario, watched, "unaided", 5)
 	eventuallyOn(t, cluster.plane, "the resource to be Ready", "unaided", "pa/web", readyOf, is("True"))
 	scenario.Timing("load %.0f: plan %d, replicas %d, and Ready %.0f s after it was applied", settled.Load, settled.Plan, settled.Spec, time.Since(begun).Seconds())

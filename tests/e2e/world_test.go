@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 }
 
 func live(m *testing.M) (int, error) {
-	for _, name := range []string{"E2E_DIR", "CONTROL_PLANE_BIN", "PROMETHEUS_BIN", "FORESCALE_BIN"} {
+	for _, name := range []string{"E2E_DIR", "CONTROL_PLANE_BIN", "PROMETHEUS_BIN", "FORESCALE_BIN", "READINGS_BIN"} {
 		if os.Getenv(name) == "" {
 			return 1, fmt.Errorf("`%s` is not set; run `make e2e`", name)
 		}

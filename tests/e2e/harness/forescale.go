@@ -18,6 +18,8 @@ import (
 type Forescale struct {
 	// GRPC is the address for `scalerAddress`, HTTP the base URL of its API.
 	GRPC, HTTP string
+	// Data is the folder of its snapshot.
+	Data string
 
 	process *controlplane.Process
 }
@@ -93,13 +95,14 @@ func StartForescale(dir, name, binary, prometheus string, setup Setup) (*Foresca
 	forescale := &Forescale{
 		GRPC: fmt.Sprintf("%s:%d", setup.Host, setup.Port),
 		HTTP: fmt.Sprintf("http://127.0.0.1:%d", httpPort),
+		Data: filepath.Join(home, "data"),
 	}
 	args := []string{
 		"serve",
 		"--config", settings,
 		"--grpc-addr", forescale.GRPC,
 		"--http-addr", fmt.Sprintf("127.0.0.1:%d", httpPort),
-		"--data-dir", filepath.Join(home, "data"),
+		"--data-dir", forescale.Data,
 	}
 	if !setup.NoPrometheus {
 		args = append(args, "--prometheus", prometheus)

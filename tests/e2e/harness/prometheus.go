@@ -29,10 +29,13 @@ func StartPrometheus(dir, bin string, loads *Loads, days int) (string, error) {
 	return startPrometheus(dir, "prometheus", bin, fmt.Sprintf("  - job_name: load\n    static_configs: [{targets: [%q]}]\n", target))
 }
 
-// StartPlanPrometheus starts another Prometheus, which scrapes the plans of a Forescale and keeps their labels.
-func StartPlanPrometheus(dir, name, bin string, forescale *Forescale) (string, error) {
-	target := strings.TrimPrefix(forescale.HTTP, "http://")
-	return startPrometheus(dir, name, bin, fmt.Sprintf("  - job_name: forescale\n    honor_labels: true\n    static_configs: [{targets: [%q]}]\n", target))
+// StartPlanPrometheus starts another Prometheus, which scrapes the plans of Forescales and keeps their labels.
+func StartPlanPrometheus(dir, name, bin string, forescales ...*Forescale) (string, error) {
+	var targets []string
+	for _, forescale := range forescales {
+		targets = append(targets, fmt.Sprintf("%q", strings.TrimPrefix(forescale.HTTP, "http://")))
+	}
+	return startPrometheus(dir, name, bin, fmt.Sprintf("  - job_name: forescale\n    honor_labels: true\n    static_configs: [{targets: [%s]}]\n", strings.Join(targets, ", ")))
 }
 
 func startPrometheus(dir, name, bin, scrape string) (string, error) {
