@@ -159,12 +159,24 @@ impl Case {
     /// # Errors
     /// When it is too short, or holds no load, to say anything.
     pub fn new(dataset: &Dataset, settings: &Settings) -> Result<Self, BacktestError> {
+        let case = Self::of_any_length(dataset, settings)?;
+        enough(&case.trace, settings).map_err(|text| BacktestError {
+            trace: dataset.name.clone(),
+            text,
+        })?;
+        Ok(case)
+    }
+
+    /// The same of a record however little of it is known, to show what that makes of a plan.
+    ///
+    /// # Errors
+    /// When it holds no load.
+    pub fn of_any_length(dataset: &Dataset, settings: &Settings) -> Result<Self, BacktestError> {
         let refuse = |text: String| BacktestError {
             trace: dataset.name.clone(),
             text,
         };
         let trace = Trace::new(&dataset.series);
-        enough(&trace, settings).map_err(refuse)?;
         let median = trace.median(trace.start(), trace.end()).unwrap_or(0.0);
         let capacity = settings
             .capacity

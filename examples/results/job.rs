@@ -187,7 +187,11 @@ impl Job {
             service: Service::default(),
             seed: 0,
         };
-        let case = Case::new(&data, &settings).map_err(|error| error.to_string())?;
+        let case = match self.shows {
+            Shows::History => Case::of_any_length(&data, &settings),
+            Shows::Policies | Shows::Reading | Shows::Cluster => Case::new(&data, &settings),
+        };
+        let case = case.map_err(|error| error.to_string())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

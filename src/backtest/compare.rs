@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::configured::CONFIGURED;
-use super::forescale::Life;
+use super::forescale::{Life, judged};
 use super::report::{AgainstHpa, Gap, Moments, PathPoint, PolicyReport, Scored, TraceReport};
 use super::{FORESCALE, OVERLOADS, Settings};
 use crate::domain::Timestamp;
-use crate::simulate::cluster::{Policy, Scene, Tick, run, run_with};
+use crate::simulate::cluster::{Scene, Tick, run};
 use crate::simulate::figures::Figures;
 use crate::simulate::frontier::{Frontier, Point};
 use crate::simulate::policies::{Family, Kind, Search};
@@ -68,7 +68,7 @@ fn ours(
 ) -> PolicyReport {
     let runs: Vec<Scored> = lives
         .iter()
-        .map(|life| score(life.setting, &run(scene, &mut life.policy())))
+        .map(|life| score(life.setting, &life.figures(scene)))
         .collect();
     let (usual, swept) = runs.split_first().map_or_else(
         || (score(None, &Figures::new()), Vec::new()),
@@ -142,9 +142,9 @@ fn moments(scene: &Scene<'_>, lives: &[Life]) -> Moments {
     let Some(life) = lives.first() else {
         return Moments::default();
     };
-    let ours = ticks(scene, &mut life.policy());
+    let ours = life.ticks(scene);
     let family = Family::new(Kind::Hpa, scene);
-    let hpa = ticks(scene, family.policy(Kind::Hpa.usual()).as_mut());
+    let hpa = judged(scene, family.policy(Kind::Hpa.usual()).as_mut());
     let capacity = scene.cluster.capacity;
     let carried = |tick: &Tick| capacity * f64::from(tick.fleet.ready);
     let path: Vec<PathPoint> = ours
@@ -168,16 +168,6 @@ fn moments(scene: &Scene<'_>, lives: &[Life]) -> Moments {
         worst,
         plans: life.plans.clone(),
     }
-}
-
-fn ticks(scene: &Scene<'_>, policy: &mut dyn Policy) -> Vec<Tick> {
-    let mut ticks = Vec::new();
-    run_with(scene, policy, |tick| {
-        if tick.judged {
-            ticks.push(*tick);
-        }
-    });
-    ticks
 }
 
 /// The hours in which most load was unmet by ours or by the plain HPA, in order of time.

@@ -9,7 +9,10 @@ use crate::control::replay::{READY, Replay};
 use crate::domain::{HumanDuration, LeadTime, Plan, Timestamp, TriggerSpec};
 use crate::knowledge::BoardFull;
 use crate::plan;
-use crate::simulate::cluster::{Manifest, Observed, Policy, Reading, Scene, Simulation, TICK};
+use crate::simulate::cluster::{
+    Manifest, Observed, Policy, Reading, Scene, Simulation, TICK, Tick, run, run_with,
+};
+use crate::simulate::figures::Figures;
 use crate::simulate::hpa::Behavior;
 use crate::simulate::keda::Answer;
 
@@ -33,12 +36,17 @@ pub(super) struct Life {
     behavior: Behavior,
     /// Plans that differ from the one before.
     pub(super) plans: Vec<Arc<Plan>>,
+    /// What came of it, where the fleet was read.
+    figures: Option<Figures>,
+    /// The judged ticks of that, at the trigger's own setting.
+    ticks: Vec<Tick>,
 }
 
 /// When the loop meets the workload.
 pub(super) fn begin(scene: &Scene<'_>, settings: &Settings) -> Timestamp {
     let earliest = (scene.trace.start() + TICK).floor_to(TICK);
-    (scene.begin() - settings.history.get()).max(earliest)
+    let begin = scene.begin() - settings.history.get();
+    begin.floor_to(TICK).max(earliest)
 }
 
 /// Lets the loop live through the record: at the trigger's own setting, and at each of the frontier's.
@@ -92,9 +100,12 @@ pub(super) async fn live(
         let own = replay.turn_beside(now, own).await;
         let mut plans = vec![own];
         plans.extend(replay.plans(others));
-        for (fleet, plan) in fleets.iter_mut().zip(&plans) {
+        for ((fleet, plan), life) in fleets.iter_mut().zip(&plans).zip(&mut lives) {
             let answer = plan.as_ref().map(|plan| (plan.served, plan.active));
-            fleet.apply(Reading::Scaler(answer));
+            let tick = fleet.apply(Reading::Scaler(answer));
+            if tick.judged && life.setting.is_none() {
+                life.ticks.push(tick);
+            }
         }
         for (life, plan) in lives.iter_mut().zip(plans) {
             if now >= scene.begin() {
@@ -103,6 +114,9 @@ pub(super) async fn live(
         }
         progress(1);
         now = now + TICK;
+    }
+    for (fleet, life) in fleets.iter().zip(&mut lives) {
+        life.figures = Some(fleet.figures().clone());
     }
     Ok(lives)
 }
@@ -150,6 +164,8 @@ impl Life {
             target: spec.target(),
             behavior,
             plans: Vec::new(),
+            figures: None,
+            ticks: Vec::new(),
         }
     }
 
@@ -165,15 +181,40 @@ impl Life {
         }
     }
 
+    /// What came of it on `scene`.
+    pub(super) fn figures(&self, scene: &Scene<'_>) -> Figures {
+        let read = self.figures.clone();
+        read.unwrap_or_else(|| run(scene, &mut self.policy()))
+    }
+
+    /// The judged ticks of that at the trigger's own setting.
+    pub(super) fn ticks(&self, scene: &Scene<'_>) -> Vec<Tick> {
+        if self.figures.is_some() {
+            return self.ticks.clone();
+        }
+        judged(scene, &mut self.policy())
+    }
+
     /// It as a policy.
-    pub(super) fn policy(&self) -> Played<'_> {
+    fn policy(&self) -> Played<'_> {
         Played { life: self }
     }
 }
 
+/// The judged ticks of a run.
+pub(super) fn judged(scene: &Scene<'_>, policy: &mut dyn Policy) -> Vec<Tick> {
+    let mut ticks = Vec::new();
+    run_with(scene, policy, |tick| {
+        if tick.judged {
+            ticks.push(*tick);
+        }
+    });
+    ticks
+}
+
 /// A life that is played back.
 #[derive(Debug)]
-pub(super) struct Played<'a> {
+struct Played<'a> {
     life: &'a Life,
 }
 

@@ -33,10 +33,10 @@ pub struct Experience {
 pub struct AimRecord {
     /// Natural logarithm of the factor by which `maxOverload` is multiplied.
     pub log_factor: f64,
-    /// The last look at the fleet that counted; `None` when there is nothing to go on from.
+    /// The last look at the fleet that counted.
     pub at: Option<Timestamp>,
-    /// Since when the fleet has been short without a break.
-    pub short_since: Option<Timestamp>,
+    /// When a bound last cut a plan.
+    pub cut_at: Option<Timestamp>,
 }
 
 /// Scale-ups that were watched from the decision until the replicas were ready.

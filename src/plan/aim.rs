@@ -10,13 +10,15 @@
 //! Shift", 2021): each moment moves the level that is aimed at by what was allowed less what was missed. Here it moves
 //! its logarithm, in proportion to the objective, because objectives lie decades apart and a level must stay above zero.
 //!
-//! Only what a plan can do something about counts: moments in which a chosen plan was told in full and not cut by a bound,
-//! with no more replicas than it asks for (others may hold them), and of a shortage only as long as replicas take to start,
-//! twice: one that lasts longer has another reason (no room in the cluster, an HPA that doesn't follow).
+//! Only what a plan can do something about counts: moments in which a chosen plan was told in full and was not cut by a bound
+//! lately. A shortage does not count while replicas are missing that were asked for long ago (no room in the cluster, a rollout,
+//! an HPA that doesn't follow), and its absence does not where others hold more replicas than the plan asks for and the plan
+//! alone would have been short.
 
 use std::time::Duration;
 
-use super::case::LONGEST_GAP;
+use super::case::Case;
+use super::stage;
 use crate::domain::{AimRecord, Limit, Mode, Plan, Stage, Timestamp, TriggerSpec};
 
 /// So much time without shortage raises the aim by a factor of e; a moment of it lowers the aim as much as 1 / `maxOverload`
@@ -27,8 +29,15 @@ const TIME_CONSTANT: Duration = Duration::from_hours(14 * 24);
 const LEAST: f64 = 0.25;
 const MOST: f64 = 2.0;
 
-/// Lead times for which a shortage counts.
-const COUNTED: u32 = 2;
+/// Replicas that have been asked for during so many lead times are owed. Fewer than two would take a lead time that is given
+/// too small for somebody else's fault.
+pub(super) const OWED: u32 = 3;
+
+/// What the fleet has shown counts no longer than this where it is not seen any more.
+const FORGOTTEN: Duration = Duration::from_hours(7 * 24);
+
+/// A look speaks for no more than two intervals, or this.
+const LEAST_GAP: Duration = Duration::from_mins(1);
 
 /// Float noise in a load.
 const NOISE: f64 = 1e-9;
@@ -42,20 +51,38 @@ pub(super) struct Fleet {
     pub(super) need: f64,
     /// Where the HPA goes by what it is told.
     pub(super) wanted: u32,
+    /// The fewest that plans of the last lead time asked for; `None` where that is not known.
+    pub(super) promised: Option<f64>,
+    /// The same of [`OWED`] lead times.
+    pub(super) owed: Option<f64>,
 }
 
-/// The share of the time that plans may be short on trial so that the fleet is short for `share` of it.
-pub(super) fn of(record: &AimRecord, share: f64) -> f64 {
-    let log_factor = record.log_factor;
-    let log_factor = if log_factor.is_finite() {
-        log_factor
+/// The share of the time that plans may be short on trial so that the fleet is short for `share` of it. It is `share` itself
+/// where the plan has no full say, or the fleet has not been seen for long: then nothing would move it back.
+pub(super) fn in_force(case: &Case<'_>, share: f64) -> f64 {
+    let known = case.past.experience().map(|known| known.aim);
+    let recent = |known: &AimRecord| {
+        let at = known.at.filter(|at| *at <= case.now);
+        at.is_some_and(|at| case.now.since(at) <= FORGOTTEN)
+    };
+    match known.filter(recent) {
+        Some(known) if stage::so_far(case) == Stage::Predictive => {
+            share * sound(known.log_factor).exp()
+        }
+        _ => share,
+    }
+}
+
+/// Within bounds, also from a snapshot that was tampered with.
+fn sound(log_factor: f64) -> f64 {
+    if log_factor.is_finite() {
+        log_factor.clamp(LEAST.ln(), MOST.ln())
     } else {
         0.0
-    };
-    share * log_factor.exp().clamp(LEAST, MOST)
+    }
 }
 
-/// The record after a look at the fleet; `None` where it is not known.
+/// The record after a look at the fleet; `None` where it is not known, or can't follow.
 pub(super) fn observe(
     mut record: AimRecord,
     spec: &TriggerSpec,
@@ -64,60 +91,63 @@ pub(super) fn observe(
     fleet: Option<Fleet>,
 ) -> AimRecord {
     let share = spec.max_overload.filter(|share| *share > 0.0);
-    let (Some(share), Some(fleet)) = (share, fleet.filter(|_| is_followed(plan))) else {
-        return interrupted(record);
-    };
-    let short = fleet.need - fleet.ready > NOISE * fleet.need.max(1.0);
-    if !short {
-        record.short_since = None;
-        if fleet.ready > f64::from(fleet.wanted) {
-            record.at = None;
-            return record;
-        }
-    }
-    let since = short.then(|| record.short_since.filter(|at| *at <= now).unwrap_or(now));
-    record.short_since = since;
-    let before = record.at.replace(now).filter(|at| *at <= now);
-    let passed = before.map(|at| now.since(at));
-    let Some(passed) = passed.filter(|passed| *passed <= LONGEST_GAP) else {
+    let known = fleet.filter(|it| it.ready.is_finite() && it.need.is_finite());
+    let (Some(share), Some(fleet)) = (share, known.filter(|_| is_told_in_full(plan))) else {
         return record;
     };
-    let counts = since.is_none_or(|since| now.since(since) <= plan.lead_time.get() * COUNTED);
-    if counts {
+    if is_cut(plan) {
+        record.cut_at = Some(now);
+    }
+    let cut_at = record.cut_at.filter(|at| *at <= now);
+    if cut_at.is_some_and(|at| now.since(at) <= plan.lead_time.get()) {
+        return record;
+    }
+    let short = is_below(fleet.ready, fleet.need);
+    let counts = if short {
+        fleet.owed.is_some_and(|owed| !is_below(fleet.ready, owed))
+    } else {
+        let alone = fleet.promised.is_some_and(|it| !is_below(it, fleet.need));
+        alone || fleet.ready <= f64::from(fleet.wanted)
+    };
+    if !counts {
+        return record;
+    }
+    let before = record.at.replace(now).filter(|at| *at <= now);
+    let longest = LEAST_GAP.max(spec.interval.get() * 2);
+    let passed = before.map(|at| now.since(at));
+    if let Some(passed) = passed.filter(|passed| *passed <= longest) {
         let missed = if short { 1.0 / share } else { 0.0 };
         let step = passed.as_secs_f64() / TIME_CONSTANT.as_secs_f64() * (1.0 - missed);
-        record.log_factor = (record.log_factor + step).clamp(LEAST.ln(), MOST.ln());
+        record.log_factor = sound(sound(record.log_factor) + step);
     }
     record
 }
 
-/// The record where nothing can be said of the present.
-pub(super) fn interrupted(record: AimRecord) -> AimRecord {
-    AimRecord {
-        at: None,
-        short_since: None,
-        ..record
-    }
+fn is_below(replicas: f64, need: f64) -> bool {
+    need - replicas > NOISE * need.max(1.0)
 }
 
-/// Whether what becomes of the fleet is the doing of a plan that was chosen.
-fn is_followed(plan: &Plan) -> bool {
+/// Whether all of a plan that was chosen is what KEDA is told.
+fn is_told_in_full(plan: &Plan) -> bool {
+    let stage = plan.authority.as_ref().map(|authority| authority.stage);
     let told = match plan.mode {
         Mode::Predictive => true,
-        Mode::Auto => {
-            let stage = plan.authority.as_ref().map(|authority| authority.stage);
-            stage == Some(Stage::Predictive)
-        }
-        _ => false,
+        Mode::Auto => stage == Some(Stage::Predictive),
+        Mode::ScaleOut | Mode::Shadow | Mode::Reactive => false,
     };
-    let cut = |limit| {
+    told && plan.chosen.is_some()
+}
+
+/// Whether a bound has taken something from it.
+fn is_cut(plan: &Plan) -> bool {
+    let cuts = |limit| {
         matches!(
             limit,
             Limit::MaxReplicas | Limit::Budget | Limit::Changes | Limit::RampUp
         )
     };
     let mut reasons = plan.reasons.iter();
-    told && plan.chosen.is_some() && !reasons.any(|it| it.to < it.from && cut(it.limit))
+    reasons.any(|it| it.to < it.from && cuts(it.limit))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod tests;
 
 use std::time::Duration;
 
+use super::aim;
 use super::case::Case;
 use super::grade::{self, Comparison};
 use super::ledger::{amount, span};
@@ -66,7 +67,8 @@ pub(super) fn judge(case: &Case<'_>, grade: &Grade, rests_on: Basis) -> Authorit
     let evidence = Evidence {
         all: grade::overall(grade),
         day: grade::lately(grade),
-        objective: case.spec.max_overload.unwrap_or(0.0),
+        objective: (case.spec.max_overload)
+            .map_or(0.0, |share| aim::in_force(case, share).max(share)),
         distrust: case.distrust,
         rests_on,
     };
@@ -89,7 +91,7 @@ impl Authority {
 struct Evidence<'a> {
     all: Comparison,
     day: Comparison,
-    /// The share of time that may be short.
+    /// The share of time that may be short, and more where the fleet has shown that it then is less so.
     objective: f64,
     distrust: Option<&'a str>,
     rests_on: Basis,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::aim;
 use super::case::Case;
 use super::ledger::{Ledger, amount, replicas, span};
 use super::outlook::Outlook;
@@ -22,25 +21,17 @@ pub(super) struct Advice {
 
 /// Lets the plans on trial learn from the load, and chooses.
 pub(super) fn advice(case: &Case<'_>, load: f64) -> Advice {
-    let Some(objective) = trials::objective(case.spec) else {
+    let Some(objective) = trials::aimed(case) else {
         return Advice {
             trials: None,
             choice: None,
         };
     };
-    let kept = case.past.experience().map(|known| known.aim);
-    let (aimed, aim) = match (objective, kept) {
-        (Objective::Overload(share), Some(kept)) => {
-            let aim = aim::of(&kept, share);
-            let differs = (aim - share).abs() > TOLD_FROM * share;
-            (Objective::Overload(aim), differs.then_some(aim))
-        }
-        _ => (objective, None),
-    };
-    let mut learned = trials::learn(case, aimed, load);
-    let mut choice = trials::choose(&mut learned, aimed);
-    if let Some(choice) = &mut choice {
-        choice.plan.aim = aim;
+    let mut learned = trials::learn(case, objective, load);
+    let mut choice = trials::choose(&mut learned, objective);
+    if let (Some(choice), Objective::Overload { share, aim }) = (&mut choice, objective) {
+        let differs = (aim - share).abs() > TOLD_FROM * share;
+        choice.plan.aim = differs.then_some(aim);
     }
     Advice {
         trials: Some(Arc::new(learned.trials)),
@@ -154,30 +145,24 @@ fn risk_text(case: &Case<'_>, choice: &Choice, price: f64, stretch: f64) -> Stri
 }
 
 fn verdict(case: &Case<'_>, choice: &ChosenPlan) -> String {
-    let evidence = choice.evidence;
-    match trials::objective(case.spec) {
-        Some(Objective::Shortage(price)) => format!(
-            "over {evidence} on trial the cheapest plan at a `shortageCost` of {}, short of {} replicas on average",
-            amount(price),
-            amount(choice.short)
-        ),
-        objective => {
-            let share = match objective {
-                Some(Objective::Overload(share)) => share,
-                _ => 0.0,
-            };
-            let aimed = choice.aim.map_or_else(String::new, |aim| {
-                let how = if aim > share { "less" } else { "more" };
-                format!(
-                    " (taken for {} %, because the fleet is short {how} often than plans on trial)",
-                    amount(100.0 * aim)
-                )
-            });
+    let (evidence, short) = (choice.evidence, choice.short);
+    if let Some(share) = case.spec.max_overload {
+        let aimed = choice.aim.map_or_else(String::new, |aim| {
+            let how = if aim > share { "less" } else { "more" };
             format!(
-                "over {evidence} on trial the cheapest plan within `maxOverload` of {} %{aimed}, short {} % of the time",
-                amount(100.0 * share),
-                amount(100.0 * choice.short)
+                " (taken for {} %, because the fleet has been short {how} often than it may be)",
+                amount(100.0 * aim)
             )
-        }
+        });
+        return format!(
+            "over {evidence} on trial the cheapest plan within `maxOverload` of {} %{aimed}, short {} % of the time",
+            amount(100.0 * share),
+            amount(100.0 * short)
+        );
     }
+    format!(
+        "over {evidence} on trial the cheapest plan at a `shortageCost` of {}, short of {} replicas on average",
+        amount(case.spec.shortage_cost.unwrap_or(0.0)),
+        amount(short)
+    )
 }

@@ -129,6 +129,14 @@ impl<'a> Cluster<'a> {
         up.stabilization.get() + rate.unwrap_or_default()
     }
 
+    /// Whether what is known lets the fleet follow a plan of so many replicas.
+    pub(super) fn lets_follow(&self, replicas: u32) -> bool {
+        let Some(scaling) = self.scaling else {
+            return true;
+        };
+        !scaling.paused && scaling.max.is_none_or(|max| replicas <= max.replicas)
+    }
+
     /// What a person should know beside the steps of the number, which is `count`.
     pub(super) fn notes(&self, spec: &TriggerSpec, count: u32) -> Vec<Reason> {
         let mut notes = Vec::new();

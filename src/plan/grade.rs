@@ -14,6 +14,7 @@ mod tests;
 
 use std::time::Duration;
 
+use super::aim;
 use super::case::{Case, LONGEST_GAP};
 use crate::domain::{Grade, LeadTime, SPARE, Slots, Timestamp};
 pub(super) use compare::{Comparison, lately, overall};
@@ -45,6 +46,12 @@ pub(super) fn learn(case: &Case<'_>, load: f64, planned: u32) -> Grade {
     grade.since.get_or_insert(case.now);
     grade.at = Some(case.now);
     grade
+}
+
+/// The fewest replicas that were planned since `since`; `None` where that is not known.
+pub(super) fn least_planned(grade: &Grade, since: Timestamp) -> Option<f64> {
+    let planned = grade.planned.in_force(since)?.flatten().copied();
+    Some(f64::from(planned.fold(f32::INFINITY, f32::min)))
 }
 
 /// The same of the replicas that were really ready. `seen` are those, and the load in replicas.
@@ -129,10 +136,11 @@ fn ask(grade: &mut Grade, case: &Case<'_>, load: f64, planned: u32) {
     grade.loads.put(now, &[load as f32], most, f32::max);
     let lately = grade.loads.after(now - HPA_WINDOW).flatten();
     let highest = lately.fold(load, |highest, load| highest.max(f64::from(*load)));
-    let most = grade.planned.many(case.lead);
-    let most = most.min(2 * LEARNED_SLOTS as usize) + 3;
+    let longest = 2 * LEARNED_SLOTS as usize;
+    let most = grade.planned.many(case.lead).min(longest) + 3;
     grade.scaled_on.put(now, &[highest as f32], most, f32::min);
     grade.measured.put(now, &[load as f32], most, f32::min);
+    let most = grade.planned.many(case.lead * aim::OWED).min(longest) + 3;
     grade.planned.put(now, &[planned as f32], most, f32::min);
     grade.plan.ask(f64::from(planned));
     grade.reactive.ask(plain(case, highest, 1.0));

@@ -59,7 +59,7 @@ pub fn learn(
         mut lead,
         capacity,
         usage,
-        mut aim,
+        aim,
     } = Arc::unwrap_or_clone(known);
     let ready = readings.ready.or(cluster.ready(spec));
     let rolls_out = cluster.rolls_out();
@@ -78,7 +78,7 @@ pub fn learn(
             lead,
             capacity,
             usage,
-            aim: aim::interrupted(aim),
+            aim,
         }));
         return memory;
     }
@@ -101,12 +101,19 @@ pub fn learn(
     if let Some(grade) = memory.grade.as_mut().filter(|_| reads_fleet) {
         grade::learn_actual(Arc::make_mut(grade), now, seen);
     }
+    let planned = |leads: u32| {
+        let since = now - plan.lead_time.get() * leads;
+        (memory.grade.as_deref()).and_then(|grade| grade::least_planned(grade, since))
+    };
     let fleet = seen.map(|(ready, need)| Fleet {
         ready,
         need,
         wanted: follows,
+        promised: planned(1),
+        owed: planned(aim::OWED),
     });
-    aim = aim::observe(aim, spec, now, plan, fleet);
+    let fleet = fleet.filter(|_| cluster.lets_follow(plan.replicas));
+    let aim = aim::observe(aim, spec, now, plan, fleet);
     memory.experience = Some(Arc::new(Experience {
         lead,
         capacity,

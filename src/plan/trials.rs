@@ -23,6 +23,7 @@ mod tests;
 
 use std::time::Duration;
 
+use super::aim;
 use super::case::Case;
 use crate::domain::{LeadTime, PlanTrials, Slots, TriggerSpec};
 pub(super) use choice::{Ask, Choice, choose};
@@ -44,16 +45,27 @@ const NOISE: f64 = 1e-9;
 /// What the trials aim at.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Objective {
-    /// The share of time that may be short.
-    Overload(f64),
+    /// The share of time that may be short, and what is aimed at so that it is.
+    Overload { share: f64, aim: f64 },
     /// What a replica-minute short costs against one spare.
     Shortage(f64),
 }
 
 /// The objective of the trigger; `None` when it gives the quantile itself.
 pub(super) fn objective(spec: &TriggerSpec) -> Option<Objective> {
-    let by_share = spec.max_overload.map(Objective::Overload);
+    let by_share = spec
+        .max_overload
+        .map(|share| Objective::Overload { share, aim: share });
     by_share.or(spec.shortage_cost.map(Objective::Shortage))
+}
+
+/// The same as the fleet has moved it.
+pub(super) fn aimed(case: &Case<'_>) -> Option<Objective> {
+    let by_share = case.spec.max_overload.map(|share| Objective::Overload {
+        share,
+        aim: aim::in_force(case, share),
+    });
+    by_share.or_else(|| objective(case.spec))
 }
 
 /// What has been learned, and what is asked for right now.
@@ -249,7 +261,7 @@ fn score(
         );
         let missing = need - ready;
         let missed = match objective {
-            Objective::Overload(_) => f64::from(u8::from(missing > NOISE * need)),
+            Objective::Overload { .. } => f64::from(u8::from(missing > NOISE * need)),
             Objective::Shortage(_) => missing.max(0.0),
         };
         *cost = *cost * keep + asked * minutes;
@@ -266,7 +278,7 @@ fn expect(
     peak: Option<&Peak>,
     (asks, minutes): (&[f32], f64),
 ) {
-    let Some(peak) = peak.filter(|_| matches!(objective, Objective::Overload(_))) else {
+    let Some(peak) = peak.filter(|_| matches!(objective, Objective::Overload { .. })) else {
         // Nothing is expected beside what has been counted.
         let share = minutes / trials.minutes.max(minutes);
         for (expected, short) in trials.expected.iter_mut().zip(&trials.short) {

@@ -10,6 +10,17 @@ fn aims_at(share: f64) -> Scenario {
     Scenario::new().with(|spec| spec.max_overload = Some(share))
 }
 
+/// A fleet under a load that needs ten, which were asked for lately: nine were before.
+fn at(ready: f64) -> Fleet {
+    Fleet {
+        ready,
+        need: 10.0,
+        wanted: 10,
+        promised: Some(9.0),
+        owed: Some(9.0),
+    }
+}
+
 /// A fleet that is looked at every 15 s.
 struct Watched {
     scenario: Scenario,
@@ -41,14 +52,10 @@ impl Watched {
         self
     }
 
-    /// So many looks at a fleet of ten that was asked for, of which so many are Ready, under a load that needs ten.
+    /// So many looks at a fleet of ten that was asked for lately, of which so many are Ready, under a load that needs ten.
     fn looks(&mut self, count: usize, ready: f64) -> &mut Self {
         for _ in 0..count {
-            self.sees(Some(Fleet {
-                ready,
-                need: 10.0,
-                wanted: 10,
-            }));
+            self.sees(Some(at(ready)));
         }
         self
     }
@@ -60,7 +67,11 @@ impl Watched {
     }
 
     fn factor(&self) -> f64 {
-        of(&self.record, SHARE) / SHARE
+        self.record.log_factor.exp()
+    }
+
+    fn is_unmoved(&self) -> bool {
+        self.record.log_factor.abs() < 1e-12
     }
 }
 
@@ -105,20 +116,42 @@ fn a_fleet_that_is_short_more_often_makes_plans_safer_down_to_a_quarter() {
 }
 
 #[test]
-fn a_shortage_counts_only_as_long_as_replicas_take_to_start_twice() {
-    let mut short = Watched::new();
-    let lead = short.plan.lead_time.get();
-    let looks = (2 * lead.as_secs() / LOOK.as_secs()) as usize;
-    short.looks(1, 10.0).looks(looks + 1, 9.0);
-    let mut long = Watched::new();
-    long.looks(1, 10.0).looks(20 * looks, 9.0);
-    assert!(short.factor() < 0.95, "{}", short.factor());
-    assert!((short.factor() - long.factor()).abs() < 1e-9);
-    assert!((long.looks(1, 10.0).factor() / short.looks(1, 10.0).factor() - 1.0).abs() < 1e-9);
+fn a_shortage_of_what_was_asked_for_long_ago_is_not_the_plans_doing() {
+    let mut watched = Watched::new();
+    watched.looks(1, 10.0);
+    // Ten were asked for three lead times ago, or nobody knows.
+    for owed in [Some(10.0), None] {
+        for _ in 0..1000 {
+            watched.sees(Some(Fleet { owed, ..at(9.0) }));
+        }
+    }
+    assert!(watched.is_unmoved());
+    watched.looks(3, 10.0).looks(1, 9.0);
+    assert!(watched.factor() < 1.0);
 }
 
 #[test]
-fn what_is_not_the_doing_of_a_plan_does_not_count() {
+fn replicas_that_others_hold_do_not_make_a_plan_look_better() {
+    let mut watched = Watched::new();
+    let held = |promised| Fleet {
+        promised,
+        ..at(12.0)
+    };
+    for promised in [Some(9.0), None] {
+        for _ in 0..1000 {
+            watched.sees(Some(held(promised)));
+        }
+    }
+    assert!(watched.is_unmoved());
+    // On the way down there are more replicas than are asked for; what was asked for would have done.
+    for _ in 0..1000 {
+        watched.sees(Some(held(Some(10.0))));
+    }
+    assert!(watched.factor() > 1.0);
+}
+
+#[test]
+fn what_is_not_told_in_full_or_cut_by_a_bound_does_not_count() {
     let cut = |limit| {
         move |plan: &mut Plan| {
             plan.reasons = vec![Reason {
@@ -139,21 +172,40 @@ fn what_is_not_the_doing_of_a_plan_does_not_count() {
     ];
     for mut watched in others {
         watched.looks(1000, 10.0).looks(10, 9.0);
-        assert_eq!(watched.record, AimRecord::default(), "{:?}", watched.plan);
+        assert!(watched.is_unmoved(), "{:?}", watched.plan);
     }
-    // More replicas than were asked for.
-    let mut watched = Watched::new();
-    watched.looks(1000, 11.0);
-    assert!((watched.factor() - 1.0).abs() < 1e-12);
-    // Nothing is known of what lies between two looks that are far apart.
+    // What was cut is still missing a lead time later.
+    let mut watched = Watched::new().with(cut(Limit::RampUp));
     watched.looks(1, 10.0);
-    watched.scenario.now = watched.scenario.now + Duration::from_hours(1);
+    watched.plan.reasons.clear();
+    let looks = (watched.plan.lead_time.get().as_secs() / LOOK.as_secs()) as usize;
+    watched.looks(looks, 9.0);
+    assert!(watched.is_unmoved());
+    watched.looks(2, 9.0);
+    assert!(watched.factor() < 1.0);
+}
+
+#[test]
+fn time_that_nobody_has_seen_does_not_count() {
+    let mut watched = Watched::new();
+    watched.looks(1, 10.0);
+    watched.scenario.now = watched.scenario.now + Duration::from_mins(4);
     watched.looks(1, 9.0);
-    watched.sees(None);
-    watched.looks(1, 9.0);
-    assert!((watched.factor() - 1.0).abs() < 1e-12);
+    watched.scenario.now = watched.scenario.now + Duration::from_mins(4);
+    for _ in 0..100 {
+        watched.sees(None);
+    }
+    watched.looks(1, 9.0).looks(1, f64::NAN);
+    assert!(watched.is_unmoved());
     watched.looks(1, 9.0);
     assert!(watched.factor() < 1.0);
+    // Looks may be as far apart as the trigger wants them.
+    let mut watched = Watched::new();
+    watched.scenario.spec.interval = HumanDuration::from_secs(600);
+    watched.looks(1, 10.0);
+    watched.scenario.now = watched.scenario.now + Duration::from_mins(10);
+    watched.looks(1, 10.0);
+    assert!(watched.factor() > 1.0);
 }
 
 #[test]
@@ -177,27 +229,34 @@ fn the_plan_says_what_it_aims_at_and_why() {
         text.contains("within `maxOverload` of 0.5 %, short"),
         "{text}"
     );
+    let knows = |scenario: &mut Scenario, log_factor, at| {
+        let aim = AimRecord {
+            log_factor,
+            at: Some(at),
+            cut_at: None,
+        };
+        scenario.memory.experience = Some(std::sync::Arc::new(Experience {
+            aim,
+            ..Experience::default()
+        }));
+        scenario.later(60);
+    };
+    let now = scenario.now;
     for (log_factor, aim, why) in [
         (
             2.0_f64.ln(),
             0.01,
-            "taken for 1 %, because the fleet is short less often",
+            "taken for 1 %, because the fleet has been short less often than it may be",
         ),
         (
             0.5_f64.ln(),
             0.0025,
-            "taken for 0.25 %, because the fleet is short more often",
+            "taken for 0.25 %, because the fleet has been short more often than it may be",
         ),
+        (9.0, 0.01, "taken for 1 %"),
         (f64::NAN, SHARE, "within `maxOverload` of 0.5 %, short"),
     ] {
-        scenario.memory.experience = Some(std::sync::Arc::new(Experience {
-            aim: AimRecord {
-                log_factor,
-                ..AimRecord::default()
-            },
-            ..Experience::default()
-        }));
-        scenario.later(60);
+        knows(&mut scenario, log_factor, now);
         let (chosen, text) = told(&mut scenario);
         assert!(
             (chosen.aim.unwrap_or(SHARE) - aim).abs() < 1e-9,
@@ -205,4 +264,10 @@ fn the_plan_says_what_it_aims_at_and_why() {
         );
         assert!(text.contains(why), "{text}");
     }
+    // A fleet that was seen long ago, and one that the plan doesn't move, say nothing.
+    knows(&mut scenario, 2.0_f64.ln(), now - FORGOTTEN);
+    assert_eq!(told(&mut scenario).0.aim, None);
+    knows(&mut scenario, 2.0_f64.ln(), now);
+    scenario.spec.mode = Mode::ScaleOut;
+    assert_eq!(told(&mut scenario).0.aim, None);
 }

@@ -10,7 +10,7 @@ use crate::domain::{ChosenPlan, HumanDuration, PlanRule, PlanTrials};
 /// Before so many minutes of evidence nothing is chosen.
 const ENOUGH_MINUTES: f64 = 1440.0;
 
-/// What was to be expected counts at first as much as so many minutes of what has come, less with every day of evidence, and
+/// What was to be expected counts as much as so many minutes of what has come, less by a seventh with every day of evidence, and
 /// nothing after a week: by then the count is worth more, and a prior only makes plans dearer that have kept to the objective.
 const EXPECTED_MINUTES: f64 = 1.8 * 1440.0;
 const FADED_AFTER: f64 = 7.0 * 1440.0;
@@ -118,28 +118,52 @@ fn leader(trials: &PlanTrials, objective: Objective, plans: Range<usize>) -> Opt
     })
 }
 
-/// Whether a plan misses the objective, and by what plans are compared among those that do and those that don't.
-fn loss(trials: &PlanTrials, objective: Objective, plan: usize) -> (bool, f64) {
+/// How far a plan is from the objective, and by what plans are compared that are as far.
+fn loss(trials: &PlanTrials, objective: Objective, plan: usize) -> (Miss, f64) {
     let (cost, short) = (trials.cost[plan], f64::from(trials.short[plan]));
     match objective {
-        Objective::Shortage(price) => (false, cost + price * short),
-        Objective::Overload(share) => {
+        Objective::Shortage(price) => (Miss::None, cost + price * short),
+        Objective::Overload { share, aim } => {
             let minutes = trials.minutes.max(1.0);
             let expected = f64::from(trials.expected[plan]) / minutes;
             let expected = expected.min(MOST_EXPECTED * share);
             let weight = EXPECTED_MINUTES * (1.0 - minutes / FADED_AFTER).max(0.0);
             let short = (short + weight * expected) / (minutes + weight);
-            let missed = short > share;
+            let miss = if short <= aim {
+                Miss::None
+            } else if short <= share {
+                Miss::Aim
+            } else {
+                Miss::Objective
+            };
             // Where no plan keeps to it, half the shortage is worth twice the replicas: what nobody could foresee is not
             // bought off at any price.
-            (missed, if missed { cost * short } else { cost })
+            let value = if miss == Miss::None {
+                cost
+            } else {
+                cost * short
+            };
+            (miss, value)
         }
     }
+}
+
+/// What a plan misses. A fleet that is short too often never leads to a plan that is short more often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Miss {
+    None,
+    /// What is aimed at, which is less than the objective.
+    Aim,
+    Objective,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn exactly(share: f64) -> Objective {
+        Objective::Overload { share, aim: share }
+    }
 
     /// Two plans on the measured load, the cheaper one first; neither was ever short, and the cheaper one was expected to
     /// be so for a share of the time.
@@ -155,7 +179,7 @@ mod tests {
         trials.cost[PLANS - 2] = 10.0 * minutes;
         trials.expected[PLANS - 2] = (expected * minutes) as f32;
         trials.cost[PLANS - 1] = 12.0 * minutes;
-        best(&trials, Objective::Overload(0.005)).unwrap()
+        best(&trials, exactly(0.005)).unwrap()
     }
 
     #[test]
@@ -176,13 +200,41 @@ mod tests {
                 expected: vec![minutes as f32; PLANS],
                 ..PlanTrials::default()
             };
-            loss(&trials, Objective::Overload(0.005), 0).0
+            loss(&trials, exactly(0.005), 0).0 != Miss::None
         };
         // Beside an expectation of twice the objective, so much of it may have been short: 0, 36, 81 and 100 %.
         assert!(missed_after(1.3, 0.0));
         assert!(!missed_after(2.0, 0.0017) && missed_after(2.0, 0.0019));
         assert!(!missed_after(4.0, 0.0039) && missed_after(4.0, 0.0042));
         assert!(!missed_after(7.0, 0.0049) && missed_after(7.0, 0.0051));
+    }
+
+    #[test]
+    fn a_fleet_that_is_short_too_often_never_leads_to_a_plan_that_is_short_more_often() {
+        let minutes = 20_000.0;
+        let mut trials = PlanTrials {
+            minutes,
+            cost: vec![30.0 * minutes; PLANS],
+            short: vec![minutes as f32; PLANS],
+            expected: vec![0.0; PLANS],
+            ..PlanTrials::default()
+        };
+        for (plan, cost, short) in [
+            (PLANS - 3, 22.0, 0.0031),
+            (PLANS - 2, 10.0, 0.0054),
+            (PLANS - 1, 28.0, 0.0010),
+        ] {
+            trials.cost[plan] = cost * minutes;
+            trials.short[plan] = (short * minutes) as f32;
+        }
+        let at = |aim| best(&trials, Objective::Overload { share: 0.0035, aim }).unwrap();
+        assert_eq!(at(0.007), PLANS - 2);
+        assert_eq!(at(0.0035), PLANS - 3);
+        // Neither keeps to it any more; of those that keep to the objective the least product counts.
+        assert_eq!(at(0.0009), PLANS - 1);
+        trials.short[PLANS - 1] = (0.0030 * minutes) as f32;
+        let at = |aim| best(&trials, Objective::Overload { share: 0.0035, aim }).unwrap();
+        assert_eq!(at(0.0009), PLANS - 3);
     }
 
     #[test]
