@@ -141,7 +141,6 @@ fn traces(text: &mut String, main: &[&Row]) {
             each.join(" / ")
         };
         let ours = row.ours();
-        let perfect = row.policies.iter().find(|policy| policy.name == "perfect");
         let _ = writeln!(
             text,
             "| {} | {:.0} s | {:.1} | {} | {} | {} | {} | {:.2} | {} | {:.1} |",
@@ -153,7 +152,7 @@ fn traces(text: &mut String, main: &[&Row]) {
             captured(0),
             captured(1),
             ours.overload,
-            shown(perfect.map(|perfect| ours.hours / perfect.hours), 3),
+            shown(reading::cost(row), 3),
             ours.changes,
         );
     }
@@ -167,7 +166,7 @@ fn rivals(text: &mut String, main: &[&Row]) {
     let Some(first) = main.first() else { return };
     for name in first.policies.iter().map(|policy| policy.name.as_str()) {
         let pairs: Vec<(&Row, &Policy)> = (main.iter())
-            .filter_map(|row| Some((*row, row.policies.iter().find(|it| it.name == name)?)))
+            .filter_map(|row| Some((*row, row.policy(name)?)))
             .collect();
         let ratio = |place: usize| {
             let each = pairs.iter().filter_map(|(row, policy)| {
@@ -202,7 +201,7 @@ fn rivals(text: &mut String, main: &[&Row]) {
 /// On how many records ours is cheaper than the policy of this name at 0.5 %.
 pub(crate) fn cheaper_on(main: &[&Row], name: &str) -> usize {
     let cheaper = main.iter().filter(|row| {
-        let policy = row.policies.iter().find(|policy| policy.name == name);
+        let policy = row.policy(name);
         let ours = row.ours().hours_at[1];
         policy
             .zip(ours)
@@ -215,7 +214,7 @@ pub(crate) fn cheaper_on(main: &[&Row], name: &str) -> usize {
 pub(crate) fn best_rival(main: &[&Row]) -> Option<(&'static str, f64)> {
     let each = PREDICTIVE.iter().filter_map(|name| {
         let hours = main.iter().filter_map(|row| {
-            let policy = row.policies.iter().find(|policy| policy.name == *name)?;
+            let policy = row.policy(name)?;
             Some(policy.hours_at[1]? / row.ours().hours_at[1]?)
         });
         Some((*name, median(hours)?))

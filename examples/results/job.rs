@@ -96,23 +96,13 @@ pub(crate) fn all(files: &[PathBuf], sensitive: usize) -> Vec<Job> {
         replicas,
         history,
     };
-    let main = MAIN.into_iter().flat_map(|start_up| {
-        let each = files.iter();
-        each.map(move |file| {
-            job(
-                file,
-                Shows::Policies,
-                start_up,
-                USUAL_REPLICAS,
-                USUAL_HISTORY,
-            )
-        })
-    });
-    let mut jobs: Vec<Job> = main.collect();
-    for start_up in MAIN {
-        let (replicas, history) = (USUAL_REPLICAS, USUAL_HISTORY);
-        let each = files.iter();
-        jobs.extend(each.map(|file| job(file, Shows::Reading, start_up, replicas, history)));
+    let mut jobs = Vec::new();
+    for shows in [Shows::Policies, Shows::Reading] {
+        for start_up in MAIN {
+            let (replicas, history) = (USUAL_REPLICAS, USUAL_HISTORY);
+            let each = files.iter();
+            jobs.extend(each.map(|file| job(file, shows, start_up, replicas, history)));
+        }
     }
     let every = (files.len() / sensitive.max(1)).max(1);
     for file in files.iter().step_by(every).take(sensitive) {
@@ -261,6 +251,10 @@ impl Job {
 impl Row {
     pub(crate) fn ours(&self) -> &Policy {
         &self.policies[0]
+    }
+
+    pub(crate) fn policy(&self, name: &str) -> Option<&Policy> {
+        self.policies.iter().find(|policy| policy.name == name)
     }
 
     pub(crate) fn at(&self, overload: f64) -> Option<&Against> {

@@ -79,10 +79,6 @@ fn line(text: &mut String, start_up: u64, trigger: &str, rows: &[&Row]) {
 }
 
 /// Replica hours out of the box over those of perfect foresight.
-fn cost(row: &Row) -> Option<f64> {
-    let perfect = row
-        .policies
-        .iter()
-        .find(|policy| policy.name == "perfect")?;
-    Some(row.ours().hours / perfect.hours)
+pub(crate) fn cost(row: &Row) -> Option<f64> {
+    Some(row.ours().hours / row.policy("perfect")?.hours)
 }

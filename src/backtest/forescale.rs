@@ -101,8 +101,7 @@ pub(super) async fn live(
         let mut plans = vec![own];
         plans.extend(replay.plans(others));
         for ((fleet, plan), life) in fleets.iter_mut().zip(&plans).zip(&mut lives) {
-            let answer = plan.as_ref().map(|plan| (plan.served, plan.active));
-            let tick = fleet.apply(Reading::Scaler(answer));
+            let tick = fleet.apply(Reading::Scaler(answer(plan.as_deref())));
             if tick.judged && life.setting.is_none() {
                 life.ticks.push(tick);
             }
@@ -121,9 +120,14 @@ pub(super) async fn live(
     Ok(lives)
 }
 
+/// What KEDA gets of a plan.
+fn answer(plan: Option<&Plan>) -> Answer {
+    plan.map(|plan| (plan.served, plan.active))
+}
+
 /// The trigger on this record. Where it reads its Ready replicas, the simulated cluster says them, so that it learns its lead time
-/// and keeps to its objective as it would; otherwise it is told its lead time. Nothing else is there to be read. Its step stays as it is, for the metric is there at any step, however coarse the record is that it
-/// is made of.
+/// and keeps to its objective as it would; otherwise it is told its lead time. Nothing else is there to be read. Its step stays
+/// as it is, for the metric is there at any step, however coarse the record is that it is made of.
 fn spec(scene: &Scene<'_>, settings: &Settings) -> TriggerSpec {
     let reads = settings.trigger.replicas_query.is_some();
     let lead = scene.cluster.start_up.usual_longest() + CONTROL_DELAY;
@@ -170,8 +174,7 @@ impl Life {
     }
 
     fn note(&mut self, plan: Option<Arc<Plan>>) {
-        let answer = plan.as_ref().map(|plan| (plan.served, plan.active));
-        self.answers.push(answer);
+        self.answers.push(answer(plan.as_deref()));
         // Only the trigger's own plans are told about.
         let Some(plan) = plan.filter(|_| self.setting.is_none()) else {
             return;

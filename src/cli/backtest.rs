@@ -21,8 +21,8 @@ const AFTER_HELP: &str = "\
 How it is done:
   The record is measured as `sum(rate(…[1m]))` would have measured it, or over the range of the trigger's query. Forescale's own
   loop lives through it on a virtual clock, with up to `--history` before the judged part to learn from, and tells a simulated KEDA
-  and HPA what to do; pods take `--startup` to be Ready, which it is told unless it can read it. Every other policy runs in the same cluster. The load does not depend on
-  the fleet.
+  and HPA what to do; pods take `--startup` to be Ready, which it is told unless it can read it. Every other policy runs in the same
+  cluster. The load does not depend on the fleet.
   `--frontier` sweeps each policy over its safety setting, so that they compare at equal overload and at equal cost.
 
 Columns:

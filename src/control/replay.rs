@@ -20,8 +20,10 @@ use crate::{analyze, knowledge, plan};
 /// A model may take as long as it needs: the clock waits for it.
 const MODEL_TIMEOUT: HumanDuration = HumanDuration::from_secs(3600);
 
-/// What the query for Ready replicas is called, and what stands where nobody knows them.
+/// What the query for Ready replicas is called.
 pub const READY: &str = "ready";
+
+/// Stands where nobody knows how many they are.
 const NOT_KNOWN: i64 = -1;
 
 /// What a query returned, moment by moment.

@@ -18,8 +18,9 @@
 use std::time::Duration;
 
 use super::case::Case;
+use super::grade::is_short;
 use super::stage;
-use crate::domain::{AimRecord, Limit, Mode, Plan, Stage, Timestamp, TriggerSpec};
+use crate::domain::{AimRecord, Limit, Plan, Stage, Timestamp, TriggerSpec};
 
 /// So much time without shortage raises the aim by a factor of e; a moment of it lowers the aim as much as 1 / `maxOverload`
 /// moments without raise it.
@@ -38,9 +39,6 @@ const FORGOTTEN: Duration = Duration::from_hours(7 * 24);
 
 /// A look speaks for no more than two intervals, or this.
 const LEAST_GAP: Duration = Duration::from_mins(1);
-
-/// Float noise in a load.
-const NOISE: f64 = 1e-9;
 
 /// The fleet at a moment, in replicas.
 #[derive(Clone, Copy, Debug)]
@@ -102,11 +100,11 @@ pub(super) fn observe(
     if cut_at.is_some_and(|at| now.since(at) <= plan.lead_time.get()) {
         return record;
     }
-    let short = is_below(fleet.ready, fleet.need);
+    let short = is_short(fleet.need, fleet.ready);
     let counts = if short {
-        fleet.owed.is_some_and(|owed| !is_below(fleet.ready, owed))
+        fleet.owed.is_some_and(|owed| !is_short(owed, fleet.ready))
     } else {
-        let alone = fleet.promised.is_some_and(|it| !is_below(it, fleet.need));
+        let alone = fleet.promised.is_some_and(|it| !is_short(fleet.need, it));
         alone || fleet.ready <= f64::from(fleet.wanted)
     };
     if !counts {
@@ -123,19 +121,10 @@ pub(super) fn observe(
     record
 }
 
-fn is_below(replicas: f64, need: f64) -> bool {
-    need - replicas > NOISE * need.max(1.0)
-}
-
 /// Whether all of a plan that was chosen is what KEDA is told.
 fn is_told_in_full(plan: &Plan) -> bool {
-    let stage = plan.authority.as_ref().map(|authority| authority.stage);
-    let told = match plan.mode {
-        Mode::Predictive => true,
-        Mode::Auto => stage == Some(Stage::Predictive),
-        Mode::ScaleOut | Mode::Shadow | Mode::Reactive => false,
-    };
-    told && plan.chosen.is_some()
+    let stage = stage::of(plan.mode, plan.authority.as_ref());
+    stage == Stage::Predictive && plan.chosen.is_some()
 }
 
 /// Whether a bound has taken something from it.

@@ -5,11 +5,8 @@ use std::sync::Arc;
 use super::case::Case;
 use super::ledger::{Ledger, amount, replicas, span};
 use super::outlook::Outlook;
-use super::trials::{self, Ask, Choice, Objective};
+use super::trials::{self, Ask, Choice};
 use crate::domain::{ChosenPlan, Limit, PlanTrials};
-
-/// A smaller correction of the objective is not worth a word.
-const TOLD_FROM: f64 = 0.01;
 
 /// What the trials say.
 pub(super) struct Advice {
@@ -28,11 +25,7 @@ pub(super) fn advice(case: &Case<'_>, load: f64) -> Advice {
         };
     };
     let mut learned = trials::learn(case, objective, load);
-    let mut choice = trials::choose(&mut learned, objective);
-    if let (Some(choice), Objective::Overload { share, aim }) = (&mut choice, objective) {
-        let differs = (aim - share).abs() > TOLD_FROM * share;
-        choice.plan.aim = differs.then_some(aim);
-    }
+    let choice = trials::choose(&mut learned, objective);
     Advice {
         trials: Some(Arc::new(learned.trials)),
         choice,

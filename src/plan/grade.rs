@@ -50,8 +50,13 @@ pub(super) fn learn(case: &Case<'_>, load: f64, planned: u32) -> Grade {
 
 /// The fewest replicas that were planned since `since`; `None` where that is not known.
 pub(super) fn least_planned(grade: &Grade, since: Timestamp) -> Option<f64> {
-    let planned = grade.planned.in_force(since)?.flatten().copied();
-    Some(f64::from(planned.fold(f32::INFINITY, f32::min)))
+    least(&grade.planned, since)
+}
+
+/// The least of what has been in force since `since`.
+fn least(slots: &Slots, since: Timestamp) -> Option<f64> {
+    let values = slots.in_force(since)?.flatten().copied();
+    Some(f64::from(values.fold(f32::INFINITY, f32::min)))
 }
 
 /// The same of the replicas that were really ready. `seen` are those, and the load in replicas.
@@ -114,11 +119,8 @@ fn forget(grade: &mut Grade) {
 
 fn judge(grade: &mut Grade, case: &Case<'_>, load: f64, minutes: f64) {
     let since = case.now - case.lead;
-    let least = |slots: &Slots| {
-        let values = slots.in_force(since)?.flatten().copied();
-        Some(f64::from(values.fold(f32::INFINITY, f32::min)))
-    };
-    let all = [&grade.planned, &grade.scaled_on, &grade.measured].map(least);
+    let all = [&grade.planned, &grade.scaled_on, &grade.measured];
+    let all = all.map(|slots| least(slots, since));
     let [Some(planned), Some(scaled_on), Some(measured)] = all else {
         return;
     };
@@ -155,6 +157,6 @@ fn plain(case: &Case<'_>, load: f64, spare: f64) -> f64 {
     f64::from(case.bounded(case.plain_need_of_kept(spare * load).max(least)))
 }
 
-fn is_short(need: f64, ready: f64) -> bool {
+pub(super) fn is_short(need: f64, ready: f64) -> bool {
     need - ready > NOISE * need.max(1.0)
 }

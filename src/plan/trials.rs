@@ -61,11 +61,14 @@ pub(super) fn objective(spec: &TriggerSpec) -> Option<Objective> {
 
 /// The same as the fleet has moved it.
 pub(super) fn aimed(case: &Case<'_>) -> Option<Objective> {
-    let by_share = case.spec.max_overload.map(|share| Objective::Overload {
-        share,
-        aim: aim::in_force(case, share),
-    });
-    by_share.or_else(|| objective(case.spec))
+    let objective = objective(case.spec)?;
+    Some(match objective {
+        Objective::Overload { share, .. } => Objective::Overload {
+            share,
+            aim: aim::in_force(case, share),
+        },
+        Objective::Shortage(_) => objective,
+    })
 }
 
 /// What has been learned, and what is asked for right now.

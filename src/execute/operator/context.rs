@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use kube::api::DynamicObject;
 use kube::core::{ApiResource, GroupVersionKind};
-use kube::runtime::events::{Recorder, Reporter};
-use kube::{Api, Client};
+use kube::runtime::events::{Event, Recorder, Reporter};
+use kube::{Api, Client, Resource as _};
 use tokio::sync::{OwnedMutexGuard, Semaphore, watch};
 use tokio::time::Instant;
 
@@ -17,6 +17,7 @@ use super::election::Leadership;
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::owned::Owned;
+use super::resource::PredictiveAutoscaler;
 use super::trigger::Trigger;
 use super::{CONCURRENCY, Parts};
 use crate::domain::Clock;
@@ -41,7 +42,7 @@ pub(super) struct Context {
     pub(super) config: Config,
     pub(super) leadership: Leadership,
     pub(super) metrics: Metrics,
-    pub(super) recorder: Recorder,
+    recorder: Recorder,
     /// What scales, as it is watched.
     pub(super) owned: Owned,
     /// Statuses that are written at the same time although only numbers have changed.
@@ -112,6 +113,14 @@ impl Context {
 
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Writes an event about `owner`; one that can't be written is logged, and nothing waits for it.
+    pub(super) async fn tell(&self, owner: &PredictiveAutoscaler, event: &Event) {
+        let told = self.recorder.publish(event, &owner.object_ref(&())).await;
+        if let Err(error) = told {
+            tracing::warn!(%error, reason = %event.reason, "failed to write an event");
+        }
     }
 
     /// How old a list may be of what no watch may see.

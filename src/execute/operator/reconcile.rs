@@ -247,13 +247,7 @@ async fn publish(
         return Ok(());
     }
     for note in notes::between(before, after, &owner.spec) {
-        let told = context
-            .recorder
-            .publish(&note, &owner.object_ref(&()))
-            .await;
-        if let Err(error) = told {
-            tracing::warn!(%error, reason = %note.reason, "failed to write an event");
-        }
+        context.tell(owner, &note).await;
     }
     Ok(())
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use kube::api::{DeleteParams, DynamicObject, Preconditions};
-use kube::runtime::events::EventType;
 
 use super::context::Context;
 use super::desired::Kind;
@@ -76,36 +75,17 @@ async fn wake(
     context: &Context,
     namespace: &str,
 ) -> Result<(), Error> {
-    match waking::wake(target, context, namespace).await? {
-        Outcome::NotNeeded => {}
-        Outcome::Woken => {
-            let text = format!(
-                "{target} slept at zero and has one replica now, for nothing will wake it any more"
-            );
-            waking::tell(
-                owner,
-                context,
-                EventType::Normal,
-                "LeftRunning",
-                "Delete",
-                text,
-            )
-            .await;
-        }
+    let news = match waking::wake(target, context, namespace).await? {
+        Outcome::NotNeeded => return Ok(()),
+        Outcome::Woken => waking::woken(format!(
+            "{target} slept at zero and has one replica now, for nothing will wake it any more"
+        )),
         // That must not keep anybody from deleting what is theirs.
-        Outcome::Refused(why) => {
-            let text = format!("{target} may sleep at zero and was not woken: {why}");
-            waking::tell(
-                owner,
-                context,
-                EventType::Warning,
-                "NotWoken",
-                "Delete",
-                text,
-            )
-            .await;
-        }
-    }
+        Outcome::Refused(why) => waking::not_woken(format!(
+            "{target} may sleep at zero and was not woken: {why}"
+        )),
+    };
+    context.tell(owner, &news.event("Delete")).await;
     Ok(())
 }
 

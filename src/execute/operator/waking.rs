@@ -4,11 +4,11 @@
 //! Which workloads were left, the status says before the first step is taken, so that an operator that dies halfway, or an API
 //! server that does not answer, leaves none of them asleep.
 
+use kube::ResourceExt as _;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::response::Status;
 use kube::error::DiscoveryError;
 use kube::runtime::events::{Event, EventType};
-use kube::{Resource as _, ResourceExt as _};
 use serde_json::json;
 
 use super::context::{Context, Offers};
@@ -134,78 +134,63 @@ pub(super) async fn leave(
         if is_scaled {
             continue;
         }
-        match wake(&left, context, &namespace).await {
-            Ok(Outcome::NotNeeded) => {}
-            Ok(Outcome::Woken) => {
-                let text = format!(
-                    "{left} slept at zero and has one replica now, for {scaled} is scaled in its place"
-                );
-                tell(
-                    owner,
-                    context,
-                    EventType::Normal,
-                    "LeftRunning",
-                    "Apply",
-                    text,
-                )
-                .await;
-            }
-            Ok(Outcome::Refused(why)) => {
-                let text = format!(
-                    "{left}, which was scaled before {scaled}, may sleep at zero and was not woken: {why}"
-                );
-                tell(
-                    owner,
-                    context,
-                    EventType::Warning,
-                    "NotWoken",
-                    "Apply",
-                    text,
-                )
-                .await;
-            }
+        let asleep = format!("{left}, which was scaled before {scaled}, may sleep at zero and");
+        let news = match wake(&left, context, &namespace).await {
+            Ok(Outcome::NotNeeded) => None,
+            Ok(Outcome::Woken) => Some(woken(format!(
+                "{left} slept at zero and has one replica now, for {scaled} is scaled in its place"
+            ))),
+            Ok(Outcome::Refused(why)) => Some(not_woken(format!("{asleep} was not woken: {why}"))),
             Err(error) => {
                 tracing::warn!(%namespace, name = %owner.name_any(), %left, %error, "failed to wake a workload that is scaled no more, trying again");
                 let known = owner.status.as_ref().map_or(&[][..], |it| &it.leaving);
-                if !known.contains(&left) {
-                    let text = format!(
-                        "{left}, which was scaled before {scaled}, may sleep at zero and could not be woken yet: {error}"
-                    );
-                    tell(
-                        owner,
-                        context,
-                        EventType::Warning,
-                        "NotWoken",
-                        "Apply",
-                        text,
-                    )
-                    .await;
-                }
+                let is_known = known.contains(&left);
                 leaving.push(left);
+                let text = format!("{asleep} could not be woken yet: {error}");
+                (!is_known).then(|| not_woken(text))
             }
+        };
+        if let Some(news) = news {
+            context.tell(owner, &news.event("Apply")).await;
         }
     }
 }
 
-/// Tells it as an event.
-pub(super) async fn tell(
-    owner: &PredictiveAutoscaler,
-    context: &Context,
+/// What became of a workload that may sleep.
+pub(super) struct News {
     type_: EventType,
-    reason: &str,
-    action: &str,
+    reason: &'static str,
     text: String,
-) {
-    let note = Event {
-        type_,
-        reason: reason.to_owned(),
-        note: Some(text),
-        action: action.to_owned(),
-        secondary: None,
-    };
-    let about = owner.object_ref(&());
-    if let Err(error) = context.recorder.publish(&note, &about).await {
-        tracing::warn!(%error, reason, "failed to write an event");
+}
+
+/// It was woken.
+pub(super) fn woken(text: String) -> News {
+    News {
+        type_: EventType::Normal,
+        reason: "LeftRunning",
+        text,
+    }
+}
+
+/// It may sleep on.
+pub(super) fn not_woken(text: String) -> News {
+    News {
+        type_: EventType::Warning,
+        reason: "NotWoken",
+        text,
+    }
+}
+
+impl News {
+    /// As an event of an `action`.
+    pub(super) fn event(self, action: &str) -> Event {
+        Event {
+            type_: self.type_,
+            reason: self.reason.to_owned(),
+            note: Some(self.text),
+            action: action.to_owned(),
+            secondary: None,
+        }
     }
 }
 

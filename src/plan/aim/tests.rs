@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{ChosenPlan, Experience, HumanDuration, PlanRule, Reason};
+use crate::domain::{ChosenPlan, Experience, HumanDuration, Mode, PlanRule, Reason};
 use crate::plan::tests::Scenario;
 
 const SHARE: f64 = 0.005;

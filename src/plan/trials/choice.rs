@@ -19,6 +19,9 @@ const FADED_AFTER: f64 = 7.0 * 1440.0;
 /// weeks that were never short.
 const MOST_EXPECTED: f64 = 2.0;
 
+/// A smaller correction of the objective is not worth a word.
+const TOLD_FROM: f64 = 0.01;
+
 /// Another plan must be better by this much.
 const HYSTERESIS: f64 = 0.01;
 
@@ -84,7 +87,12 @@ pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Op
         window: Duration::from_mins(u64::from(window)).into(),
         short: f64::from(trials.short[place]) / trials.minutes,
         evidence: HumanDuration::from_secs((trials.minutes * 60.0) as u64),
-        aim: None,
+        aim: match objective {
+            Objective::Overload { share, aim } => {
+                Some(aim).filter(|aim| (aim - share).abs() > TOLD_FROM * share)
+            }
+            Objective::Shortage(_) => None,
+        },
     };
     Some(Choice { plan, ask })
 }

@@ -30,7 +30,7 @@ pub struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// Judged from `from` to `until`, both rounded down to ticks and brought inside the record.
     pub fn new(cluster: &'a Cluster, trace: &'a Trace, from: Timestamp, until: Timestamp) -> Self {
-        let first = (trace.start() + TICK - Duration::from_millis(1)).floor_to(TICK);
+        let first = first_tick(trace);
         let until = until.min(trace.end()).floor_to(TICK).max(first);
         let from = from.floor_to(TICK).clamp(first, until);
         let begin = (from - SETTLING).max(first);
@@ -53,8 +53,8 @@ impl<'a> Scene<'a> {
     /// The same, but that the run begins at `begin` already, or with the record.
     #[must_use]
     pub fn begun(&self, begin: Timestamp) -> Self {
-        let first = (self.trace.start() + TICK - Duration::from_millis(1)).floor_to(TICK);
-        let begin = begin.floor_to(TICK).clamp(first, self.from);
+        let begin = begin.floor_to(TICK);
+        let begin = begin.clamp(first_tick(self.trace), self.from);
         Self {
             begin,
             past: measured(self.cluster, self.trace, begin),
@@ -114,6 +114,11 @@ impl<'a> Scene<'a> {
         });
         Series::new(start, TICK, values)
     }
+}
+
+/// The first tick that lies in the record.
+fn first_tick(trace: &Trace) -> Timestamp {
+    (trace.start() + TICK - Duration::from_millis(1)).floor_to(TICK)
 }
 
 fn measured(cluster: &Cluster, trace: &Trace, begin: Timestamp) -> Vec<f64> {

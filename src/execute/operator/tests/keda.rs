@@ -92,6 +92,14 @@ impl Operator {
         .await;
     }
 
+    /// Waits until its status names no workload that was left asleep.
+    async fn has_nothing_left_to_wake(&self) {
+        self.told("nothing left to wake", |status| {
+            status.leaving.is_empty().then_some(())
+        })
+        .await;
+    }
+
     /// Has the PredictiveAutoscaler `web` scale this workload, as a user does.
     async fn retarget(&self, workload: &str) {
         let owners: Api<PredictiveAutoscaler> = Api::namespaced(self.admin.clone(), self.namespace);
@@ -133,11 +141,7 @@ async fn a_workload_that_sleeps_is_woken_when_another_one_is_scaled_in_its_place
     assert!(told.contains("`old`") && told.contains("`new`"), "{told}");
     assert_eq!(operator.replicas("old").await, 1);
     assert_eq!(operator.replicas("new").await, 0, "it may sleep");
-    operator
-        .told("nothing left to wake", |status| {
-            status.leaving.is_empty().then_some(())
-        })
-        .await;
+    operator.has_nothing_left_to_wake().await;
 }
 
 #[tokio::test]
@@ -154,11 +158,7 @@ async fn a_workload_that_can_not_be_woken_holds_up_no_edit_of_the_target() {
         "{told}"
     );
     assert_eq!(operator.replicas("old").await, 0);
-    operator
-        .told("nothing left to wake", |status| {
-            status.leaving.is_empty().then_some(())
-        })
-        .await;
+    operator.has_nothing_left_to_wake().await;
 }
 
 #[tokio::test]
