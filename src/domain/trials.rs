@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 
-/// What each plan of a family would have cost and missed so far, and what it takes to go on counting. About 10 KB for
+/// What each plan of a family would have cost and missed so far, and what it takes to go on counting. About 11 KB for
 /// 188 plans.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -30,6 +30,9 @@ pub struct PlanTrials {
     /// For each plan: how much of that was to be expected by the forecasts.
     #[serde(with = "super::numbers")]
     pub expected: Vec<f32>,
+    /// For each plan that weighs the risk: what it asked for last, with what keeps it from flapping.
+    #[serde(with = "super::numbers")]
+    pub held: Vec<f32>,
     /// The plan that was chosen last.
     pub chosen: Option<u16>,
 }

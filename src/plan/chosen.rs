@@ -43,10 +43,12 @@ pub(super) fn open(
         Ask::Risk {
             price,
             stretch,
+            needed,
             now,
             highest,
         } => {
-            let mut ledger = by_risk(case, choice, outlook, measured, (price, stretch, now));
+            let mut ledger = by_risk(case, choice, outlook, measured, (price, stretch, needed));
+            ledger.raise_to(Limit::ScaleDownWindow, now, || lasting_text(case));
             ledger.raise_to(Limit::ScaleDownWindow, highest, || {
                 window_text(choice, &replicas(highest))
             });
@@ -68,14 +70,14 @@ fn by_risk(
     choice: &Choice,
     outlook: &Outlook<'_>,
     measured: f64,
-    (price, stretch, now): (f64, f64, u32),
+    (price, stretch, needed): (f64, f64, u32),
 ) -> Ledger {
     let reactive = case.measured_need(measured);
     match outlook {
         Outlook::Seen(seen) => {
             let need = case.expected_need(seen.peak.value);
             let mut ledger = Ledger::open(Limit::Forecast, reactive, need, seen.text(case));
-            ledger.move_to(Limit::Safety, now, || {
+            ledger.move_to(Limit::Safety, needed, || {
                 risk_text(case, choice, price, stretch)
             });
             ledger
@@ -84,7 +86,7 @@ fn by_risk(
             let load = case.load_text(measured);
             let text = format!("the measured load decides, {load}: {why}");
             let mut ledger = Ledger::open(Limit::Observed, reactive, reactive, text);
-            ledger.move_to(Limit::Safety, now, || {
+            ledger.move_to(Limit::Safety, needed, || {
                 let verdict = verdict(case, &choice.plan);
                 format!("as much as the best plan on the measured load asks for; {verdict}")
             });
@@ -114,6 +116,11 @@ fn by_load(
         format!("times {}: {verdict}", amount(factor))
     });
     ledger
+}
+
+fn lasting_text(case: &Case<'_>) -> String {
+    let ahead = span(trials::lasting(case));
+    format!("the coming {ahead} may need as many, and a change should last as long")
 }
 
 fn window_text(choice: &Choice, highest: &str) -> String {

@@ -15,7 +15,7 @@ const NOISE: f64 = 1e-9;
 const USUAL_WINDOW: HumanDuration = HumanDuration::from_secs(300);
 
 /// A plan that was chosen on trial goes down once it has wanted to for so long.
-const SETTLED_AFTER: Duration = Duration::from_mins(2);
+pub(super) const SETTLED_AFTER: Duration = Duration::from_mins(2);
 
 /// How far back plans are looked at.
 pub(super) fn longest_look_back(spec: &TriggerSpec) -> Duration {

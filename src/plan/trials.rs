@@ -18,6 +18,7 @@ mod choice;
 mod family;
 mod rehearse;
 mod risk;
+mod steady;
 #[cfg(test)]
 mod tests;
 
@@ -74,7 +75,9 @@ pub(super) fn aimed(case: &Case<'_>) -> Option<Objective> {
 /// What has been learned, and what is asked for right now.
 pub(super) struct Learned {
     pub(super) trials: PlanTrials,
-    /// What each rule that weighs the risk asks for, without its window.
+    /// What each rule that weighs the risk needs.
+    needs: [f32; RISKS],
+    /// What it asks for, without its window.
     wishes: [f32; RISKS],
     /// What each plan that weighs the risk asks for, in replicas; then the highest load of each window.
     asks: Vec<f32>,
@@ -88,33 +91,50 @@ pub(super) fn learn(case: &Case<'_>, objective: Objective, load: f64) -> Learned
     let minutes = passed.map_or(0.0, |passed| passed.as_secs_f64() / 60.0);
     if passed.is_none() {
         trials.asked.values.clear();
+        trials.held.clear();
     }
     let judged = minutes > 0.0 && judge(&mut trials, case, objective, load, minutes);
-    let Asked { peak, wishes, asks } = ask(&mut trials, case, objective, load);
+    let Asked {
+        peak,
+        needs,
+        wishes,
+        asks,
+    } = ask(&mut trials, case, objective, load);
+    let mut settled = asks.clone();
+    steady::settle(&trials, case, &mut settled);
     if judged {
         expect(
             &mut trials,
             case,
             objective,
             peak.as_ref(),
-            (&asks, minutes),
+            (&settled, minutes),
         );
     }
     let most = most_asked(case, &trials.asked);
-    trials.asked.put(case.now, &asks, most, f32::min);
+    trials.asked.put(case.now, &settled, most, f32::min);
+    trials.held = steady::held(&settled);
     trials.at = Some(case.now);
     Learned {
         trials,
+        needs,
         wishes,
         asks,
     }
+}
+
+/// How far ahead what is asked for should last.
+pub(super) fn lasting(case: &Case<'_>) -> Duration {
+    case.lead * steady::LASTING
 }
 
 /// What is asked for.
 struct Asked {
     /// What the forecast says, if it says anything.
     peak: Option<Peak>,
-    /// By each rule that weighs the risk.
+    /// What each rule that weighs the risk needs.
+    needs: [f32; RISKS],
+    /// By each such rule.
     wishes: [f32; RISKS],
     /// By all plans, their windows included.
     asks: Vec<f32>,
@@ -124,14 +144,22 @@ struct Asked {
 fn ask(trials: &mut PlanTrials, case: &Case<'_>, objective: Objective, load: f64) -> Asked {
     let loads = remember(&mut trials.loads, case, &LOAD_WINDOWS, &[load as f32]);
     let floor = case.measured_need(load);
-    let peak = Peak::foreseen(case, load);
-    let wishes = match &peak {
+    let peak = Peak::foreseen(case, load, case.lead);
+    let needs = match &peak {
         Some(peak) => risk::wishes(peak, floor),
         None => [without_forecast(trials, case, objective, &loads).max(floor as f32); RISKS],
     };
+    let lasting = Peak::foreseen(case, load, lasting(case));
+    let lasting = lasting.map_or(needs, |peak| risk::wishes(&peak, floor));
+    let wishes = steady::keep(&needs, &lasting, &trials.held);
     let mut asks = remember(&mut trials.wishes, case, &RISK_WINDOWS, &wishes);
     asks.extend(loads);
-    Asked { peak, wishes, asks }
+    Asked {
+        peak,
+        needs,
+        wishes,
+        asks,
+    }
 }
 
 /// Writes down what is said now; the highest of each window, window after window.

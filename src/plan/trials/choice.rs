@@ -35,10 +35,12 @@ pub(in crate::plan) struct Choice {
 /// What the chosen plan asks for.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::plan) enum Ask {
-    /// Replicas: what the risk is worth now at `price`, in a band `stretch` times as wide, and the most of the window.
+    /// Replicas: what the risk of the lead time is worth at `price`, in a band `stretch` times as wide, what is asked for now so
+    /// that it lasts, and the most of the window.
     Risk {
         price: f64,
         stretch: f64,
+        needed: u32,
         now: u32,
         highest: u32,
     },
@@ -69,6 +71,7 @@ pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Op
             let ask = Ask::Risk {
                 price,
                 stretch,
+                needed: learned.needs[rule] as u32,
                 now: learned.wishes[rule] as u32,
                 highest: learned.asks[place] as u32,
             };

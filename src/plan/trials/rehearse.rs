@@ -236,11 +236,10 @@ mod tests {
         for plan in (0..lived.cost.len()).filter(|plan| !blurred.contains(plan)) {
             let cost = |trials: &PlanTrials| trials.cost[plan] / trials.minutes;
             assert!((cost(&seen) / cost(lived) - 1.0).abs() < 0.03, "{plan}");
-            let (seen, lived) = (share(&seen, plan), share(lived, plan));
-            assert!(
-                (seen - lived).abs() < 0.04 + 0.1 * lived,
-                "{plan}: {seen} {lived}"
-            );
+            let more = share(&seen, plan) - share(lived, plan);
+            let blur = 0.04 + 0.1 * share(lived, plan);
+            // Nor is what a plan still holds from the minutes before a trial: that counts against it.
+            assert!((-blur..0.05 + blur).contains(&more), "{plan}: {more}");
         }
     }
 

@@ -10,6 +10,8 @@
 //! with the tail that the distance of 0.9 and 0.99 makes. The newest sample is younger than the forecast: half of what it
 //! is above or below what had been expected for now (its median path, drawn out to now), in proportion, shifts the whole.
 
+use std::time::Duration;
+
 use super::super::case::Case;
 use super::super::outlook;
 use super::family::{PRICES, RISKS, STRETCHES, price_of};
@@ -35,7 +37,7 @@ const LARGEST_SURPRISE: f64 = 0.3;
 /// Least distance of 0.9 and 0.99, in replicas: a band without width is a certainty.
 const LEAST_WIDTH: f64 = 1e-6;
 
-/// The highest load of the lead time, in replicas.
+/// The highest load of the time ahead, in replicas.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Peak {
     /// At each level, ascending.
@@ -43,12 +45,12 @@ pub(super) struct Peak {
 }
 
 impl Peak {
-    /// What the forecast says, if it says anything.
-    pub(super) fn foreseen(case: &Case<'_>, load: f64) -> Option<Self> {
+    /// What the forecast says of the time from now on up to `ahead`, if it says anything.
+    pub(super) fn foreseen(case: &Case<'_>, load: f64, ahead: Duration) -> Option<Self> {
         let mut peak = [0.0; LEVELS.len()];
         for (peak, level) in peak.iter_mut().zip(LEVELS) {
             let level = Quantile::new(level).ok()?;
-            *peak = outlook::worst_at(case, level, case.lead)?.value;
+            *peak = outlook::worst_at(case, level, ahead)?.value;
         }
         let shift = case.forecast.map_or(1.0, |forecast| {
             surprise(load, expected_at(forecast, case.now))
@@ -151,8 +153,6 @@ fn weigh(peak: &Peak, floor: f64, wishes: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn peak(middle: f64, width: f64) -> Peak {
