@@ -145,12 +145,18 @@ fn ask(trials: &mut PlanTrials, case: &Case<'_>, objective: Objective, load: f64
     let loads = remember(&mut trials.loads, case, &LOAD_WINDOWS, &[load as f32]);
     let floor = case.measured_need(load);
     let peak = Peak::foreseen(case, load, case.lead);
-    let needs = match &peak {
-        Some(peak) => risk::wishes(peak, floor),
-        None => [without_forecast(trials, case, objective, &loads).max(floor as f32); RISKS],
+    let (needs, lasting) = if let Some(peak) = &peak {
+        let needs = risk::wishes(peak, floor);
+        let lasting = Peak::foreseen(case, load, lasting(case));
+        (
+            needs,
+            lasting.map_or(needs, |peak| risk::wishes(&peak, floor)),
+        )
+    } else {
+        let other = without_forecast(trials, case, objective, &loads);
+        let needs = [other.max(floor as f32); RISKS];
+        (needs, needs)
     };
-    let lasting = Peak::foreseen(case, load, lasting(case));
-    let lasting = lasting.map_or(needs, |peak| risk::wishes(&peak, floor));
     let wishes = steady::keep(&needs, &lasting, &trials.held);
     let mut asks = remember(&mut trials.wishes, case, &RISK_WINDOWS, &wishes);
     asks.extend(loads);
