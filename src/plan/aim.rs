@@ -1,9 +1,9 @@
 //! `maxOverload`, held by feedback on the fleet that was really there.
 //!
 //! The plans on trial are judged as if every replica took the whole lead time and none were Ready a moment sooner, and as if
-//! the HPA did nothing but what it is told. A fleet is mostly better than that (pods start sooner, the HPA rounds up, a plan
-//! is smoothed), so that plans kept within 0.5 % cost more than the objective asks for; and sometimes it is worse (a lead
-//! time that was given is too short, nodes have to come first). What the trials may be short is therefore corrected until the
+//! the HPA did nothing but what it is told. A fleet is mostly a little better than that (pods start sooner, the HPA rounds
+//! up), so that plans kept within 0.5 % cost more than the objective asks for; and sometimes it is much worse (a lead time
+//! that was given is too short, nodes have to come first). What the trials may be short is therefore corrected until the
 //! share of the time in which the Ready replicas were short is the one that `maxOverload` allows.
 //!
 //! The rule is that of adaptive conformal inference (Gibbs and Candès, "Adaptive Conformal Inference Under Distribution
@@ -26,9 +26,10 @@ use crate::domain::{AimRecord, Limit, Plan, Stage, Timestamp, TriggerSpec};
 /// moments without raise it.
 const TIME_CONSTANT: Duration = Duration::from_hours(14 * 24);
 
-/// The aim is no smaller and no larger a multiple of the objective.
+/// The aim is no smaller and no larger a multiple of the objective. Up there is little room: overload comes in bursts, and weeks
+/// without one say less of the next than they seem to.
 const LEAST: f64 = 0.25;
-const MOST: f64 = 2.0;
+const MOST: f64 = 1.2;
 
 /// Replicas that have been asked for during so many lead times are owed. Fewer than two would take a lead time that is given
 /// too small for somebody else's fault.

@@ -76,10 +76,10 @@ impl Watched {
 }
 
 #[test]
-fn a_fleet_that_is_never_short_lets_plans_be_short_twice_as_often_and_no_more() {
+fn a_fleet_that_is_never_short_lets_plans_be_short_a_fifth_more_often_and_no_more() {
     let mut watched = Watched::new();
-    watched.looks(7 * A_DAY + 1, 10.0);
-    assert!((watched.factor() - 0.5_f64.exp()).abs() < 1e-3);
+    watched.looks(2 * A_DAY + 1, 10.0);
+    assert!((watched.factor() - (2.0_f64 / 14.0).exp()).abs() < 1e-3);
     watched.looks(30 * A_DAY, 10.0);
     assert!((watched.factor() - MOST).abs() < 1e-9);
 }
@@ -244,16 +244,16 @@ fn the_plan_says_what_it_aims_at_and_why() {
     let now = scenario.now;
     for (log_factor, aim, why) in [
         (
-            2.0_f64.ln(),
-            0.01,
-            "taken for 1 %, because the fleet has been short less often than it may be",
+            1.2_f64.ln(),
+            0.006,
+            "taken for 0.6 %, because the fleet has been short less often than it may be",
         ),
         (
             0.5_f64.ln(),
             0.0025,
             "taken for 0.25 %, because the fleet has been short more often than it may be",
         ),
-        (9.0, 0.01, "taken for 1 %"),
+        (9.0, 0.006, "taken for 0.6 %"),
         (f64::NAN, SHARE, "within `maxOverload` of 0.5 %, short"),
     ] {
         knows(&mut scenario, log_factor, now);
@@ -265,9 +265,9 @@ fn the_plan_says_what_it_aims_at_and_why() {
         assert!(text.contains(why), "{text}");
     }
     // A fleet that was seen long ago, and one that the plan doesn't move, say nothing.
-    knows(&mut scenario, 2.0_f64.ln(), now - FORGOTTEN);
+    knows(&mut scenario, 1.2_f64.ln(), now - FORGOTTEN);
     assert_eq!(told(&mut scenario).0.aim, None);
-    knows(&mut scenario, 2.0_f64.ln(), now);
+    knows(&mut scenario, 1.2_f64.ln(), now);
     scenario.spec.mode = Mode::ScaleOut;
     assert_eq!(told(&mut scenario).0.aim, None);
 }
