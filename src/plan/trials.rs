@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use super::aim;
 use super::case::Case;
-use crate::domain::{LeadTime, PlanTrials, Slots, TriggerSpec};
+use crate::domain::{LeadTime, PlanTrials, Slots, Timestamp, TriggerSpec};
 pub(super) use choice::{Ask, Choice, choose};
 use family::{ASKS, LOAD_WINDOWS, Member, PLANS, RISK_PLANS, RISK_WINDOWS, RISKS, factor_of};
 pub(super) use rehearse::rehearse;
@@ -77,8 +77,6 @@ pub(super) struct Learned {
     pub(super) trials: PlanTrials,
     /// What each rule that weighs the risk needs.
     needs: [f32; RISKS],
-    /// What it asks for, without its window.
-    wishes: [f32; RISKS],
     /// What each plan that weighs the risk asks for, in replicas; then the highest load of each window.
     asks: Vec<f32>,
 }
@@ -94,12 +92,7 @@ pub(super) fn learn(case: &Case<'_>, objective: Objective, load: f64) -> Learned
         trials.held.clear();
     }
     let judged = minutes > 0.0 && judge(&mut trials, case, objective, load, minutes);
-    let Asked {
-        peak,
-        needs,
-        wishes,
-        asks,
-    } = ask(&mut trials, case, objective, load);
+    let Asked { peak, needs, asks } = ask(&mut trials, case, objective, load);
     let mut settled = asks.clone();
     steady::settle(&trials, case, &mut settled);
     if judged {
@@ -113,12 +106,11 @@ pub(super) fn learn(case: &Case<'_>, objective: Objective, load: f64) -> Learned
     }
     let most = most_asked(case, &trials.asked);
     trials.asked.put(case.now, &settled, most, f32::min);
-    trials.held = steady::held(&settled);
+    trials.held = settled[..RISK_PLANS].to_vec();
     trials.at = Some(case.now);
     Learned {
         trials,
         needs,
-        wishes,
         asks,
     }
 }
@@ -134,8 +126,6 @@ struct Asked {
     peak: Option<Peak>,
     /// What each rule that weighs the risk needs.
     needs: [f32; RISKS],
-    /// By each such rule.
-    wishes: [f32; RISKS],
     /// By all plans, their windows included.
     asks: Vec<f32>,
 }
@@ -145,27 +135,19 @@ fn ask(trials: &mut PlanTrials, case: &Case<'_>, objective: Objective, load: f64
     let loads = remember(&mut trials.loads, case, &LOAD_WINDOWS, &[load as f32]);
     let floor = case.measured_need(load);
     let peak = Peak::foreseen(case, load, case.lead);
-    let (needs, lasting) = if let Some(peak) = &peak {
-        let needs = risk::wishes(peak, floor);
-        let lasting = Peak::foreseen(case, load, lasting(case));
-        (
-            needs,
-            lasting.map_or(needs, |peak| risk::wishes(&peak, floor)),
-        )
-    } else {
-        let other = without_forecast(trials, case, objective, &loads);
-        let needs = [other.max(floor as f32); RISKS];
-        (needs, needs)
+    let needs = match &peak {
+        Some(peak) => risk::wishes(peak, floor),
+        None => [without_forecast(trials, case, objective, &loads).max(floor as f32); RISKS],
     };
-    let wishes = steady::keep(&needs, &lasting, &trials.held);
+    let before = &trials.held;
+    let further = peak.filter(|_| !before.is_empty());
+    let further = further.and_then(|_| Peak::foreseen(case, load, lasting(case)));
+    let wishes = further.map_or(needs, |peak| {
+        steady::keep(&needs, &risk::wishes(&peak, floor), before)
+    });
     let mut asks = remember(&mut trials.wishes, case, &RISK_WINDOWS, &wishes);
     asks.extend(loads);
-    Asked {
-        peak,
-        needs,
-        wishes,
-        asks,
-    }
+    Asked { peak, needs, asks }
 }
 
 /// Writes down what is said now; the highest of each window, window after window.
@@ -178,13 +160,20 @@ fn remember(slots: &mut Slots, case: &Case<'_>, windows: &[u32], now: &[f32]) ->
     let within = |window: &u32| {
         let since = case.now - Duration::from_mins(u64::from(*window));
         let mut highest = now.to_vec();
-        for row in slots.after(since).filter(|_| *window > 0) {
-            let values = highest.iter_mut().zip(row);
-            values.for_each(|(highest, value)| *highest = highest.max(*value));
+        if *window > 0 {
+            raise(&mut highest, slots, since);
         }
         highest
     };
     windows.iter().flat_map(within).collect()
+}
+
+/// Raises each value to the highest that was written down since.
+fn raise(values: &mut [f32], slots: &Slots, since: Timestamp) {
+    for row in slots.after(since) {
+        let values = values.iter_mut().zip(row);
+        values.for_each(|(highest, value)| *highest = highest.max(*value));
+    }
 }
 
 /// Makes room for the family. The width of a slot stays the same while a learned lead time moves with the step up that is

@@ -72,7 +72,8 @@ pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Op
                 price,
                 stretch,
                 needed: learned.needs[rule] as u32,
-                now: learned.wishes[rule] as u32,
+                // The first window has no length.
+                now: learned.asks[rule] as u32,
                 highest: learned.asks[place] as u32,
             };
             (RISK_WINDOWS[window], ask)

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use super::super::case::Case;
 use super::super::smooth::SETTLED_AFTER;
-use super::family::{RISK_PLANS, RISK_WINDOWS, RISKS};
+use super::family::{RISK_WINDOWS, RISKS};
+use super::raise;
 use crate::domain::PlanTrials;
 
 /// Lead times over which a change should last.
@@ -29,29 +30,22 @@ pub(super) fn keep(needs: &[f32; RISKS], lasting: &[f32; RISKS], before: &[f32])
     })
 }
 
-/// Lets what each plan asks for fall only where it has been lower for a while: as [`super::super::smooth::settle`] does to the plan that
-/// is followed.
+/// Lets what each plan asks for fall only where it has been lower for a while, as [`super::super::smooth::settle`] does to the
+/// plan that is followed.
 pub(super) fn settle(trials: &PlanTrials, case: &Case<'_>, asks: &mut [f32]) {
-    for (index, window) in RISK_WINDOWS.iter().enumerate() {
-        let since = case.now - Duration::from_mins(u64::from(*window)) - SETTLED_AFTER;
-        let mut highest = [f32::NEG_INFINITY; RISKS];
-        for row in trials.wishes.after(since) {
-            let values = highest.iter_mut().zip(row);
-            values.for_each(|(highest, value)| *highest = highest.max(*value));
-        }
-        let plans = index * RISKS..(index + 1) * RISKS;
-        let before = trials.held.get(plans.clone()).into_iter().flatten();
-        for ((ask, before), highest) in asks[plans].iter_mut().zip(before).zip(highest) {
+    let plans = asks
+        .chunks_exact_mut(RISKS)
+        .zip(trials.held.chunks_exact(RISKS));
+    for ((asks, before), window) in plans.zip(RISK_WINDOWS) {
+        let mut highest = asks.to_vec();
+        let since = case.now - Duration::from_mins(u64::from(window)) - SETTLED_AFTER;
+        raise(&mut highest, &trials.wishes, since);
+        for ((ask, before), highest) in asks.iter_mut().zip(before).zip(highest) {
             if *ask < *before && highest >= *before {
                 *ask = *before;
             }
         }
     }
-}
-
-/// What the plans ask for now, of all that is asked for.
-pub(super) fn held(asks: &[f32]) -> Vec<f32> {
-    asks.iter().take(RISK_PLANS).copied().collect()
 }
 
 #[cfg(test)]
