@@ -1,0 +1,144 @@
+//! What lies on disk, and the first answer after a restart.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use forescale::control::service::Service;
+use forescale::domain;
+use forescale::domain::{Basis, Clock};
+
+use super::stage::{START, Stage, register, register_with};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_the_first_answer_is_the_snapshot_s_and_needs_no_backfill() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let engine = stage.engine().await;
+    let before = register(&engine, "web", "auto");
+    for _ in 0..3 {
+        engine.turn().await;
+        stage.clock.advance(Duration::from_mins(1));
+    }
+    engine.save().await;
+    let planned = before.published().unwrap().plan.replicas;
+    let samples = before.learned().history.len();
+    assert!(samples >= 115, "two hours of minutes, {samples}");
+    drop((engine, before));
+
+    stage.clock.advance(Duration::from_mins(7));
+    let engine = stage.engine().await;
+    let [web] = &engine.board().of_scaled_object("shop", "web")[..] else {
+        panic!("one workload")
+    };
+    let restored = web.published().expect("an answer before any read");
+    assert_eq!(
+        (restored.plan.basis, restored.plan.replicas),
+        (Basis::Restored, planned)
+    );
+    let reason = &restored.plan.reasons.last().unwrap().text;
+    assert!(reason.contains("planned 8m ago"), "{reason}");
+
+    engine.turn().await;
+    engine.turn().await;
+    let fresh = web.published().unwrap();
+    assert_ne!(fresh.plan.basis, Basis::Restored);
+    let gaps = web
+        .learned()
+        .history
+        .tail(60)
+        .values()
+        .iter()
+        .filter(|v| v.is_nan())
+        .count();
+    assert_eq!(gaps, 0, "what was missed in between has been read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workload_that_nobody_asks_about_is_forgotten_on_disk_too() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let engine = stage.engine().await;
+    let (left, asked) = (
+        register(&engine, "left", "auto"),
+        register(&engine, "asked", "auto"),
+    );
+    engine.turn().await;
+    engine.save().await;
+    stage.clock.advance(Duration::from_mins(59));
+    asked.touch(stage.clock.now());
+    engine.turn().await;
+    assert_eq!(engine.board().len(), 2, "not yet an hour");
+    stage.clock.advance(Duration::from_mins(2));
+    engine.turn().await;
+    let names: Vec<String> = engine
+        .board()
+        .all()
+        .iter()
+        .map(|w| w.key.to_string())
+        .collect();
+    assert_eq!(names, ["shop/asked"]);
+    engine.save().await;
+    drop((engine, left, asked));
+
+    let engine = stage.engine().await;
+    let names: Vec<String> = engine
+        .board()
+        .all()
+        .iter()
+        .map(|w| w.key.to_string())
+        .collect();
+    assert_eq!(
+        names,
+        ["shop/asked"],
+        "the snapshot has forgotten it as well"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_that_was_earned_is_counted_when_it_is_reached_and_survives_a_restart() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let (engine, http, stop) = stage.served().await;
+    let auto = register_with(&engine, "auto", "naive", &[("mode", "auto")]);
+    let turn = async || {
+        engine.turn().await;
+        stage.clock.advance(Duration::from_secs(15));
+        let plan = Arc::clone(&auto.published().unwrap().plan);
+        plan.authority.clone().unwrap()
+    };
+    assert_eq!(turn().await.stage, domain::Stage::Shadow);
+    // As if a day of good grades lay behind it.
+    let mut earned = turn().await;
+    earned.stage = domain::Stage::ScaleOut;
+    auto.learned().memory.authority = Some(Arc::new(earned));
+    assert_eq!(turn().await.stage, domain::Stage::ScaleOut);
+    turn().await;
+    let metrics = reqwest::get(format!("http://{http}/metrics"))
+        .await
+        .unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let counted = "forescale_loop_authority_changes_total{to=\"scale-out\"} 1";
+    assert!(metrics.contains(counted), "{metrics}");
+
+    engine.save().await;
+    drop((engine, auto, stop));
+    // The store is free once the servers are gone.
+    let mut tries = 0..500;
+    let engine = loop {
+        let clock = Arc::clone(&stage.clock) as Arc<dyn Clock>;
+        match Service::bind_with(&stage.settings, None, clock).await {
+            Ok(service) => break Arc::clone(service.engine()),
+            Err(error) => assert!(tries.next().is_some(), "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let auto = &engine.board().of_scaled_object("shop", "auto")[0];
+    engine.turn().await;
+    let plan = Arc::clone(&auto.published().unwrap().plan);
+    assert_eq!(
+        plan.authority.as_ref().unwrap().stage,
+        domain::Stage::ScaleOut
+    );
+    let grade = auto.learned().memory.grade.clone().unwrap();
+    assert_eq!(grade.since, Some(START), "the score goes on");
+}
