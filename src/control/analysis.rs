@@ -103,7 +103,9 @@ impl Engine {
         let newest = learned.history.last()?;
         let known = workload.published().and_then(|p| p.forecast.clone());
         let refit = self.refit_due(&workload.spec, &learned, now);
-        if !refit && known.is_some_and(|forecast| forecast.origin() >= newest.at) {
+        // One from a clock that has been set back since says nothing about the present.
+        let covers = |forecast: &Forecast| (newest.at..=now).contains(&forecast.origin());
+        if !refit && known.as_deref().is_some_and(covers) {
             return None;
         }
         let history = if refit {

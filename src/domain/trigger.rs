@@ -23,7 +23,7 @@ pub struct TriggerSpec {
     pub source: SourceRef,
     /// Load that one replica carries, in the metric's unit; at least 0.001.
     pub threshold: f64,
-    /// Active when the load, measured or expected within the lead time, is above this.
+    /// Active when the measured load is above this, or the one expected within the lead time is by a twentieth of `threshold`.
     pub activation_threshold: f64,
     /// Extra URL parameters for the query.
     pub query_parameters: Vec<(String, String)>,

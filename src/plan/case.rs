@@ -12,8 +12,8 @@ use super::memory::Past;
 use super::{Config, Inputs};
 use crate::domain::{
     Authority, Basis, BoundWindow, Capacity, CapacityBound, ChosenPlan, Experience, Forecast,
-    Grade, Guards, LeadSource, LeadTime, Mode, Peak, PlanTrials, Quantile, Reason, Sample,
-    Timestamp, TriggerSpec,
+    Grade, Guards, HumanDuration, LeadSource, LeadTime, Mode, Peak, PlanTrials, Quantile, Reason,
+    Sample, Timestamp, TriggerSpec,
 };
 
 /// A measured load this little (relatively) above a whole number of replicas is float noise.
@@ -24,9 +24,21 @@ const FORECAST_NOISE: f64 = 1e-6;
 /// The least share of one replica's load that an expectation must be above `activationThreshold` to activate.
 const FORESEEN_SHARE: f64 = 0.05;
 
+/// The HPA asks this often.
+const HPA_SYNC: Duration = Duration::from_secs(15);
+
 /// After a longer silence the present says nothing about what was asked before it, unless the trigger is looked at so
 /// seldom.
 pub(super) const LONGEST_GAP: Duration = Duration::from_mins(5);
+
+/// Slots of the longest lead time that may be learned, and the widest that a usual one has.
+pub(super) const LEARNED_SLOTS: u32 = 64;
+const LEARNED_SLOT: Duration = Duration::from_secs(30);
+
+/// [`LONGEST_GAP`] of a trigger that is looked at every `interval`.
+pub(super) fn longest_gap(interval: HumanDuration) -> Duration {
+    LONGEST_GAP.max(interval.get() * 2)
+}
 
 /// One question to the planner.
 pub(super) struct Case<'a> {
@@ -138,12 +150,31 @@ impl<'a> Case<'a> {
         self.lead.saturating_sub(self.lag)
     }
 
+    /// How far ahead a plan has to see: it stands until the next one, and the HPA asks every 15 s.
+    pub(super) fn ahead(&self) -> Duration {
+        self.lead + self.spec.interval.get().saturating_sub(HPA_SYNC)
+    }
+
     /// Time since the last look; `None` when nothing is known of it, or when so much has passed that the present says
     /// nothing about what was asked before.
     pub(super) fn passed(&self, at: Option<Timestamp>) -> Option<Duration> {
-        let longest = LONGEST_GAP.max(self.spec.interval.get() * 2);
+        let longest = longest_gap(self.spec.interval);
         let passed = self.now.since(at.filter(|at| *at <= self.now)?);
         (passed <= longest).then_some(passed)
+    }
+
+    /// Width of the slots in which what was asked for over the lead time is remembered: `given` of them make a lead time that is
+    /// given. It stays the same while a learned one moves, so that what was asked for before a ramp is known on it.
+    pub(super) fn slot(&self, given: u32) -> Duration {
+        let spec = self.spec;
+        match spec.lead_time {
+            LeadTime::Fixed(_) => self.lead / given,
+            // A slot counts as a whole, so that a wide one would make a short lead time longer.
+            LeadTime::Auto if self.lead <= LEARNED_SLOT * LEARNED_SLOTS => {
+                (spec.horizon.get() / LEARNED_SLOTS).min(LEARNED_SLOT)
+            }
+            LeadTime::Auto => spec.horizon.get() / LEARNED_SLOTS,
+        }
     }
 
     /// Sets the bounds, looking as far ahead as the lead time.

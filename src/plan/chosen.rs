@@ -139,7 +139,7 @@ fn risk_text(case: &Case<'_>, choice: &Choice, price: f64, stretch: f64) -> Stri
     };
     format!(
         "as many as lower the chance of being short within {} by more than 1 in {} each{band}: {verdict}",
-        span(case.lead),
+        span(case.ahead()),
         amount(price),
     )
 }

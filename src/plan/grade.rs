@@ -15,17 +15,16 @@ mod tests;
 use std::time::Duration;
 
 use super::aim;
-use super::case::{Case, LONGEST_GAP};
-use crate::domain::{Grade, LeadTime, SPARE, Slots, Timestamp};
+use super::case::{Case, LEARNED_SLOTS, longest_gap};
+use crate::domain::{Grade, HumanDuration, SPARE, Slots, Timestamp};
 pub(super) use compare::{Comparison, lately, overall};
 
 /// The HPA's default window before it scales down.
 const HPA_WINDOW: Duration = Duration::from_mins(5);
 const HPA_SLOTS: u32 = 15;
 
-/// Slots of a lead time that is given, and of the longest that may be learned.
+/// Slots of a lead time that is given.
 const GIVEN_SLOTS: u32 = 16;
-const LEARNED_SLOTS: u32 = 64;
 
 /// Float noise in a load.
 const NOISE: f64 = 1e-9;
@@ -59,15 +58,20 @@ fn least(slots: &Slots, since: Timestamp) -> Option<f64> {
     Some(f64::from(values.fold(f32::INFINITY, f32::min)))
 }
 
-/// The same of the replicas that were really ready. `seen` are those, and the load in replicas.
-pub(super) fn learn_actual(grade: &mut Grade, now: Timestamp, seen: Option<(f64, f64)>) {
+/// The same of the replicas that were really ready, looked at every `interval`. `seen` are those, and the load in replicas.
+pub(super) fn learn_actual(
+    grade: &mut Grade,
+    now: Timestamp,
+    interval: HumanDuration,
+    seen: Option<(f64, f64)>,
+) {
     let Some((ready, need)) = seen.filter(|(ready, _)| ready.is_finite()) else {
         (grade.actual_at, grade.actual.asked) = (None, None);
         return;
     };
     let passed = grade.actual_at.filter(|at| *at <= now);
     match passed.map(|at| now.since(at)) {
-        Some(passed) if passed <= LONGEST_GAP => {
+        Some(passed) if passed <= longest_gap(interval) => {
             let minutes = passed.as_secs_f64() / 60.0;
             grade.actual.add(minutes, is_short(need, ready));
         }
@@ -77,14 +81,9 @@ pub(super) fn learn_actual(grade: &mut Grade, now: Timestamp, seen: Option<(f64,
     grade.actual_at = Some(now);
 }
 
-/// The width of a slot stays the same while a learned lead time moves.
 fn arrange(grade: &mut Grade, case: &Case<'_>) {
-    let spec = case.spec;
-    let width = match spec.lead_time {
-        LeadTime::Fixed(lead) => lead.get() / GIVEN_SLOTS,
-        LeadTime::Auto => spec.horizon.get() / LEARNED_SLOTS,
-    };
-    let slot = Slots::new(width.max(spec.interval.get()), 1);
+    let width = case.slot(GIVEN_SLOTS).max(case.spec.interval.get());
+    let slot = Slots::new(width, 1);
     for slots in [
         &mut grade.planned,
         &mut grade.scaled_on,
@@ -138,10 +137,11 @@ fn ask(grade: &mut Grade, case: &Case<'_>, load: f64, planned: u32) {
     grade.loads.put(now, &[load as f32], most, f32::max);
     let lately = grade.loads.after(now - HPA_WINDOW).flatten();
     let highest = lately.fold(load, |highest, load| highest.max(f64::from(*load)));
-    let longest = 2 * LEARNED_SLOTS as usize;
+    let longest = LEARNED_SLOTS as usize;
     let most = grade.planned.many(case.lead).min(longest) + 3;
     grade.scaled_on.put(now, &[highest as f32], most, f32::min);
     grade.measured.put(now, &[load as f32], most, f32::min);
+    let longest = longest * aim::OWED as usize;
     let most = grade.planned.many(case.lead * aim::OWED).min(longest) + 3;
     grade.planned.put(now, &[planned as f32], most, f32::min);
     grade.plan.ask(f64::from(planned));

@@ -94,7 +94,7 @@ fn served(case: &Case<'_>, standing: Standing) -> Decision {
     } else {
         ledger.cap(case);
         let previous = case.past.previous().unwrap_or(0);
-        let seen = super::outlook::worst(case, case.lead);
+        let seen = super::outlook::worst(case, case.ahead());
         let need = seen.map_or(0, |peak| smooth::need(case, peak));
         Some(case.bounded(standing.planned.max(previous).max(need)))
     };

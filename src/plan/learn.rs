@@ -68,6 +68,9 @@ pub fn learn(
     let follows = memory
         .landed
         .map_or(plan.replicas, |landed| landed.replicas);
+    // Nor does KEDA for one that it is told while nothing is active: a scale-up from zero begins when it is woken.
+    let asleep = !plan.active && ready.is_some_and(|ready| ready.value <= 0.0);
+    let follows = if asleep { 0 } else { follows };
     lead = lead_time::observe(lead, now, follows, counted);
     if let Some(starts) = cluster.starts() {
         lead = lead_time::learn_starts(lead, starts);
@@ -99,7 +102,7 @@ pub fn learn(
     let need = near(readings.load).map(|load| load.value.max(0.0) / per_replica.max(0.001));
     let seen = near(readings.ready).map(|it| it.value).zip(need);
     if let Some(grade) = memory.grade.as_mut().filter(|_| reads_fleet) {
-        grade::learn_actual(Arc::make_mut(grade), now, seen);
+        grade::learn_actual(Arc::make_mut(grade), now, spec.interval, seen);
     }
     let planned = |leads: u32| {
         let since = now - plan.lead_time.get() * leads;

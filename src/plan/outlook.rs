@@ -39,7 +39,7 @@ pub(super) fn over_lead_time_at<'a>(case: &Case<'a>, level: Quantile) -> Outlook
     let Some(forecast) = case.forecast else {
         return Outlook::Blind("there is no forecast yet".into());
     };
-    if let Some(peak) = worst_at(case, level, case.lead) {
+    if let Some(peak) = worst_at(case, level, case.ahead()) {
         return Outlook::Seen(Seen {
             peak,
             level,
@@ -51,8 +51,8 @@ pub(super) fn over_lead_time_at<'a>(case: &Case<'a>, level: Quantile) -> Outlook
         let ended = ago(forecast.until(), case.now);
         format!("the last forecast, by `{model}`, ended {ended}")
     } else {
-        let lead = span(case.lead);
-        format!("the forecast by `{model}` says nothing usable about the next {lead}")
+        let ahead = span(case.ahead());
+        format!("the forecast by `{model}` says nothing usable about the next {ahead}")
     })
 }
 
@@ -80,7 +80,7 @@ impl Seen<'_> {
             amount(value),
             span(at.since(case.now)),
             self.level,
-            span(case.lead),
+            span(case.ahead()),
         );
         self.caveats(case, &mut text);
         text
@@ -96,7 +96,7 @@ impl Seen<'_> {
             let age = ago(forecast.origin(), now);
             let _ = write!(text, ", from data that ended {age}");
         }
-        if forecast.until() < now + case.lead {
+        if forecast.until() < now + case.ahead() {
             let rest = span(forecast.until().since(now));
             let _ = write!(text, ", seeing only {rest} ahead");
         }

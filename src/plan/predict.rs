@@ -3,7 +3,7 @@
 use super::budget::Budget;
 use super::case::{Case, Decision};
 use super::ledger::{Ledger, amount, span};
-use super::outlook::{Outlook, over_lead_time_at};
+use super::outlook::{Outlook, over_lead_time, over_lead_time_at};
 use super::smooth;
 use super::{chosen, guard};
 use crate::domain::{Basis, Limit, PlanRule, Quantile, Sample};
@@ -39,7 +39,11 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
     smooth::ramps(case, reactive, &mut ledger);
     let held = guard::hold(case, &guards, sample.value, &mut ledger);
     guard::changes(case, &mut ledger);
-    let expected = expected_load(&outlook);
+    // Whether somebody comes at all is a question of its own: the middle says no where it is likely enough.
+    let expected = match choice {
+        Some(_) => expected_load(&over_lead_time(case)),
+        None => expected_load(&outlook),
+    };
     let by_load = case.activates(sample.value) || case.foresees_activity(expected);
     let active = by_load || held || case.window_runs();
     activate(case, by_load, sample.value.max(expected), &mut ledger);
@@ -136,7 +140,7 @@ pub(super) fn activate(case: &Case<'_>, active: bool, load: f64, ledger: &mut Le
             format!(
                 "a load of {} measured or expected within {} is above the activation threshold of {}",
                 amount(load),
-                span(case.lead),
+                span(case.ahead()),
                 amount(case.spec.activation_threshold),
             )
         });

@@ -96,7 +96,9 @@ pub(super) fn ramps(case: &Case<'_>, floor: u32, ledger: &mut Ledger) {
     match (case.spec.ramp_up, case.spec.ramp_down) {
         (Some(ramp), _) if ledger.count() > before => {
             let start = start_of_period(case, ramp).unwrap_or(before);
-            let limit = highest(start, ramp).max(before).max(floor);
+            let limit = highest(start, ramp, periods(case, ramp))
+                .max(before)
+                .max(floor);
             ledger.lower_to(Limit::RampUp, limit, || {
                 let start = replicas(start);
                 format!(
@@ -107,7 +109,7 @@ pub(super) fn ramps(case: &Case<'_>, floor: u32, ledger: &mut Ledger) {
         }
         (_, Some(ramp)) if ledger.count() < before => {
             let start = start_of_period(case, ramp).unwrap_or(before);
-            let limit = lowest(start, ramp).min(before);
+            let limit = lowest(start, ramp, periods(case, ramp)).min(before);
             ledger.raise_to(Limit::RampDown, limit, || {
                 format!("`rampDown` of {ramp} from {}", replicas(start))
             });
@@ -125,23 +127,30 @@ fn start_of_period(case: &Case<'_>, ramp: Ramp) -> Option<u32> {
     case.past.planned_at(case.now - ramp.per.get())
 }
 
-/// The most that a ramp allows; a percentage always lets at least one replica move.
-fn highest(start: u32, ramp: Ramp) -> u32 {
+/// A plan stands for an interval, and so for all the periods that lie in it.
+fn periods(case: &Case<'_>, ramp: Ramp) -> u32 {
+    let periods = case.spec.interval.get().as_millis() / ramp.per.get().as_millis().max(1);
+    u32::try_from(periods).unwrap_or(u32::MAX).max(1)
+}
+
+/// The most that a ramp allows in so many periods; a percentage always lets at least one replica move.
+fn highest(start: u32, ramp: Ramp, periods: u32) -> u32 {
     match ramp.by {
-        RampStep::Replicas(step) => start.saturating_add(step),
+        RampStep::Replicas(step) => start.saturating_add(step.saturating_mul(periods)),
         RampStep::Percent(percent) => {
-            let limit = f64::from(start) * (1.0 + percent.max(0.0) / 100.0);
+            let limit = f64::from(start) * (1.0 + percent.max(0.0) / 100.0).powf(periods.into());
             ((limit * (1.0 - NOISE)).ceil() as u32).max(start.saturating_add(1))
         }
     }
 }
 
-/// The least that a ramp allows; a percentage always lets at least one replica move.
-fn lowest(start: u32, ramp: Ramp) -> u32 {
+/// The least that a ramp allows in so many periods; a percentage always lets at least one replica move.
+fn lowest(start: u32, ramp: Ramp, periods: u32) -> u32 {
     match ramp.by {
-        RampStep::Replicas(step) => start.saturating_sub(step),
+        RampStep::Replicas(step) => start.saturating_sub(step.saturating_mul(periods)),
         RampStep::Percent(percent) => {
-            let limit = f64::from(start) * (1.0 - percent.clamp(0.0, 100.0) / 100.0);
+            let share = 1.0 - percent.clamp(0.0, 100.0) / 100.0;
+            let limit = f64::from(start) * share.powf(periods.into());
             ((limit * (1.0 + NOISE)).floor() as u32).min(start.saturating_sub(1))
         }
     }

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use super::aim;
 use super::case::Case;
+use super::smooth::SETTLED_AFTER;
 use crate::domain::{LeadTime, PlanTrials, Slots, Timestamp, TriggerSpec};
 pub(super) use choice::{Ask, Choice, choose};
 use family::{ASKS, LOAD_WINDOWS, Member, PLANS, RISK_PLANS, RISK_WINDOWS, RISKS, factor_of};
@@ -36,9 +37,8 @@ use risk::Peak;
 /// lately; a longer one takes weeks to notice that a workload has become another.
 const HALF_LIFE_MINUTES: f64 = 28.0 * 1440.0;
 
-/// Slots of a lead time that is given, and of the longest that may be learned.
+/// Slots of a lead time that is given.
 const GIVEN_SLOTS: u32 = 8;
-const LEARNED_SLOTS: u32 = 64;
 
 /// Float noise in a load.
 const NOISE: f64 = 1e-9;
@@ -90,6 +90,11 @@ pub(super) fn learn(case: &Case<'_>, objective: Objective, load: f64) -> Learned
     if passed.is_none() {
         trials.asked.values.clear();
         trials.held.clear();
+        if trials.at.is_some_and(|at| at > case.now) {
+            // The clock was set back: what is written down for a time to come would count until then.
+            trials.loads.values.clear();
+            trials.wishes.values.clear();
+        }
     }
     let judged = minutes > 0.0 && judge(&mut trials, case, objective, load, minutes);
     let Asked { peak, needs, asks } = ask(&mut trials, case, objective, load);
@@ -117,7 +122,7 @@ pub(super) fn learn(case: &Case<'_>, objective: Objective, load: f64) -> Learned
 
 /// How far ahead what is asked for should last.
 pub(super) fn lasting(case: &Case<'_>) -> Duration {
-    case.lead * steady::LASTING
+    case.ahead() * steady::LASTING
 }
 
 /// What is asked for.
@@ -134,7 +139,7 @@ struct Asked {
 fn ask(trials: &mut PlanTrials, case: &Case<'_>, objective: Objective, load: f64) -> Asked {
     let loads = remember(&mut trials.loads, case, &LOAD_WINDOWS, &[load as f32]);
     let floor = case.measured_need(load);
-    let peak = Peak::foreseen(case, load, case.lead);
+    let peak = Peak::foreseen(case, load, case.ahead());
     let needs = match &peak {
         Some(peak) => risk::wishes(peak, floor),
         None => [without_forecast(trials, case, objective, &loads).max(floor as f32); RISKS],
@@ -150,13 +155,12 @@ fn ask(trials: &mut PlanTrials, case: &Case<'_>, objective: Objective, load: f64
     Asked { peak, needs, asks }
 }
 
-/// Writes down what is said now; the highest of each window, window after window.
+/// Writes down what is said now, for the longest window and as long as a plan waits after it before it goes down; the
+/// highest of each window, window after window.
 fn remember(slots: &mut Slots, case: &Case<'_>, windows: &[u32], now: &[f32]) -> Vec<f32> {
-    let longest = windows
-        .iter()
-        .max()
-        .map_or(1, |longest| *longest as usize + 1);
-    slots.put(case.now, now, longest, f32::max);
+    let longest = windows.iter().max().map_or(0, |minutes| *minutes);
+    let kept = Duration::from_mins(u64::from(longest)) + SETTLED_AFTER;
+    slots.put(case.now, now, slots.many(kept) + 1, f32::max);
     let within = |window: &u32| {
         let since = case.now - Duration::from_mins(u64::from(*window));
         let mut highest = now.to_vec();
@@ -176,8 +180,7 @@ fn raise(values: &mut [f32], slots: &Slots, since: Timestamp) {
     }
 }
 
-/// Makes room for the family. The width of a slot stays the same while a learned lead time moves with the step up that is
-/// wanted: what was asked for before a ramp has to be known on it.
+/// Makes room for the family.
 fn arrange(trials: &mut PlanTrials, case: &Case<'_>) {
     let minute = Duration::from_mins(1);
     let fits = [(&trials.loads, 1), (&trials.wishes, RISKS)];
@@ -197,12 +200,8 @@ fn arrange(trials: &mut PlanTrials, case: &Case<'_>) {
         // Remembered from before it was counted.
         trials.expected.clone_from(&trials.short);
     }
-    let spec = case.spec;
-    let width = match spec.lead_time {
-        LeadTime::Fixed(_) => case.lead / GIVEN_SLOTS,
-        LeadTime::Auto => spec.horizon.get() / LEARNED_SLOTS,
-    };
-    let asked = Slots::new(width.max(spec.interval.get() / 2), ASKS);
+    let width = case.slot(GIVEN_SLOTS).max(case.spec.interval.get() / 2);
+    let asked = Slots::new(width, ASKS);
     if (trials.asked.width, trials.asked.columns) != (asked.width, asked.columns) {
         trials.asked = asked;
     }
@@ -275,16 +274,20 @@ fn score(
         need,
         floor,
     } = measured;
+    let most = f64::from(case.upper_bound());
+    let least = f64::from(case.lower_bound()).min(most);
     let keep = 0.5_f64.powf(minutes / HALF_LIFE_MINUTES);
     trials.minutes = trials.minutes * keep + minutes;
     for expected in &mut trials.expected {
         *expected = (f64::from(*expected) * keep) as f32;
     }
     for (plan, (cost, short)) in (trials.cost.iter_mut().zip(&mut trials.short)).enumerate() {
-        let (ready, asked) = (
-            replicas_of(case, plan, held),
-            replicas_of(case, plan, now).max(f64::from(floor)),
-        );
+        // The trigger's bounds hold for every plan. What a plan can't get counts as its own, or none could be told apart
+        // from the others above the maximum.
+        let ready = replicas_of(case, plan, held).max(least);
+        let asked = replicas_of(case, plan, now)
+            .max(f64::from(floor))
+            .clamp(least, most);
         let missing = need - ready;
         let missed = match objective {
             Objective::Overload { .. } => f64::from(u8::from(missing > NOISE * need)),
@@ -313,7 +316,7 @@ fn expect(
         return;
     };
     for (plan, expected) in trials.expected.iter_mut().enumerate() {
-        let chance = peak.above(replicas_of(case, plan, asks));
+        let chance = peak.above(replicas_of(case, plan, asks).max(f64::from(case.lower_bound())));
         *expected += (minutes * chance) as f32;
     }
 }

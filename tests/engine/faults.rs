@@ -108,3 +108,26 @@ async fn queries_beside_the_load_are_read_along_and_their_faults_stay_their_own(
     assert_eq!(absent.fault.as_deref(), Some("it returned no data"));
     assert_eq!(absent.failures, 2, "at once and after a minute");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_back_does_not_leave_a_workload_without_a_forecast() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let engine = stage.engine().await;
+    let workload = register(&engine, "set-back", "seasonal-naive");
+    for _ in 0..3 {
+        engine.turn().await;
+        stage.clock.advance(Duration::from_mins(20));
+    }
+    // By less than what has passed since the fit, which therefore stays.
+    let now = stage.clock.now() - Duration::from_mins(30);
+    stage.clock.set(now);
+    for _ in 0..2 {
+        stage.clock.advance(Duration::from_mins(1));
+        engine.turn().await;
+    }
+    let published = workload.published().unwrap();
+    let origin = published.forecast.as_ref().unwrap().origin();
+    assert!(origin <= stage.clock.now(), "{origin}");
+    assert_eq!(published.plan.basis, Basis::Forecast);
+}

@@ -1,7 +1,7 @@
 //! Lives of a workload whose score can be counted by hand.
 
 use super::*;
-use crate::domain::{HumanDuration, Mode, PlanMemory, Sample, Tally};
+use crate::domain::{LeadTime, Mode, PlanMemory, Sample, Tally};
 use crate::plan::tests::Scenario;
 use crate::plan::{Readings, learn};
 
@@ -154,4 +154,34 @@ fn the_score_is_small_and_survives_a_restart() {
     let packed = rmp_serde::to_vec_named(&scenario.memory).unwrap();
     let back: PlanMemory = rmp_serde::from_slice(&packed).unwrap();
     assert_eq!(format!("{back:?}"), format!("{:?}", scenario.memory));
+}
+
+#[test]
+fn a_metric_that_is_far_behind_keeps_nothing_from_being_judged() {
+    for (lead, lag, interval) in [(240, 600, 15), (30, 300, 2)] {
+        let mut scenario = Scenario::new().with(|spec| {
+            spec.lead_time = LeadTime::Fixed(HumanDuration::from_secs(lead));
+            spec.metric_lag = Some(HumanDuration::from_secs(lag));
+            spec.interval = HumanDuration::from_secs(interval);
+        });
+        for _ in 0..4 * (lead + lag) / interval {
+            scenario.sees(400.0);
+            scenario.later(interval);
+        }
+        let grade = scenario.memory.grade.as_ref().unwrap();
+        assert!(grade.plan.all.minutes > 0.0);
+        let owed = Duration::from_secs(aim::OWED as u64 * (lead + lag));
+        assert!(least_planned(grade, scenario.now - owed).is_some());
+    }
+}
+
+#[test]
+fn replicas_that_are_looked_at_seldom_are_graded_too() {
+    let mut grade = Grade::default();
+    let interval = HumanDuration::from_secs(600);
+    for look in 0..3 {
+        let now = Timestamp::from_secs(1_700_000_040 + 600 * look);
+        learn_actual(&mut grade, now, interval, Some((4.0, 3.0)));
+    }
+    assert!((grade.actual.all.minutes - 20.0).abs() < 1e-9);
 }

@@ -309,3 +309,39 @@ fn a_number_within_the_tolerance_starts_no_replicas_and_teaches_no_lead_time() {
         .collect();
     assert_eq!(seen, [(4, 60.0)]);
 }
+
+#[test]
+fn what_keda_is_told_while_a_workload_sleeps_begins_no_scale_up() {
+    let mut scenario = Scenario::new().with(|spec| {
+        spec.lead_time = LeadTime::Auto;
+        spec.replicas_query = Some("ready".into());
+        spec.activation_threshold = 50.0;
+    });
+    let mut look = |load: f64, ready: f64, times: usize| {
+        for _ in 0..times {
+            let plan = scenario.later(15).sees(load);
+            let now = scenario.now;
+            let readings = Readings {
+                ready: Some(Sample {
+                    at: now,
+                    value: ready,
+                }),
+                ..Readings::default()
+            };
+            let memory = std::mem::take(&mut scenario.memory);
+            scenario.memory = learn(&scenario.spec, now, &plan, &readings, None, memory);
+        }
+    };
+    // A little load needs a replica and wakes nobody, for twenty minutes; then there is more of it.
+    look(0.0, 0.0, 4);
+    look(30.0, 0.0, 80);
+    look(300.0, 0.0, 6);
+    look(300.0, 3.0, 4);
+    let lead = &scenario.memory.experience.as_ref().unwrap().lead;
+    let seen: Vec<_> = lead
+        .scale_ups
+        .iter()
+        .map(|it| (it.batch, it.seconds))
+        .collect();
+    assert_eq!(seen, [(3, 90.0)]);
+}

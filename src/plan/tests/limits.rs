@@ -210,3 +210,19 @@ fn a_clear_plan_has_one_reason() {
     let mut scenario = Scenario::new().expecting(&[400.0; 10]);
     assert_eq!(scenario.sees(100.0).reasons.len(), 1);
 }
+
+#[test]
+fn a_plan_that_stands_for_several_periods_moves_by_as_many_steps() {
+    for (ramp, planned) in [(by(4, 15), [18, 34]), (percent(100.0, 15), [32, 100])] {
+        let mut scenario = Scenario::new().with(|spec| {
+            spec.ramp_up = ramp;
+            spec.interval = HumanDuration::from_secs(60);
+        });
+        scenario.sees(200.0);
+        scenario.expect(&[10_000.0; 60]);
+        let seen: Vec<u32> = (0..2)
+            .map(|_| scenario.later(60).sees(200.0).planned)
+            .collect();
+        assert_eq!(seen, planned);
+    }
+}

@@ -184,3 +184,17 @@ fn what_the_clock_says_is_there_a_lead_time_before_and_no_earlier() {
     assert_eq!(planned(8 * 3600 - 181), 1);
     assert_eq!(planned(8 * 3600 - 180), 7);
 }
+
+#[test]
+fn a_plan_covers_the_time_until_the_next_one() {
+    let mut path = [200.0; 20];
+    path[12] = 900.0;
+    let planned = |interval: u64| {
+        let scenario = Scenario::new().with(|spec| {
+            spec.interval = HumanDuration::from_secs(interval);
+        });
+        scenario.expecting(&path).sees(200.0).planned
+    };
+    // Twelve minutes ahead: beyond the lead time of three, within that of a plan that stands for ten.
+    assert_eq!([planned(15), planned(600)], [2, 9]);
+}

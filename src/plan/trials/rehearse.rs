@@ -66,7 +66,7 @@ pub(in crate::plan) fn rehearse(
         arrange(&mut trials, &case);
         hear(&mut trials, history, heard, at);
         heard = at;
-        let (Some(load), Some(peak)) = (history.get(at), highest(history, at, at + case.lead))
+        let (Some(load), Some(peak)) = (history.get(at), highest(history, at, at + case.ahead()))
         else {
             continue;
         };
@@ -125,7 +125,8 @@ fn hear(trials: &mut PlanTrials, history: &Series, since: Timestamp, until: Time
 /// The highest load after `from` up to `until`, where enough of it was measured.
 fn highest(history: &Series, from: Timestamp, until: Timestamp) -> Option<f64> {
     let next = from + history.step();
-    let until = until + Duration::from_millis(1);
+    // Rounded up to the grid, as the look ahead is.
+    let until = until.max(next) + Duration::from_millis(1);
     let steps = 1.0 + (until.since(next).as_secs_f64() / history.step().as_secs_f64()).floor();
     let known = measured(history, next, until).map(|(_, value)| value);
     let (count, highest) = known.fold((0.0, f64::NEG_INFINITY), |(count, highest), value| {
@@ -309,5 +310,8 @@ mod tests {
         assert_eq!(highest(2, 4), Some(3.0));
         assert_eq!(highest(4, 5), None);
         assert_eq!(highest(4, 9), None);
+        // A lead time shorter than the step is judged by the step that it lies in.
+        let soon = time_of(0) + Duration::from_secs(20);
+        assert_eq!(super::highest(&history, time_of(0), soon), Some(5.0));
     }
 }

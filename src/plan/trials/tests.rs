@@ -236,7 +236,7 @@ fn what_is_remembered_stays_small_and_survives_a_restart() {
     scenario.spec.interval = HumanDuration::from_secs(15);
     lived(&mut scenario, 1500, wave, wave);
     let packed = rmp_serde::to_vec_named(&scenario.memory).unwrap();
-    assert!(packed.len() < 14 * 1024, "{} bytes", packed.len());
+    assert!(packed.len() < 15 * 1024, "{} bytes", packed.len());
     let back: PlanMemory = rmp_serde::from_slice(&packed).unwrap();
     assert_eq!(
         format!("{:?}", back.trials.cost),
@@ -280,11 +280,76 @@ fn plans_are_judged_with_what_keeps_them_from_flapping() {
             scenario.sees(900.0);
             scenario.later(MINUTE);
         }
-        let held = scenario.memory.trials.held[..RISKS].iter();
-        let pairs = held.zip(&before);
-        pairs.filter(|(now, before)| now < before).count()
+        let held = scenario.memory.trials.held.chunks(RISKS);
+        let windows = held.zip(before.chunks(RISKS)).map(|(held, before)| {
+            let pairs = held.iter().zip(before);
+            pairs.filter(|(now, before)| now < before).count()
+        });
+        windows.collect::<Vec<usize>>()
     };
-    // For two minutes nothing is given back.
-    assert_eq!(after(2), 0);
-    assert_eq!(after(2), RISKS);
+    // Two minutes after the end of its window a plan gives back what it asked for in it.
+    assert_eq!(after(2), [0, 0]);
+    assert_eq!(after(2), [RISKS, 0]);
+    assert_eq!(after(3), [RISKS, 0]);
+    assert_eq!(after(2), [RISKS, RISKS]);
+}
+
+#[test]
+fn a_load_that_is_likely_enough_wakes_a_workload_though_its_middle_is_asleep() {
+    let mut scenario = aims_at(0.005);
+    lived(&mut scenario, 1500, |_| 0.0, |_| 0.0);
+    let asleep = scenario.sees(0.0);
+    assert!(asleep.chosen.is_some() && !asleep.active);
+    scenario.later(MINUTE);
+    scenario.expect_around(&[800.0; 10], 0.0);
+    let plan = scenario.sees(0.0);
+    assert!(plan.chosen.is_some() && plan.active && plan.planned > 1);
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_keep_what_was_asked_for() {
+    let mut scenario = aims_at(0.005);
+    lived(&mut scenario, 100, |_| 2000.0, |_| 2000.0);
+    scenario.now = scenario.now - Duration::from_hours(24);
+    lived(&mut scenario, 10, |_| 900.0, |_| 900.0);
+    let trials = &scenario.memory.trials;
+    assert!(trials.held.iter().all(|held| *held < 20.0));
+    let loads = trials.loads.values.iter();
+    assert!(loads.clone().count() == 10 && loads.clone().all(|load| *load < 1000.0));
+}
+
+#[test]
+fn the_bounds_of_the_trigger_hold_on_trial_too() {
+    // A spike that nobody foresees each hour, which the minimum carries.
+    let load = |minute: usize| {
+        if minute.is_multiple_of(60) {
+            900.0
+        } else {
+            100.0
+        }
+    };
+    let mut scenario = aims_at(0.005).with(|spec| spec.min_replicas = Some(10));
+    lived(&mut scenario, 300, load, |_| 100.0);
+    let trials = Arc::clone(&scenario.memory.trials);
+    assert!(trials.short.iter().all(|short| *short <= 0.0));
+    assert!(trials.cost.iter().all(|cost| *cost > 9.9 * trials.minutes));
+    // And what lies above the maximum is never paid.
+    let mut scenario = aims_at(0.005).with(|spec| spec.max_replicas = Some(5));
+    lived(&mut scenario, 300, |_| 100.0, |_| 5000.0);
+    let trials = &scenario.memory.trials;
+    assert!(trials.cost.iter().all(|cost| *cost < 5.1 * trials.minutes));
+}
+
+#[test]
+fn a_long_horizon_does_not_lengthen_the_lead_time_that_plans_are_judged_by() {
+    let mut scenario = aims_at(0.005).with(|spec| {
+        spec.lead_time = LeadTime::Auto;
+        spec.horizon = HumanDuration::from_secs(86_400);
+    });
+    scenario.sees(500.0);
+    assert_eq!(scenario.memory.trials.asked.width, 30_000);
+    scenario.config.default_lead_time = HumanDuration::from_secs(7200);
+    scenario.later(MINUTE);
+    scenario.sees(500.0);
+    assert_eq!(scenario.memory.trials.asked.width, 1_350_000);
 }
