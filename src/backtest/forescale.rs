@@ -1,5 +1,6 @@
 //! Our own policy: what the production loop says, tick by tick.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +38,14 @@ pub(super) struct Life {
     /// Plans that differ from the one before.
     pub(super) plans: Vec<Arc<Plan>>,
     /// What came of it, where the fleet was read.
-    figures: Option<Figures>,
-    /// The judged ticks of that, at the trigger's own setting.
+    seen: Option<Seen>,
+}
+
+/// What came of a life beside its fleet.
+#[derive(Debug)]
+struct Seen {
+    figures: Figures,
+    /// The judged ticks, at the trigger's own setting.
     ticks: Vec<Tick>,
 }
 
@@ -89,6 +96,7 @@ pub(super) async fn live(
     } else {
         Vec::new()
     };
+    let mut ticks = Vec::new();
     let mut now = begin;
     while now < scene.until() {
         let seen = fleets.iter_mut().filter_map(Simulation::observe);
@@ -103,7 +111,7 @@ pub(super) async fn live(
         for ((fleet, plan), life) in fleets.iter_mut().zip(&plans).zip(&mut lives) {
             let tick = fleet.apply(Reading::Scaler(answer(plan.as_deref())));
             if tick.judged && life.setting.is_none() {
-                life.ticks.push(tick);
+                ticks.push(tick);
             }
         }
         for (life, plan) in lives.iter_mut().zip(plans) {
@@ -115,7 +123,15 @@ pub(super) async fn live(
         now = now + TICK;
     }
     for (fleet, life) in fleets.iter().zip(&mut lives) {
-        life.figures = Some(fleet.figures().clone());
+        let own = life.setting.is_none();
+        life.seen = Some(Seen {
+            figures: fleet.figures().clone(),
+            ticks: if own {
+                mem::take(&mut ticks)
+            } else {
+                Vec::new()
+            },
+        });
     }
     Ok(lives)
 }
@@ -168,8 +184,7 @@ impl Life {
             target: spec.target(),
             behavior,
             plans: Vec::new(),
-            figures: None,
-            ticks: Vec::new(),
+            seen: None,
         }
     }
 
@@ -186,16 +201,14 @@ impl Life {
 
     /// What came of it on `scene`.
     pub(super) fn figures(&self, scene: &Scene<'_>) -> Figures {
-        let read = self.figures.clone();
-        read.unwrap_or_else(|| run(scene, &mut self.policy()))
+        let seen = self.seen.as_ref();
+        seen.map_or_else(|| run(scene, &mut self.policy()), |it| it.figures.clone())
     }
 
     /// The judged ticks of that at the trigger's own setting.
     pub(super) fn ticks(&self, scene: &Scene<'_>) -> Vec<Tick> {
-        if self.figures.is_some() {
-            return self.ticks.clone();
-        }
-        judged(scene, &mut self.policy())
+        let seen = self.seen.as_ref();
+        seen.map_or_else(|| judged(scene, &mut self.policy()), |it| it.ticks.clone())
     }
 
     /// It as a policy.

@@ -46,7 +46,7 @@ pub struct RollingScore {
     pub mase: Option<f32>,
     /// Mean absolute error of the median relative to the last value's.
     pub relative_error: f32,
-    /// Mean pinball loss at the levels that plans use, relative to the naive model with its own bands.
+    /// Mean pinball loss at the levels 0.5, 0.9 and 0.95, relative to the naive model with its own bands.
     pub relative_loss: f32,
     /// Observed share at or below each level.
     pub coverage: Vec<(Quantile, f32)>,

@@ -143,7 +143,7 @@ pub struct Watch {
     pub errors: [f32; 3],
     /// Discounted count of forecasts with a day before.
     pub seasonal: f32,
-    /// Pinball losses at the levels that plans use: published, naive with its own bands.
+    /// Pinball losses at the levels 0.5, 0.9 and 0.95: published, naive with its own bands.
     pub losses: [f32; 2],
     /// The same over the last half hour or so.
     pub lately: [f32; 2],

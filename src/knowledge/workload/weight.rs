@@ -139,11 +139,12 @@ pub(super) fn memory(memory: &PlanMemory) -> usize {
     let trials = &memory.trials;
     let slots = [&trials.loads, &trials.wishes, &trials.asked];
     let slots = slots.map(|slots| slots.values.capacity() * size_of::<f32>());
+    let singles = [&trials.short, &trials.expected, &trials.held].map(Vec::capacity);
     let trials = ARC
         + size_of::<PlanTrials>()
         + slots.into_iter().sum::<usize>()
         + trials.cost.capacity() * size_of::<f64>()
-        + trials.short.capacity() * size_of::<f32>();
+        + singles.into_iter().sum::<usize>() * size_of::<f32>();
     let grade =
         (memory.grade.as_deref()).map_or(0, |grade| ARC + size_of::<Grade>() + grade.heap_bytes());
     let authority = (memory.authority.as_deref()).map_or(0, |it| {

@@ -248,7 +248,8 @@ pub const KEYS: &[Key] = &[
         acted!(threshold, |text| number(text, 0.001, 1e9)))
         .warning(finer_than_keda),
     Key::new(Prometheus, "activationThreshold", "a number from -1000000000000 to 1000000000000", Some("0"),
-        "The workload is active when the load, measured or expected within the lead time, is above this.",
+        "The workload is active when the measured load is above this, or the one expected within the lead time is by a \
+         twentieth of `threshold`.",
         acted!(activation_threshold, |text| number(text, -1e12, 1e12))),
     Key::new(Prometheus, "serverAddress", "a base URL such as `http://prometheus.monitoring:9090`, without credentials, \
          on the server's allow-list", None,
@@ -317,7 +318,8 @@ pub const KEYS: &[Key] = &[
         "How much history is kept and learned from. Two weeks show each weekday twice. The newest 20160 steps, and at least the newest week, are kept as they are; what is older as means of about ten minutes, so that 56d of 60s take less than 64 KiB.",
         acted!(history, |text| duration(text, "10m", "400d"))),
     Key::new(Forescale, "interval", "a duration from 1s to 10m, in whole seconds", Some("15s"),
-        "How often the metric is read and the plan renewed. The HPA asks every 15 s.",
+        "How often the metric is read and the plan renewed. The HPA asks every 15 s. A plan covers the time until the next \
+         one: a longer interval is looked ahead by as much more.",
         acted!(interval, |text| duration(text, "1s", "10m"))),
     Key::new(Forescale, "leadTime", "`auto`, or a duration from 0s to 1d, at most the `horizon`", Some("auto"),
         "From the decision to scale until the new pods are Ready: the time that the plan looks ahead, and `metricLag` more. `auto` is \
@@ -393,8 +395,8 @@ pub const KEYS: &[Key] = &[
         optional!(ramp_down, |text| ramp(text, 100.0))),
     Key::new(Forescale, "scaleDownWindow", "a duration from 0s to 1d", None,
         "Before it scales down, the plan must have asked for no more during this window and must expect no more within \
-         it. When it is not given: 5m while the quantile decides; plans on trial have windows of their own. The HPA's own default \
-         is 5m; where this one works, `stabilizationWindowSeconds: 0` is enough there.",
+         it. When it is not given: 5m while the quantile decides; a plan that was chosen on trial has a window of its own \
+         and waits two minutes more. The HPA's own default is 5m; where this one works, `stabilizationWindowSeconds: 0` is enough there.",
         optional!(scale_down_window, |text| duration(text, "0s", "1d"))),
     Key::new(Forescale, "hpaTolerance", "a share from 0 to 0.9", None,
         "The HPA's tolerance, within which it ignores a change. When it is not given: what the HPA's `behavior` says where the \
