@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use forescale::domain::Basis;
+use forescale::domain::{Basis, Clock};
 use forescale::knowledge::SideQuery;
 use forescale::train::onnx_file::Graph;
 

@@ -170,7 +170,7 @@ fn a_metric_that_is_far_behind_keeps_nothing_from_being_judged() {
         }
         let grade = scenario.memory.grade.as_ref().unwrap();
         assert!(grade.plan.all.minutes > 0.0);
-        let owed = Duration::from_secs(aim::OWED as u64 * (lead + lag));
+        let owed = Duration::from_secs(u64::from(aim::OWED) * (lead + lag));
         assert!(least_planned(grade, scenario.now - owed).is_some());
     }
 }
