@@ -123,14 +123,10 @@ pub(super) async fn live(
         now = now + TICK;
     }
     for (fleet, life) in fleets.iter().zip(&mut lives) {
-        let own = life.setting.is_none();
         life.seen = Some(Seen {
             figures: fleet.figures().clone(),
-            ticks: if own {
-                mem::take(&mut ticks)
-            } else {
-                Vec::new()
-            },
+            // The first life is the one at the trigger's own setting.
+            ticks: mem::take(&mut ticks),
         });
     }
     Ok(lives)

@@ -24,9 +24,6 @@ const FORECAST_NOISE: f64 = 1e-6;
 /// The least share of one replica's load that an expectation must be above `activationThreshold` to activate.
 const FORESEEN_SHARE: f64 = 0.05;
 
-/// The HPA asks this often.
-const HPA_SYNC: Duration = Duration::from_secs(15);
-
 /// After a longer silence the present says nothing about what was asked before it, unless the trigger is looked at so
 /// seldom.
 pub(super) const LONGEST_GAP: Duration = Duration::from_mins(5);
@@ -152,7 +149,7 @@ impl<'a> Case<'a> {
 
     /// How far ahead a plan has to see: it stands until the next one, and the HPA asks every 15 s.
     pub(super) fn ahead(&self) -> Duration {
-        self.lead + self.spec.interval.get().saturating_sub(HPA_SYNC)
+        self.lead + self.spec.interval.get().saturating_sub(lead_time::HPA_SYNC)
     }
 
     /// Time since the last look; `None` when nothing is known of it, or when so much has passed that the present says

@@ -41,7 +41,7 @@ const GIVE_UP: Duration = Duration::from_hours(1);
 /// two readings can't be placed in time (unless the scale-up took much longer than the gap).
 const GAP: Duration = Duration::from_mins(1);
 /// The HPA looks this often, so that pods are created up to this much after the number asks for them.
-const HPA_SYNC: Duration = Duration::from_secs(15);
+pub(super) const HPA_SYNC: Duration = Duration::from_secs(15);
 /// Batches beyond this multiple of the largest one seen are counted as that.
 const BEYOND: u32 = 2;
 

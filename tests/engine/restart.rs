@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use forescale::control::Engine;
 use forescale::control::service::Service;
 use forescale::domain;
 use forescale::domain::{Basis, Clock};
@@ -53,6 +54,12 @@ async fn after_a_restart_the_first_answer_is_the_snapshot_s_and_needs_no_backfil
     assert_eq!(gaps, 0, "what was missed in between has been read");
 }
 
+/// The workloads on the board.
+fn names(engine: &Engine) -> Vec<String> {
+    let all = engine.board().all();
+    all.iter().map(|w| w.key.to_string()).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_workload_that_nobody_asks_about_is_forgotten_on_disk_too() {
     let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -70,25 +77,13 @@ async fn a_workload_that_nobody_asks_about_is_forgotten_on_disk_too() {
     assert_eq!(engine.board().len(), 2, "not yet an hour");
     stage.clock.advance(Duration::from_mins(2));
     engine.turn().await;
-    let names: Vec<String> = engine
-        .board()
-        .all()
-        .iter()
-        .map(|w| w.key.to_string())
-        .collect();
-    assert_eq!(names, ["shop/asked"]);
+    assert_eq!(names(&engine), ["shop/asked"]);
     engine.save().await;
     drop((engine, left, asked));
 
     let engine = stage.engine().await;
-    let names: Vec<String> = engine
-        .board()
-        .all()
-        .iter()
-        .map(|w| w.key.to_string())
-        .collect();
     assert_eq!(
-        names,
+        names(&engine),
         ["shop/asked"],
         "the snapshot has forgotten it as well"
     );

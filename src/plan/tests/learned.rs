@@ -42,15 +42,7 @@ impl Fleet {
         let started = self.starting.iter().filter(|(at, _)| *at <= now);
         let started = started.map(|(_, target)| *target).max().unwrap_or(0);
         self.ready = self.ready.max(started).min(self.served);
-        let readings = Readings {
-            ready: Some(Sample {
-                at: now,
-                value: f64::from(self.ready),
-            }),
-            ..Readings::default()
-        };
-        let memory = std::mem::take(&mut self.scenario.memory);
-        self.scenario.memory = learn(&self.scenario.spec, now, &plan, &readings, None, memory);
+        learn_ready(&mut self.scenario, &plan, f64::from(self.ready));
         plan
     }
 
@@ -62,6 +54,27 @@ impl Fleet {
         }
         (0..8).for_each(|_| drop(self.sees(100.0)));
     }
+}
+
+/// Learns from a plan beside so many Ready replicas.
+fn learn_ready(scenario: &mut Scenario, plan: &Plan, ready: f64) {
+    let now = scenario.now;
+    let readings = Readings {
+        ready: Some(Sample {
+            at: now,
+            value: ready,
+        }),
+        ..Readings::default()
+    };
+    let memory = std::mem::take(&mut scenario.memory);
+    scenario.memory = learn(&scenario.spec, now, plan, &readings, None, memory);
+}
+
+/// The batch and the seconds of each scale-up that was seen.
+fn scale_ups(scenario: &Scenario) -> Vec<(u32, f32)> {
+    let lead = &scenario.memory.experience.as_ref().unwrap().lead;
+    let each = lead.scale_ups.iter();
+    each.map(|it| (it.batch, it.seconds)).collect()
 }
 
 #[test]
@@ -289,25 +302,10 @@ fn a_number_within_the_tolerance_starts_no_replicas_and_teaches_no_lead_time() {
     for (load, ready, times) in looks {
         for _ in 0..times {
             let plan = scenario.later(15).sees(load);
-            let now = scenario.now;
-            let readings = Readings {
-                ready: Some(Sample {
-                    at: now,
-                    value: f64::from(ready),
-                }),
-                ..Readings::default()
-            };
-            let memory = std::mem::take(&mut scenario.memory);
-            scenario.memory = learn(&scenario.spec, now, &plan, &readings, None, memory);
+            learn_ready(&mut scenario, &plan, f64::from(ready));
         }
     }
-    let lead = &scenario.memory.experience.as_ref().unwrap().lead;
-    let seen: Vec<_> = lead
-        .scale_ups
-        .iter()
-        .map(|it| (it.batch, it.seconds))
-        .collect();
-    assert_eq!(seen, [(4, 60.0)]);
+    assert_eq!(scale_ups(&scenario), [(4, 60.0)]);
 }
 
 #[test]
@@ -320,16 +318,7 @@ fn what_keda_is_told_while_a_workload_sleeps_begins_no_scale_up() {
     let mut look = |load: f64, ready: f64, times: usize| {
         for _ in 0..times {
             let plan = scenario.later(15).sees(load);
-            let now = scenario.now;
-            let readings = Readings {
-                ready: Some(Sample {
-                    at: now,
-                    value: ready,
-                }),
-                ..Readings::default()
-            };
-            let memory = std::mem::take(&mut scenario.memory);
-            scenario.memory = learn(&scenario.spec, now, &plan, &readings, None, memory);
+            learn_ready(&mut scenario, &plan, ready);
         }
     };
     // A little load needs a replica and wakes nobody, for twenty minutes; then there is more of it.
@@ -337,11 +326,5 @@ fn what_keda_is_told_while_a_workload_sleeps_begins_no_scale_up() {
     look(30.0, 0.0, 80);
     look(300.0, 0.0, 6);
     look(300.0, 3.0, 4);
-    let lead = &scenario.memory.experience.as_ref().unwrap().lead;
-    let seen: Vec<_> = lead
-        .scale_ups
-        .iter()
-        .map(|it| (it.batch, it.seconds))
-        .collect();
-    assert_eq!(seen, [(3, 90.0)]);
+    assert_eq!(scale_ups(&scenario), [(3, 90.0)]);
 }
