@@ -154,6 +154,14 @@ async fn a_workload_of_the_settings_is_planned_with_nobody_calling_and_its_numbe
     );
 }
 
+/// More than an hour in which nobody asks.
+async fn rest(stage: &Stage, engine: &Arc<Engine>) {
+    for _ in 0..16 {
+        stage.clock.advance(Duration::from_mins(4));
+        engine.turn().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_kept_while_it_stands_there_across_a_long_rest_and_goes_when_it_is_taken_out() {
     let data = tempfile::tempdir().unwrap();
@@ -163,8 +171,7 @@ async fn it_is_kept_while_it_stands_there_across_a_long_rest_and_goes_when_it_is
     called(&engine);
     engine.turn().await;
     assert_eq!(names(&engine), ["shop/called", "shop/web"]);
-    stage.clock.advance(Duration::from_hours(2));
-    engine.turn().await;
+    rest(&stage, &engine).await;
     assert_eq!(names(&engine), ["shop/web"], "nobody asks about the other");
 
     let samples = |engine: &Engine| {
@@ -185,8 +192,7 @@ async fn it_is_kept_while_it_stands_there_across_a_long_rest_and_goes_when_it_is
     stage.settings.workloads.clear();
     let service = stage.service_again().await;
     let engine = service.engine();
-    stage.clock.advance(Duration::from_hours(2));
-    engine.turn().await;
+    rest(&stage, engine).await;
     assert_eq!(names(engine), Vec::<String>::new());
 }
 

@@ -408,7 +408,7 @@ fn is_young(track: Option<&Track>, seed: &Track) -> bool {
 }
 
 /// Runs pure code that must not panic and keeps the loop alive should it do so all the same.
-fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic
             .downcast_ref::<&str>()

@@ -54,20 +54,35 @@ pub struct Engine {
     pub(super) calls: Calls,
     pub(super) backfills_running: AtomicUsize,
     schedule: Mutex<Schedule>,
-    swept_at: Mutex<Option<Timestamp>>,
+    vigil: Mutex<Vigil>,
 }
 
-const SWEEP_EVERY: Duration = Duration::from_mins(1);
+/// Workloads to forget are looked for so often.
+pub(super) const SWEEP_EVERY: Duration = Duration::from_mins(1);
+
+/// After so long without a look nobody could have asked in between: the process stood still, or the clock was set.
+const LONGEST_NAP: Duration = Duration::from_mins(5);
+
+/// Since when questions could have come, and when workloads that get none were last looked for.
+#[derive(Clone, Copy, Debug)]
+struct Vigil {
+    since: Timestamp,
+    swept_at: Option<Timestamp>,
+}
 
 impl Engine {
     /// An engine at rest.
     pub fn new(parts: Parts) -> Arc<Self> {
+        let vigil = Vigil {
+            since: parts.clock.now(),
+            swept_at: None,
+        };
         Arc::new(Self {
             parts,
             calls: Calls::default(),
             backfills_running: AtomicUsize::new(0),
             schedule: Mutex::default(),
-            swept_at: Mutex::default(),
+            vigil: Mutex::new(vigil),
         })
     }
 
@@ -140,12 +155,25 @@ impl Engine {
 
     /// Whether it is time to look for workloads to forget; if so, the next time is a minute away.
     pub(super) fn sweep_due(&self, now: Timestamp) -> bool {
-        let mut swept_at = self.swept_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if swept_at.is_some_and(|at| now >= at && now.since(at) < SWEEP_EVERY) {
+        let mut vigil = self.vigil();
+        let Some(at) = vigil.swept_at else {
+            vigil.swept_at = Some(now);
+            return true;
+        };
+        let set_back = now < at;
+        if !set_back && now.since(at) < SWEEP_EVERY {
             return false;
         }
-        *swept_at = Some(now);
+        vigil.swept_at = Some(now);
+        if set_back || now.since(at) > LONGEST_NAP {
+            vigil.since = now;
+        }
         true
+    }
+
+    /// Since when questions could have come: before, silence says nothing.
+    pub(super) fn listens_since(&self) -> Timestamp {
+        self.vigil().since
     }
 
     /// Forgets workloads that nobody asks about any more, and that networks failed to load.
@@ -180,6 +208,11 @@ impl Engine {
     /// Notes how far a back-fill has come.
     pub(super) fn backfilled(&self, workload: &Arc<Workload>, state: Backfill) {
         self.schedule().backfilled(workload, state);
+    }
+
+    // Nothing under the lock panics halfway through a change, so a poisoned lock is still good.
+    fn vigil(&self) -> MutexGuard<'_, Vigil> {
+        self.vigil.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // A panic while the lock is held can't leave the schedule half-changed, so a poisoned lock is still good.

@@ -86,19 +86,19 @@ impl Engine {
             learned.history.forget_after(now);
             learned.live = None;
         }
+        // So would a present load of then.
+        learned.live = learned.live.filter(|live| live.at <= span.until);
         let before = learned.history.last();
         record(&mut learned, &workload.spec, &fetched.samples);
         // Under the lock, so that the recording has it in the order in which it was stored.
         self.note_read(workload, Asked::Load, now, Ok(fetched));
         drop(learned);
-        if let Some(before) = before
-            && before.at < span.from
-        {
-            let missing = Missing {
-                from: before.at,
-                until: span.from,
-            };
-            self.schedule().gap(workload, missing, now);
+        // Before the first sample a back-fill knows of nothing later than the registration.
+        let known = before.map_or(workload.registered_at, |before| before.at);
+        let from = known.max(now - workload.spec.history.get());
+        if from < span.from && !fetched.samples.is_empty() {
+            let until = span.from;
+            self.schedule().gap(workload, Missing { from, until }, now);
         }
     }
 }

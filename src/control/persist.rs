@@ -15,12 +15,13 @@ use crate::knowledge::{Published, Restored, StoreError, Workload};
 pub struct RestoreReport {
     /// Workloads that are on the board again.
     pub restored: usize,
-    /// Workloads left out: forgotten since, or their metadata is no longer valid.
+    /// Workloads left out: their metadata is no longer valid, or the board has no room.
     pub left_out: usize,
 }
 
 impl Engine {
-    /// Puts the workloads of the snapshot back on the board. Their first answer is the last plan, marked by its age.
+    /// Puts the workloads of the snapshot back on the board. Their first answer is the last plan, marked by its age. However
+    /// long nobody has asked about one: while the server was away nobody could. From now on silence counts.
     ///
     /// # Errors
     /// When the snapshot can't be read; the board is then as empty as before.
@@ -45,10 +46,6 @@ impl Engine {
     }
 
     fn put_back(&self, mut from: Restored, now: Timestamp) -> Result<(), String> {
-        let long_ago = now.since(from.last_asked) > self.parts.knowledge.forget_after.get();
-        if long_ago && !self.is_enrolled(&from.key) {
-            return Err("nobody has asked about it for long".to_owned());
-        }
         let parsed = parse_metadata(&from.key.metadata).map_err(|errors| {
             let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
             errors.join("; ")

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::analysis::guarded;
 use super::anomalies;
 use super::engine::Engine;
 use super::fetch::Reading;
@@ -68,15 +69,13 @@ impl Engine {
         for workload in due {
             let (engine, arrived) = (Arc::clone(self), arrived.clone());
             tokio::spawn(async move {
-                let mut slot = Slot {
+                let slot = Slot {
                     engine: Arc::clone(&engine),
-                    workload: Some(Arc::clone(&workload)),
+                    workload: Arc::clone(&workload),
                 };
                 let reading = engine.read(workload).await;
-                // The receiver lives until every sender is gone.
-                if arrived.send(reading).is_ok() {
-                    slot.workload = None;
-                }
+                // The receiver lives until every sender is gone; what it has not taken gives its slot back.
+                let _ = arrived.send((slot, reading));
             });
         }
         drop(arrived);
@@ -90,8 +89,9 @@ impl Engine {
         }
     }
 
-    async fn answer(&self, batch: Vec<Reading>) {
-        let fresh = batch.iter().filter(|reading| reading.outcome.is_ok());
+    async fn answer(&self, batch: Vec<(Slot, Reading)>) {
+        let readings = batch.iter().map(|(_, reading)| reading);
+        let fresh = readings.filter(|reading| reading.outcome.is_ok());
         // One moment for all that is decided on these readings, however long the models take.
         let now = self.now();
         let answers = self
@@ -108,10 +108,13 @@ impl Engine {
                 (Arc::as_ptr(&answer.workload).addr(), news)
             })
             .collect();
-        for reading in batch {
+        for (slot, reading) in batch {
             let news = news.remove(&Arc::as_ptr(&reading.workload).addr());
-            self.conclude(&reading, news.unwrap_or_default(), now);
-            self.done(&reading.workload);
+            let concluded = guarded(|| self.conclude(&reading, news.unwrap_or_default(), now));
+            if let Err(why) = concluded {
+                self.note_panic(&reading.workload, &why);
+            }
+            drop(slot);
             let seconds = reading.started.elapsed().as_secs_f64();
             self.parts.metrics.refresh_seconds.observe(seconds);
         }
@@ -183,7 +186,11 @@ impl Engine {
             memory: std::mem::take(&mut learned.memory),
         };
         let facts = facts.as_deref();
-        learned.memory = plan::learn(&workload.spec, now, &plan, &readings, facts, memory);
+        let taught = guarded(|| plan::learn(&workload.spec, now, &plan, &readings, facts, memory));
+        learned.memory = taught.unwrap_or_else(|why| {
+            self.note_panic(workload, &why);
+            inputs.memory.clone()
+        });
         learned.decision = Some(Arc::new(Decision {
             inputs,
             plan: Arc::clone(&plan),
@@ -198,6 +205,16 @@ impl Engine {
             anomalies,
             health,
         });
+    }
+
+    /// The workload keeps its plan and its memory, and is planned again with the next refresh.
+    fn note_panic(&self, workload: &Workload, why: &str) {
+        self.parts
+            .metrics
+            .refreshes
+            .get_or_create(&Outcome { outcome: "panic" })
+            .inc();
+        tracing::error!(workload = %workload.key, why, "planning panicked, the last plan stays; please report this");
     }
 
     /// Records what the cluster says, where that is not what the decision before was made on.
@@ -344,17 +361,16 @@ impl Engine {
     }
 }
 
-/// A refresh that died (a panic) still gives its workload back to the schedule.
+/// The place of a workload in the schedule, which it gets back when its refresh has ended, and also when that has died (a
+/// panic).
 struct Slot {
     engine: Arc<Engine>,
-    workload: Option<Arc<Workload>>,
+    workload: Arc<Workload>,
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if let Some(workload) = &self.workload {
-            self.engine.done(workload);
-        }
+        self.engine.done(&self.workload);
     }
 }
 

@@ -6,14 +6,18 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::engine::Engine;
+use super::engine::{Engine, SWEEP_EVERY};
 use crate::domain::{Metadata, Timestamp, WorkloadKey};
 use crate::execute::keda::metadata::{MetadataError, Parsed, limits, parse_metadata};
 use crate::knowledge::{BoardFull, Workload};
 use crate::monitor;
+
+/// What the cluster said is known for so long.
+const KNOWN_FOR: Duration = Duration::from_mins(10);
 
 /// One workload of the settings, under `workloads:`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,25 +127,35 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether a workload stands in the settings.
-    pub(super) fn is_enrolled(&self, key: &WorkloadKey) -> bool {
-        self.parts.enrolled.iter().any(|it| it.key == *key)
-    }
-
-    /// Those that nobody asks about any more.
+    /// Those that nobody asks about any more. KEDA asks nothing about a ScaledObject that is paused, and comes back.
     pub(super) fn unasked(&self, now: Timestamp) -> Vec<Arc<Workload>> {
         let forget_after = self.parts.knowledge.forget_after.get();
-        let forgotten = |workload: &Arc<Workload>| {
-            let asked_lately = now.since(workload.last_asked()) <= forget_after;
-            !asked_lately && !workload.followed() && !workload.enrolled()
+        let listening = self.listens_since();
+        let silent = |workload: &Workload| {
+            if workload.is_let_go() {
+                return true;
+            }
+            let asked = workload.last_asked();
+            if asked > now + SWEEP_EVERY {
+                // Asked while the clock ran ahead.
+                workload.touch(now);
+            }
+            now.since(asked.max(listening)) > forget_after
         };
-        self.parts
-            .board
-            .all()
-            .into_iter()
-            .filter(forgotten)
-            .collect()
+        let mut all = self.parts.board.all();
+        all.retain(|workload| {
+            let kept = workload.followed() || workload.enrolled() || is_paused(workload, now);
+            silent(workload) && !kept
+        });
+        all
     }
+}
+
+/// Whether the cluster has lately said that the ScaledObject is paused.
+fn is_paused(workload: &Workload, now: Timestamp) -> bool {
+    let facts = workload.cluster();
+    let scaling = facts.as_deref().and_then(|facts| facts.scaling.as_ref());
+    scaling.is_some_and(|scaling| scaling.paused && now.since(scaling.at) <= KNOWN_FOR)
 }
 
 #[cfg(test)]

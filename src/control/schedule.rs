@@ -24,6 +24,8 @@ struct Entry {
     due: Timestamp,
     in_flight: bool,
     backfill: Backfill,
+    /// What a back-fill that is running or waiting does not cover.
+    gap: Option<Missing>,
 }
 
 /// How far a workload's history has been read back.
@@ -35,7 +37,7 @@ pub(super) enum Backfill {
         not_before: Timestamp,
     },
     /// Being read.
-    Running,
+    Running(Missing),
     /// As far back as it goes.
     Done,
 }
@@ -45,6 +47,20 @@ pub(super) enum Backfill {
 pub(super) struct Missing {
     pub(super) from: Timestamp,
     pub(super) until: Timestamp,
+}
+
+impl Missing {
+    fn covers(&self, other: &Self) -> bool {
+        self.from <= other.from && other.until <= self.until
+    }
+
+    /// Both, and what lies between.
+    fn with(self, other: Self) -> Self {
+        Self {
+            from: self.from.min(other.from),
+            until: self.until.max(other.until),
+        }
+    }
 }
 
 impl Schedule {
@@ -67,6 +83,7 @@ impl Schedule {
                 due: now,
                 in_flight: false,
                 backfill,
+                gap: None,
             },
         );
     }
@@ -105,7 +122,7 @@ impl Schedule {
                     missing,
                     not_before,
                 } if not_before <= now => {
-                    entry.backfill = Backfill::Running;
+                    entry.backfill = Backfill::Running(missing);
                     Some((Arc::clone(&entry.workload), missing))
                 }
                 _ => None,
@@ -115,19 +132,32 @@ impl Schedule {
     /// Notes how far a back-fill has come.
     pub(super) fn backfilled(&mut self, workload: &Arc<Workload>, state: Backfill) {
         if let Some(entry) = self.find(workload) {
-            entry.backfill = state;
+            let next = entry.gap.take_if(|_| state == Backfill::Done);
+            entry.backfill = next.map_or(state, |missing| Backfill::Pending {
+                missing,
+                not_before: Timestamp::default(),
+            });
         }
     }
 
-    /// Has a gap read back that opened while the source was away. A back-fill that is running or waiting covers it.
+    /// Has a gap read back that opened while the source was away, after the back-fill that is running or waiting unless that
+    /// covers it.
     pub(super) fn gap(&mut self, workload: &Arc<Workload>, missing: Missing, now: Timestamp) {
-        if let Some(entry) = self.find(workload)
-            && entry.backfill == Backfill::Done
-        {
-            entry.backfill = Backfill::Pending {
-                missing,
-                not_before: now,
-            };
+        let Some(entry) = self.find(workload) else {
+            return;
+        };
+        match entry.backfill {
+            Backfill::Done => {
+                entry.backfill = Backfill::Pending {
+                    missing,
+                    not_before: now,
+                };
+            }
+            Backfill::Pending { missing: known, .. } | Backfill::Running(known) => {
+                if !known.covers(&missing) {
+                    entry.gap = Some(entry.gap.map_or(missing, |gap| gap.with(missing)));
+                }
+            }
         }
     }
 

@@ -15,6 +15,9 @@ use crate::domain::{
     Timestamp, Track, TriggerSpec, WorkloadKey,
 };
 
+/// Stands for the moment of the last question where there will be no other.
+const LET_GO: i64 = i64::MIN;
+
 /// One workload on the board.
 #[derive(Debug)]
 pub struct Workload {
@@ -252,20 +255,25 @@ impl Workload {
         self.signal.subscribe()
     }
 
-    /// Notes that KEDA has asked.
+    /// Notes that KEDA has asked. A moment before the last one counts: then the clock was set back.
     pub fn touch(&self, now: Timestamp) {
-        self.last_asked
-            .fetch_max(now.as_millis(), Ordering::Relaxed);
+        self.last_asked.store(now.as_millis(), Ordering::Relaxed);
     }
 
     /// Notes that nobody will ask any more: it is forgotten with the next sweep, unless somebody does.
     pub fn let_go(&self) {
-        self.last_asked.store(0, Ordering::Relaxed);
+        self.last_asked.store(LET_GO, Ordering::Relaxed);
     }
 
-    /// When KEDA last asked.
+    /// Whether nobody will ask any more, as far as is known.
+    pub fn is_let_go(&self) -> bool {
+        self.last_asked.load(Ordering::Relaxed) == LET_GO
+    }
+
+    /// When KEDA last asked; the epoch where nobody will any more.
     pub fn last_asked(&self) -> Timestamp {
-        Timestamp::from_millis(self.last_asked.load(Ordering::Relaxed))
+        let asked = self.last_asked.load(Ordering::Relaxed);
+        Timestamp::from_millis(if asked == LET_GO { 0 } else { asked })
     }
 
     /// Notes that it stands in the server's settings, and is kept although nobody asks.

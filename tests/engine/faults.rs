@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use forescale::domain::{Basis, Clock};
+use forescale::domain::{Basis, Clock, HumanDuration, LeadTime, TriggerSpec, WorkloadKey};
 use forescale::knowledge::SideQuery;
 use forescale::train::onnx_file::Graph;
 
@@ -130,4 +130,52 @@ async fn a_clock_that_is_set_back_does_not_leave_a_workload_without_a_forecast()
     let origin = published.forecast.as_ref().unwrap().origin();
     assert!(origin <= stage.clock.now(), "{origin}");
     assert_eq!(published.plan.basis, Basis::Forecast);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_panics_holds_up_nobody_else_and_is_tried_again() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let (engine, http, _stop) = stage.served().await;
+    let fine = register(&engine, "fine", "naive");
+    // No metadata can say this: a lead time that nothing can be added to.
+    let spec = TriggerSpec {
+        lead_time: LeadTime::Fixed(HumanDuration(Duration::MAX)),
+        interval: HumanDuration::from_secs(30),
+        ..fine.spec.clone()
+    };
+    let key = WorkloadKey::new("shop", "endless", (*fine.key.metadata).clone());
+    let now = stage.clock.now();
+    let endless = engine.board().register(key, spec, Vec::new(), now).unwrap();
+    let mut planned = Vec::new();
+    for _ in 0..3 {
+        engine.turn().await;
+        planned.push(fine.published().unwrap().plan.at);
+        stage.clock.advance(Duration::from_mins(1));
+    }
+    assert!(planned.is_sorted_by(|a, b| a < b), "{planned:?}");
+    assert!(endless.published().is_none());
+    let metrics = reqwest::get(format!("http://{http}/metrics")).await;
+    let metrics = metrics.unwrap().text().await.unwrap();
+    let counted = "forescale_loop_refreshes_total{outcome=\"panic\"} 3";
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_back_by_less_than_a_step_leaves_no_old_load_standing() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let engine = stage.engine().await;
+    let workload = register_with(
+        &engine,
+        "set-back",
+        "naive",
+        &[("step", "10m"), ("horizon", "30m"), ("history", "1d")],
+    );
+    engine.turn().await;
+    let ahead = workload.learned().live.unwrap().at;
+    stage.clock.set(stage.clock.now() - Duration::from_mins(9));
+    engine.turn().await;
+    let live = workload.learned().live.unwrap().at;
+    assert!(live <= stage.clock.now() && live < ahead, "{live}");
 }

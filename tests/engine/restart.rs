@@ -6,7 +6,9 @@ use std::time::Duration;
 use forescale::control::Engine;
 use forescale::control::service::Service;
 use forescale::domain;
-use forescale::domain::{Basis, Clock};
+use forescale::domain::{
+    Basis, Clock, ClusterFacts, HumanDuration, Scaling, ScalingRules, SelectPolicy,
+};
 
 use super::stage::{START, Stage, register, register_with};
 
@@ -71,11 +73,13 @@ async fn a_workload_that_nobody_asks_about_is_forgotten_on_disk_too() {
     );
     engine.turn().await;
     engine.save().await;
-    stage.clock.advance(Duration::from_mins(59));
+    for _ in 0..19 {
+        stage.clock.advance(Duration::from_mins(3));
+        engine.turn().await;
+    }
     asked.touch(stage.clock.now());
-    engine.turn().await;
     assert_eq!(engine.board().len(), 2, "not yet an hour");
-    stage.clock.advance(Duration::from_mins(2));
+    stage.clock.advance(Duration::from_mins(4));
     engine.turn().await;
     assert_eq!(names(&engine), ["shop/asked"]);
     engine.save().await;
@@ -87,6 +91,64 @@ async fn a_workload_that_nobody_asks_about_is_forgotten_on_disk_too() {
         ["shop/asked"],
         "the snapshot has forgotten it as well"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_forgotten_for_silence_while_nobody_could_ask() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let engine = stage.engine().await;
+    register(&engine, "web", "auto");
+    engine.turn().await;
+    // A machine that was suspended, or a clock that was set.
+    stage.clock.advance(Duration::from_mins(90));
+    engine.turn().await;
+    assert_eq!(names(&engine), ["shop/web"]);
+    engine.save().await;
+    drop(engine);
+    // A server that was away.
+    stage.clock.advance(Duration::from_hours(5));
+    let engine = stage.engine().await;
+    engine.turn().await;
+    assert_eq!(names(&engine), ["shop/web"]);
+    // From then on silence counts.
+    for _ in 0..16 {
+        stage.clock.advance(Duration::from_mins(4));
+        engine.turn().await;
+    }
+    assert_eq!(names(&engine), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workload_whose_scaled_object_is_paused_is_kept_although_keda_asks_nothing() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let engine = stage.engine().await;
+    let paused = register(&engine, "paused", "auto");
+    register(&engine, "gone", "auto");
+    for _ in 0..17 {
+        let rules = || ScalingRules {
+            tolerance: None,
+            stabilization: HumanDuration::from_secs(300),
+            policies: Vec::new(),
+            select: SelectPolicy::Max,
+        };
+        let scaling = Scaling {
+            at: stage.clock.now(),
+            min: None,
+            max: None,
+            up: rules(),
+            down: rules(),
+            paused: true,
+        };
+        paused.note_cluster(Some(Arc::new(ClusterFacts {
+            scaling: Some(scaling),
+            ..ClusterFacts::default()
+        })));
+        engine.turn().await;
+        stage.clock.advance(Duration::from_mins(4));
+    }
+    assert_eq!(names(&engine), ["shop/paused"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,6 +104,35 @@ fn a_backfill_waits_its_turn_and_its_retry_time() {
 }
 
 #[test]
+fn a_gap_that_a_backfill_does_not_cover_is_read_after_it() {
+    let mut schedule = Schedule::default();
+    let web = workload("web", "15s");
+    schedule.add(Arc::clone(&web), at(0), false);
+    let gap = |from, until| Missing {
+        from: at(from),
+        until: at(until),
+    };
+    schedule.gap(&web, gap(60, 7200), at(7260));
+    let (_, whole) = schedule.take_backfill(at(7260)).unwrap();
+    assert_eq!(whole.until, at(0));
+    schedule.gap(&web, gap(7500, 7800), at(7860));
+    // Once it has failed and goes on later, the gap still waits.
+    let rest = Backfill::Pending {
+        missing: gap(-9000, -6000),
+        not_before: at(7900),
+    };
+    schedule.backfilled(&web, rest);
+    assert_eq!(
+        schedule.take_backfill(at(7900)).unwrap().1,
+        gap(-9000, -6000)
+    );
+    schedule.backfilled(&web, Backfill::Done);
+    assert_eq!(schedule.take_backfill(at(7901)).unwrap().1, gap(60, 7800));
+    schedule.backfilled(&web, Backfill::Done);
+    assert!(schedule.take_backfill(at(8000)).is_none());
+}
+
+#[test]
 fn a_gap_is_read_back_unless_a_backfill_covers_it_already() {
     let mut schedule = Schedule::default();
     let (done, new) = (workload("done", "15s"), workload("new", "15s"));
