@@ -56,8 +56,8 @@ pub use number::serve;
 use std::time::Duration;
 
 use crate::domain::{
-    ClusterFacts, Forecast, Limit, Mode, Plan, PlanMemory, PlanTrials, Reason, Sample, Series,
-    Served, Stage, Timestamp, TriggerSpec,
+    Basis, ClusterFacts, Forecast, Limit, Mode, Plan, PlanMemory, PlanTrials, Reason, Sample,
+    Series, Served, Stage, Timestamp, TriggerSpec,
 };
 use case::{Case, Decision};
 use load::Load;
@@ -107,17 +107,22 @@ pub fn decide(config: &Config, inputs: &Inputs<'_>) -> Option<(Plan, PlanMemory)
     };
     // Only a plan is landed: where KEDA gets the measured load's number, it gets nothing else.
     let authority = decision.authority.as_deref().or(case.past.authority());
-    let tells_plan = stage::of(case.spec.mode, authority) != Stage::Shadow
-        && decision.replicas == decision.planned;
+    let stage = stage::of(case.spec.mode, authority);
+    let tells_plan = stage != Stage::Shadow && decision.replicas == decision.planned;
     let ready = inputs.ready.or(case.cluster.ready(case.spec));
     let landing = tells_plan.then(|| landing::land(&case, ready, &mut decision));
     let landed = match &landing {
         Some(landing) => landing.landed,
         None => landing::follow(&case, ready, decision.replicas),
     };
+    // The HPA's tolerance may ask for a step further than the plan, and the measured load for more than it.
+    let asked = match stage {
+        Stage::Shadow => decision.planned,
+        Stage::ScaleOut | Stage::Predictive => decision.replicas.max(decision.planned),
+    };
     let memory = PlanMemory {
         landed: Some(landed),
-        ..memory::remember(&case, &mut decision)
+        ..memory::remember(&case, &mut decision, asked)
     };
     let served = landing.map_or_else(
         || serve(decision.replicas, case.spec.threshold),
@@ -193,7 +198,13 @@ fn publish(case: &Case<'_>, load: &Load, decision: Decision, served: Served) -> 
         model,
         chosen,
         authority,
-        reasons: preface(case, plain, peak.is_some(), reasons),
+        // Of a number that is held the threshold says nothing.
+        reasons: preface(
+            case,
+            plain.filter(|_| basis != Basis::Held),
+            peak.is_some(),
+            reasons,
+        ),
     }
 }
 

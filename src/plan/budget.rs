@@ -92,9 +92,9 @@ impl Budget {
         }
     }
 
-    /// What is remembered once it is decided that `planned` replicas are asked for.
-    pub(super) fn close(mut self, planned: u32) -> Spending {
-        self.spending.replicas = planned;
+    /// What is remembered once it is decided that so many replicas are asked for.
+    pub(super) fn close(mut self, asked: u32) -> Spending {
+        self.spending.replicas = asked;
         self.spending
     }
 

@@ -88,11 +88,14 @@ pub(super) fn observe(mut record: CapacityRecord, asked: Asked, look: Look) -> C
         look.latency as f32,
     ));
     forget_one(&mut record);
-    if fit::has_changed(&record.pairs) {
+    let changed = fit::has_changed(&record.pairs);
+    if changed {
         let old = record.pairs.len() - ENOUGH;
         record.pairs.drain(..old);
     }
-    conclude(&mut record, asked, look.now);
+    // What the replicas of before carried says nothing of those that came after them.
+    let stands = record.known.filter(|_| !changed);
+    conclude(&mut record, stands, asked, look.now);
     record
 }
 
@@ -127,10 +130,10 @@ fn forget_one(record: &mut CapacityRecord) {
     record.pairs.remove(oldest.unwrap_or(0));
 }
 
-/// Sets what the pairs come to, and whether that is a drop.
-fn conclude(record: &mut CapacityRecord, asked: Asked, now: Timestamp) {
+/// Sets what the pairs come to beside what `stands`, and whether that is a drop.
+fn conclude(record: &mut CapacityRecord, stands: Option<Capacity>, asked: Asked, now: Timestamp) {
     let knots = fit::curve(&record.pairs);
-    let Some((per_replica, bound)) = capacity(&knots, record, asked) else {
+    let Some((per_replica, bound)) = capacity(&knots, stands, asked) else {
         record.known = None;
         return;
     };
@@ -145,16 +148,13 @@ fn conclude(record: &mut CapacityRecord, asked: Asked, now: Timestamp) {
     });
 }
 
-fn capacity(knots: &[Knot], record: &CapacityRecord, asked: Asked) -> Option<(f64, CapacityBound)> {
+fn capacity(knots: &[Knot], known: Option<Capacity>, asked: Asked) -> Option<(f64, CapacityBound)> {
     match fit::reach(knots, asked.objective)? {
         Found::Within(load) => Some((load, CapacityBound::Within)),
         // Nothing speaks against the threshold, or against what was known.
         Found::AtLeast(load) => {
-            let stands = record
-                .known
-                .map_or(asked.threshold, |known| known.per_replica);
-            (load > stands || record.known.is_some())
-                .then_some((load.max(stands), CapacityBound::AtLeast))
+            let stands = known.map_or(asked.threshold, |known| known.per_replica);
+            (load > stands || known.is_some()).then_some((load.max(stands), CapacityBound::AtLeast))
         }
         Found::AtMost(load) => Some((load.min(asked.threshold), CapacityBound::AtMost)),
         Found::Unrelated => None,

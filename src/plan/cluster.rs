@@ -32,8 +32,8 @@ pub(super) struct Cluster<'a> {
 pub(super) struct Tolerance {
     pub(super) down: f64,
     pub(super) up: f64,
-    /// Whether the HPA's own `behavior` says so.
-    pub(super) read: bool,
+    /// Whether the HPA's own `behavior` says so: down, up.
+    read: [bool; 2],
 }
 
 impl<'a> Cluster<'a> {
@@ -68,7 +68,7 @@ impl<'a> Cluster<'a> {
             return Tolerance {
                 down: given,
                 up: given,
-                read: false,
+                read: [false; 2],
             };
         }
         let of =
@@ -77,7 +77,7 @@ impl<'a> Cluster<'a> {
         Tolerance {
             down: down.unwrap_or(USUAL_TOLERANCE),
             up: up.unwrap_or(USUAL_TOLERANCE),
-            read: down.or(up).is_some(),
+            read: [down, up].map(|it| it.is_some()),
         }
     }
 
@@ -191,8 +191,13 @@ impl BoundBy {
 impl Tolerance {
     /// A change within which is ignored, in words, in the direction from `current` to `wanted`.
     pub(super) fn text(&self, current: u32, wanted: u32) -> String {
-        let share = if wanted > current { self.up } else { self.down };
-        let whose = if self.read {
+        let [read_down, read_up] = self.read;
+        let (share, read) = if wanted > current {
+            (self.up, read_up)
+        } else {
+            (self.down, read_down)
+        };
+        let whose = if read {
             "its `behavior`"
         } else {
             "`hpaTolerance`"

@@ -84,11 +84,11 @@ pub(super) fn hold(case: &Case<'_>, guards: &Guards, load: f64, ledger: &mut Led
     if let Some(collapse) = collapse {
         ledger.raise_to(Limit::Outage, collapse.replicas.min(before), || {
             format!(
-                "not scaling down yet: {} ago the load fell to {}, though no less than {} was expected: demand may not \
-                 be arriving",
+                "not scaling down yet: {} ago the load fell below what was expected, no less than {}, and is {} now: \
+                 demand may not be arriving",
                 span(case.now.since(collapse.since)),
-                amount(load),
                 amount(collapse.expected),
+                amount(load),
             )
         });
     }
@@ -214,12 +214,11 @@ fn blind(case: &Case<'_>, before: Option<Blind>) -> Option<Blind> {
     let current = before.filter(|blind| blind.ended <= case.now && case.now < blind.until);
     let good = case.past.last_good()?;
     let gap = case.now.since(good.at);
+    // A trigger that is looked at seldom has gaps without an outage.
+    let usual = case.stale.max(case.spec.interval.get() * 2);
     // After a restart nobody knows what the fleet is like now: what was not held is not held on.
-    let was_held = case
-        .past
-        .newest()
-        .is_some_and(|at| case.now.since(at) <= case.stale);
-    if gap <= case.stale || !was_held {
+    let was_held = (case.past.newest()).is_some_and(|at| case.now.since(at) <= usual);
+    if gap <= usual || !was_held {
         return current;
     }
     Some(Blind {

@@ -71,7 +71,12 @@ pub fn learn(
     // Nor does KEDA for one that it is told while nothing is active: a scale-up from zero begins when it is woken.
     let asleep = !plan.active && ready.is_some_and(|ready| ready.value <= 0.0);
     let follows = if asleep { 0 } else { follows };
-    lead = lead_time::observe(lead, now, follows, counted);
+    let lets_follow = cluster.lets_follow(plan.replicas);
+    if !lets_follow {
+        // What was asked for in vain did not take as long as it took to be allowed.
+        lead.pending.clear();
+    }
+    lead = lead_time::observe(lead, now, follows, counted.filter(|_| lets_follow));
     if let Some(starts) = cluster.starts() {
         lead = lead_time::learn_starts(lead, starts);
     }
@@ -89,7 +94,7 @@ pub fn learn(
     let fleet = if reads_fleet {
         ready
     } else {
-        settled(&lead, plan, now)
+        settled(&lead, plan, now).filter(|_| lets_follow)
     };
     let capacity = match (asked(spec), look(now, fleet, readings)) {
         (Some(asked), Some(look)) => capacity::observe(capacity, asked, look),
@@ -115,7 +120,7 @@ pub fn learn(
         promised: planned(1),
         owed: planned(aim::OWED),
     });
-    let fleet = fleet.filter(|_| cluster.lets_follow(plan.replicas));
+    let fleet = fleet.filter(|_| lets_follow);
     let aim = aim::observe(aim, spec, now, plan, fleet);
     memory.experience = Some(Arc::new(Experience {
         lead,

@@ -126,7 +126,7 @@ impl Past {
 }
 
 /// The memory with this decision in it.
-pub(super) fn remember(case: &Case<'_>, decision: &mut Decision) -> PlanMemory {
+pub(super) fn remember(case: &Case<'_>, decision: &mut Decision, asked: u32) -> PlanMemory {
     // While nothing is measured the plan goes on costing.
     let budget = decision.budget.take().or_else(|| Budget::of(case));
     let guards = decision.guards.take();
@@ -157,7 +157,7 @@ pub(super) fn remember(case: &Case<'_>, decision: &mut Decision) -> PlanMemory {
         authority: (decision.authority.as_ref())
             .or(case.past.authority.as_ref())
             .map(Arc::clone),
-        spending: budget.map(|budget| Box::new(budget.close(decision.planned))),
+        spending: budget.map(|budget| Box::new(budget.close(asked))),
         guards: guard::remember(case, guards, decision.planned),
     }
 }

@@ -200,6 +200,22 @@ fn a_deploy_that_makes_replicas_slower_is_learned_within_the_hour_and_told() {
 }
 
 #[test]
+fn a_slower_deploy_in_quiet_hours_leaves_no_more_than_the_threshold() {
+    for seed in 0..3 {
+        let mut replica = Replica::new(100.0, seed);
+        let mut life = Life::new();
+        life.lives(&mut replica, 400, [10.0, 90.0]);
+        life.lives(&mut replica, 120, [10.0, 30.0]);
+        assert!(life.capacity() > ASKED.threshold);
+        // Nothing that is seen tells how much less a replica carries now.
+        replica.limit = 45.0;
+        life.lives(&mut replica, 120, [10.0, 30.0]);
+        let known = life.knows().map_or(ASKED.threshold, |(load, _)| load);
+        assert!(known <= ASKED.threshold, "seed {seed}: {known}");
+    }
+}
+
+#[test]
 fn a_deploy_that_makes_replicas_faster_is_learned_too_and_is_no_drop() {
     let mut replica = Replica::new(60.0, 2);
     let mut life = Life::new();

@@ -97,10 +97,48 @@ fn each_direction_has_its_own_tolerance() {
     // Downwards it has the usual one: 9.45 of a replica is beyond 10 % of 11, and lands on 10.
     let plan = open(11).sees(1000.0);
     assert_eq!((plan.replicas, plan.served.value), (10, 945.0));
+    let band = text(&plan, Limit::Tolerance);
+    assert!(band.contains("10 % (`hpaTolerance`)"), "{band}");
     let given = open(20)
         .with(|spec| spec.hpa_tolerance = Some(0.1))
         .sees(2100.0);
     assert_eq!(given.replicas, 23, "the trigger's wins");
+}
+
+#[test]
+fn what_is_asked_for_while_nothing_may_follow_teaches_no_lead_time() {
+    let mut scenario = open(10).with(|spec| {
+        spec.hpa_tolerance = Some(0.0);
+        spec.replicas_query = Some("ready".into());
+    });
+    let mut turn = |load: f64, replicas: u32, paused: bool| {
+        let plan = scenario.later(60).sees(load);
+        let now = scenario.now;
+        let mut told = facts(now, replicas);
+        told.scaling.as_mut().unwrap().paused = paused;
+        let readings = Readings {
+            ready: Some(Sample {
+                at: now,
+                value: f64::from(replicas),
+            }),
+            ..Readings::default()
+        };
+        let memory = std::mem::take(&mut scenario.memory);
+        let memory = learn(&scenario.spec, now, &plan, &readings, Some(&told), memory);
+        scenario.memory = memory;
+        scenario.facts = Some(told);
+    };
+    for step in 0..12 {
+        turn(1000.0 + 100.0 * f64::from(step), 10, true);
+    }
+    turn(2100.0, 10, false);
+    turn(2100.0, 21, false);
+    let lead = &scenario.memory.experience.as_ref().unwrap().lead;
+    assert_eq!(
+        (lead.scale_ups.len(), lead.pending.len()),
+        (0, 0),
+        "{lead:?}"
+    );
 }
 
 #[test]

@@ -145,3 +145,15 @@ fn a_clock_that_is_set_back_gives_no_budget_back() {
     let hours = scenario.memory.spending.as_ref().unwrap().hours;
     assert!((hours - 10.0).abs() < 1e-6, "{hours}");
 }
+
+#[test]
+fn the_step_further_that_the_hpa_needs_is_paid_for_too() {
+    let mut scenario = scenario(10_000.0).with(|spec| spec.hpa_tolerance = Some(0.1));
+    scenario.ready = Some(Sample {
+        at: scenario.now,
+        value: 20.0,
+    });
+    let plan = scenario.sees(2100.0);
+    assert_eq!((plan.planned, plan.replicas), (21, 23));
+    assert_eq!(scenario.memory.spending.unwrap().replicas, 23);
+}

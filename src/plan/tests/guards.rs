@@ -168,6 +168,22 @@ fn a_fault_or_two_and_a_restart_hold_nothing() {
 }
 
 #[test]
+fn a_trigger_that_is_looked_at_seldom_has_outages_too_and_its_pauses_are_none() {
+    let seldom = || Scenario::new().with(|spec| spec.interval = HumanDuration::from_secs(300));
+    let mut scenario = seldom();
+    scenario.sees(2000.0);
+    for _ in 0..4 {
+        scenario.later(300).sees_nothing().unwrap();
+    }
+    let plan = scenario.later(300).sees(100.0);
+    assert_eq!(plan.planned, 20);
+    assert!(has(&plan, Limit::Outage));
+    let mut scenario = seldom();
+    scenario.sees(2000.0);
+    assert_eq!(scenario.later(300).sees(100.0).planned, 1);
+}
+
+#[test]
 fn a_load_that_is_gone_though_it_was_expected_keeps_the_fleet_for_ten_minutes() {
     let mut scenario = large();
     expect(&mut scenario, 900.0, 1000.0, 1100.0);
@@ -180,7 +196,9 @@ fn a_load_that_is_gone_though_it_was_expected_keeps_the_fleet_for_ten_minutes() 
     let outage = reason(&plan, Limit::Outage);
     assert_eq!(outage.to, 30);
     assert!(
-        outage.text.contains("no less than 900 was expected"),
+        outage
+            .text
+            .contains("fell below what was expected, no less than 900, and is 0 now"),
         "{}",
         outage.text
     );
