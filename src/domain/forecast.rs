@@ -278,16 +278,25 @@ impl Forecast {
 
     /// The worst that is to be expected at `level` on steps later than `from` and not later than `until` rounded up to the
     /// grid; `None` when the forecast has no such step. Its moment is the highest one of the path. Its value is the
-    /// quantile of the window's highest value when the model knows it and the window begins within two steps after the origin,
-    /// and the highest value of the path otherwise.
+    /// quantile of the highest value until `until`, linear between two steps, when the model knows it and the window begins
+    /// within two steps after the origin, and the highest value of the path otherwise.
     pub fn worst(&self, level: Quantile, from: Timestamp, until: Timestamp) -> Option<Peak> {
         let path = self.highest(level, from, until)?;
         if self.peaks.is_none() || from >= self.time_of(1) {
             return Some(path);
         }
-        let lead = (0..self.steps()).filter(|i| self.time_of(*i) < until + self.step);
-        let value = self.peak(level, lead.count()).max(path.value);
+        let value = self.peak_until(level, until);
         Some(Peak { value, ..path })
+    }
+
+    /// [`Forecast::peak`] between two steps: a whole one more than is asked about costs replicas on every slope.
+    fn peak_until(&self, level: Quantile, until: Timestamp) -> f64 {
+        let last = self.steps();
+        let lead = until.since(self.origin).as_secs_f64() / self.step.as_secs_f64();
+        let lead = lead.clamp(1.0, last as f64);
+        let below = lead as usize;
+        let [low, high] = [below, (below + 1).min(last)].map(|lead| self.peak(level, lead));
+        low + (lead - below as f64) * (high - low)
     }
 
     fn highest(&self, level: Quantile, from: Timestamp, until: Timestamp) -> Option<Peak> {
@@ -393,6 +402,11 @@ mod tests {
         let worst = known.worst(q90, origin, known.until()).unwrap();
         assert!((worst.value - 8.0).abs() < 1e-9);
         assert_eq!(worst.at, known.time_of(1), "where the path is highest");
+        // Half of the third minute: half-way between 5 and 8.
+        let between = known.worst(q90, origin, origin + Duration::from_secs(150));
+        assert!((between.unwrap().value - 6.5).abs() < 1e-9);
+        let soon = known.worst(q90, origin, origin + Duration::from_secs(20));
+        assert!((soon.unwrap().value - 2.0).abs() < 1e-9, "the first step");
         let late = known.worst(q90, known.time_of(1), known.until()).unwrap();
         assert!(
             (late.value - 3.0).abs() < 1e-9,

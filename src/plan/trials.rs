@@ -122,7 +122,7 @@ pub(super) fn learn(case: &Case<'_>, objective: Objective, load: f64) -> Learned
 
 /// How far ahead what is asked for should last.
 pub(super) fn lasting(case: &Case<'_>) -> Duration {
-    case.ahead() * steady::LASTING
+    case.ahead() + steady::LASTING
 }
 
 /// What is asked for.

@@ -1,8 +1,8 @@
 //! What keeps the plans that weigh the risk from flapping.
 //!
 //! A replica that is given back and wanted again within its start-up is paid for while it carries nothing, and a fleet that
-//! follows every forecast changes with every one. So a rule looks twice: over the lead time for what it *needs*, and over
-//! [`LASTING`] times that for what will *do* for a while. What it asks for stays while it lies between the two. Below, it is
+//! follows every forecast changes with every one. So a rule looks twice: over the lead time for what it *needs*, and
+//! [`LASTING`] further for what will *do* for a while. What it asks for stays while it lies between the two. Below, it is
 //! raised at once, and to what will do, so that the next step isn't due a moment later; above, it falls to what will do, once
 //! it has been above for [`SETTLED_AFTER`]. On trial all plans are judged with this, as the one that is chosen is followed.
 
@@ -14,8 +14,9 @@ use super::family::{RISK_WINDOWS, RISKS};
 use super::raise;
 use crate::domain::PlanTrials;
 
-/// Lead times over which a change should last.
-pub(super) const LASTING: u32 = 2;
+/// How long a change should last once its replicas are Ready. As many replicas more as a ramp needs in that time are paid for
+/// early, whatever the lead time is: of a long one, as long again is too much.
+pub(super) const LASTING: Duration = SETTLED_AFTER;
 
 /// What each rule asks for that needs `needs`, for a while `lasting`, and asked for `before` a moment ago. `before` is
 /// empty where that is not known, and then what is needed is asked for: in a rehearsal that is on the safe side.
