@@ -17,9 +17,9 @@ use crate::simulate::figures::Figures;
 use crate::simulate::hpa::Behavior;
 use crate::simulate::keda::Answer;
 
-/// `maxOverload` in percent, over which our frontier is swept.
-const SETTINGS: [f64; 16] = [
-    0.002, 0.005, 0.01, 0.02, 0.04, 0.07, 0.11, 0.17, 0.25, 0.35, 0.5, 0.7, 1.0, 1.5, 2.5, 5.0,
+/// `maxOverload` in percent, over which our frontier is swept: from the least that a trigger may ask for.
+const SETTINGS: [f64; 14] = [
+    0.01, 0.02, 0.04, 0.07, 0.11, 0.17, 0.25, 0.35, 0.5, 0.7, 1.0, 1.5, 2.5, 5.0,
 ];
 
 /// From the decision to the HPA's having read it, on top of the start-up.
@@ -239,6 +239,7 @@ impl Policy for Played<'_> {
         Manifest {
             target: self.life.target,
             behavior: Some(self.life.behavior.clone()),
+            ..Manifest::default()
         }
     }
 
@@ -248,5 +249,27 @@ impl Policy for Played<'_> {
             .ok()
             .and_then(|tick| self.life.answers.get(tick).copied());
         Reading::Scaler(answer.flatten())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execute::keda::metadata::parse_metadata;
+
+    #[test]
+    fn the_frontier_is_swept_over_what_a_trigger_may_ask_for() {
+        for percent in SETTINGS {
+            let metadata = [
+                ("query", "sum(rate(x[1m]))".to_owned()),
+                ("threshold", "100".to_owned()),
+                ("maxOverload", format!("{percent}%")),
+            ];
+            let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
+            let parsed = parse_metadata(&metadata.into_iter().collect());
+            let asked = parsed.map(|parsed| parsed.spec.max_overload.unwrap());
+            let asked = asked.unwrap_or_else(|mistakes| panic!("{percent} %: {mistakes:?}"));
+            assert!((asked - percent / 100.0).abs() < 1e-12);
+        }
     }
 }

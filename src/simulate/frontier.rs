@@ -103,6 +103,16 @@ impl Frontier {
         Some(overload.exp())
     }
 
+    /// `other`'s overload at the cost that this frontier has within `overload_percent`, over this one's own overload at that
+    /// cost, which is less than what is allowed where even its cheapest setting needs less. `None` where one of them cannot
+    /// keep to it, and where the own overload is below [`LEAST_OVERLOAD`]: of none there is no multiple.
+    pub fn overload_ratio_of(&self, other: &Self, overload_percent: f64) -> Option<f64> {
+        let hours = self.hours_at(overload_percent)?;
+        let own = self.overload_at(hours)?;
+        let others = other.overload_at(hours)?;
+        (own >= LEAST_OVERLOAD).then(|| others / own)
+    }
+
     /// Share of the way from this frontier's cost to `limit`'s that `other` goes, at this overload: 1 is as cheap as the
     /// limit, below 0 is dearer than this. `None` where one of them cannot keep to the overload, or nothing is to be had.
     pub fn captured_by(&self, other: &Self, limit: &Self, overload_percent: f64) -> Option<f64> {

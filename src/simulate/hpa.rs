@@ -100,6 +100,11 @@ impl Hpa {
         Self::build(min, max, None)
     }
 
+    /// Changes `minReplicas` from the next sync on; 0 is taken as 1, and more than `maxReplicas` as that.
+    pub fn set_min(&mut self, min: u32) {
+        self.min = min.clamp(1, self.max);
+    }
+
     fn build(min: u32, max: u32, behavior: Option<Behavior>) -> Self {
         let min = min.max(1);
         Self {

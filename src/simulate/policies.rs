@@ -230,7 +230,8 @@ fn hour_of_day(at: Timestamp) -> usize {
 const MINUTE: Duration = Duration::from_mins(1);
 const MINUTE_MILLIS: i64 = 60_000;
 
-/// The history once a minute up to `now`: a coarser grid is held, of a finer one the value at the minute is taken.
+/// The history once a minute up to `now`: of a finer grid the last value up to the minute is taken. A
+/// history is never coarser than that.
 fn minutes_of(history: &History<'_>, now: Timestamp) -> Vec<f64> {
     let newest = now.floor_to(MINUTE).as_millis();
     let start = history.start.as_millis();

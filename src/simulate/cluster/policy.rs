@@ -31,6 +31,9 @@ pub struct Manifest {
     pub target: f64,
     /// The HPA's `behavior` it asks for; the cluster's when it brings none.
     pub behavior: Option<Behavior>,
+    /// Whether KEDA, or the policy itself, takes the fleet to 0 and back. Where nobody does, there is always at least one
+    /// replica, whatever `minReplicaCount` says.
+    pub activated: bool,
 }
 
 impl Default for Manifest {
@@ -38,6 +41,7 @@ impl Default for Manifest {
         Self {
             target: UNIT,
             behavior: None,
+            activated: true,
         }
     }
 }
@@ -51,7 +55,7 @@ pub struct Observed<'a> {
     pub load: Option<Sample>,
     /// Replicas that are wanted, there, and ready.
     pub fleet: Fleet,
-    /// What the same query returned on the grid of the record, up to now.
+    /// What the same query returned up to now, once a minute, or on the grid of the record where that is finer.
     pub history: History<'a>,
 }
 
@@ -103,6 +107,9 @@ pub enum Reading {
     Cpu(u32),
     /// Both, as a ScaledObject with a `cpu` trigger beside the scaler.
     ScalerAndCpu(Answer, u32),
+    /// A scaler, and a minimum of so many replicas that holds for this tick: who is below is there at once, and no
+    /// metric, tolerance or activation leads below it.
+    ScalerAbove(Answer, u32),
     /// It scales by itself, without KEDA and the HPA, within minimum and maximum.
     Replicas(u32),
 }
@@ -110,21 +117,27 @@ pub enum Reading {
 impl Reading {
     /// A load of which each replica should carry `per_replica`; active while there is some.
     pub fn load(load: f64, per_replica: f64) -> Self {
-        Self::units(load / per_replica)
+        Self::Scaler(Some(units(load / per_replica)))
+    }
+
+    /// The same, above a minimum that holds for this tick; `None` for a load that is not known.
+    pub fn load_above(load: Option<f64>, per_replica: f64, min: u32) -> Self {
+        Self::ScalerAbove(load.map(|load| units(load / per_replica)), min)
     }
 
     /// A wish for so many replicas, as a scaler says it.
     pub fn replicas(replicas: u32) -> Self {
-        Self::units(f64::from(replicas))
+        Self::Scaler(Some(units(f64::from(replicas))))
     }
+}
 
-    fn units(replicas: f64) -> Self {
-        let served = Served {
-            value: replicas * UNIT,
-            target: UNIT,
-            value_int: (replicas * UNIT).ceil() as i64,
-            target_int: UNIT as i64,
-        };
-        Self::Scaler(Some((served, replicas > 0.0)))
-    }
+/// So many replicas, as a scaler says it; active when there are any.
+fn units(replicas: f64) -> (Served, bool) {
+    let served = Served {
+        value: replicas * UNIT,
+        target: UNIT,
+        value_int: (replicas * UNIT).ceil() as i64,
+        target_int: UNIT as i64,
+    };
+    (served, replicas > 0.0)
 }

@@ -3,7 +3,7 @@
 use super::cpu::CpuMeter;
 use super::retries::Retries;
 use super::scene::note;
-use super::{Cluster, History, Manifest, MetricType, Observed, Policy, Reading, Scene, TICK};
+use super::{Cluster, Manifest, MetricType, Observed, Policy, Reading, Scene, TICK};
 use crate::domain::{Sample, Timestamp};
 use crate::simulate::figures::{Figures, Stretch, overloaded};
 use crate::simulate::hpa::{Behavior, Fleet, Hpa, Metric, Source};
@@ -23,6 +23,9 @@ pub struct Simulation<'a> {
     load: Option<Sample>,
     keda: Keda,
     hpa: Hpa,
+    /// Between which replicas the fleet stays.
+    min: u32,
+    max: u32,
     wanted: u32,
     pods: Pods,
     cpu: CpuMeter,
@@ -77,10 +80,14 @@ impl<'a> Simulation<'a> {
         let cluster = scene.cluster;
         let now = scene.begin();
         let keda = Keda::new(cluster.object.clone(), manifest.target, now);
-        let wanted = scene.first_fleet();
-        let left = scene.until().since(now).as_secs_f64() / scene.trace.step().as_secs_f64();
-        let mut history = Vec::with_capacity(scene.past().values.len() + left as usize + 2);
-        history.extend_from_slice(scene.past().values);
+        let min = cluster.object.min_replicas;
+        let min = if manifest.activated { min } else { min.max(1) };
+        let max = cluster.object.max_replicas.max(min);
+        let wanted = scene.first_fleet(min, max);
+        let past = scene.past();
+        let left = past.steps_in(scene.until().since(now));
+        let mut history = Vec::with_capacity(past.values.len() + left + 2);
+        history.extend_from_slice(past.values);
         Self {
             scene,
             now,
@@ -92,6 +99,8 @@ impl<'a> Simulation<'a> {
                 manifest.behavior.or_else(|| cluster.behavior.clone()),
             ),
             keda,
+            min,
+            max,
             wanted,
             pods: pods(cluster).with_ready(wanted, now),
             cpu: CpuMeter::new(cluster.cpu),
@@ -116,11 +125,7 @@ impl<'a> Simulation<'a> {
             now: self.now,
             load: self.load,
             fleet: self.fleet(),
-            history: History {
-                start: self.scene.trace.start(),
-                step: self.scene.trace.step(),
-                values: &self.history,
-            },
+            history: self.scene.history(&self.history),
         })
     }
 
@@ -164,14 +169,21 @@ impl<'a> Simulation<'a> {
     }
 
     fn scaled_by(&mut self, reading: Reading) -> u32 {
+        let min = match reading {
+            Reading::ScalerAbove(_, min) => min.clamp(self.min, self.max),
+            _ => self.min,
+        };
+        self.hpa.set_min(min);
         match reading {
-            Reading::Replicas(replicas) => {
-                let object = &self.scene.cluster.object;
-                let max = object.max_replicas.max(object.min_replicas);
-                replicas.clamp(object.min_replicas, max)
-            }
+            Reading::Replicas(replicas) => replicas.clamp(self.min, self.max),
             Reading::Scaler(answer) => {
                 let current = self.activated(answer);
+                let source = self.read_through_keda(current, answer);
+                self.synced(current, &[source])
+            }
+            Reading::ScalerAbove(answer, _) => {
+                // Not left to the HPA, which would look at no metric in the sync that brings the fleet up to its minimum.
+                let current = self.activated(answer).max(min);
                 let source = self.read_through_keda(current, answer);
                 self.synced(current, &[source])
             }

@@ -12,6 +12,10 @@ use crate::simulate::trace::Trace;
 const SETTLING: Duration = Duration::from_hours(1);
 /// Utilisation at which the fleet is put down.
 const FIRST_UTILISATION: f64 = 0.8;
+/// Step that the history is queried with, however coarse the record is: the metric is there at any step. A minute is what
+/// Kedastral (`cmd/forecaster/config/config.go`, its step) and Crane (`pkg/prediction/dsp/config.go`,
+/// `historyResolution`) have by default.
+const QUERY_STEP: Duration = Duration::from_mins(1);
 
 /// A cluster, a record of demand, and the part of it that is judged. What was measured before is worked out once.
 #[derive(Clone, Debug)]
@@ -23,7 +27,7 @@ pub struct Scene<'a> {
     begin: Timestamp,
     from: Timestamp,
     until: Timestamp,
-    /// What the query returned on the record's grid before `begin`.
+    /// What the query returned on the history's grid before `begin`.
     past: Vec<f64>,
 }
 
@@ -79,21 +83,22 @@ impl<'a> Scene<'a> {
 
     /// What was measured before the run begins: all that a policy may be fitted on.
     pub fn past(&self) -> History<'_> {
+        self.history(&self.past)
+    }
+
+    /// `values` on the history's grid: of the record, but no coarser than [`QUERY_STEP`].
+    pub(super) fn history<'h>(&self, values: &'h [f64]) -> History<'h> {
         History {
             start: self.trace.start(),
-            step: self.trace.step(),
-            values: &self.past,
+            step: history_step(self.trace),
+            values,
         }
     }
 
-    /// Replicas that the fleet is put down with.
-    pub(super) fn first_fleet(&self) -> u32 {
+    /// Replicas that a fleet of at least `min` and at most `max` is put down with.
+    pub(super) fn first_fleet(&self, min: u32, max: u32) -> u32 {
         let demand = self.trace.rate(self.begin).unwrap_or(0.0);
-        let object = &self.cluster.object;
-        required(demand, self.cluster.capacity * FIRST_UTILISATION).clamp(
-            object.min_replicas,
-            object.max_replicas.max(object.min_replicas),
-        )
+        required(demand, self.cluster.capacity * FIRST_UTILISATION).clamp(min, max)
     }
 
     /// A meter that has been at work since before the run begins.
@@ -114,6 +119,10 @@ impl<'a> Scene<'a> {
         });
         Series::new(start, TICK, values)
     }
+}
+
+fn history_step(trace: &Trace) -> Duration {
+    trace.step().min(QUERY_STEP)
 }
 
 /// The first tick that lies in the record.
@@ -149,8 +158,9 @@ fn watched(
 
 /// Writes down what the query returned on the grid points up to `now` that are not written yet.
 pub(super) fn note(history: &mut Vec<f64>, trace: &Trace, meter: &Meter, now: Timestamp) {
+    let step = history_step(trace);
     loop {
-        let at = trace.time_of(history.len());
+        let at = trace.start() + step * u32::try_from(history.len()).unwrap_or(u32::MAX);
         if at > now {
             return;
         }

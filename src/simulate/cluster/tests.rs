@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::{Series, Timestamp};
 use crate::simulate::figures::Figures;
+use crate::simulate::hpa::Fleet;
 use crate::simulate::policies::{HpaOnCpu, HpaOnMetric};
 use crate::simulate::trace::Trace;
 
@@ -292,6 +293,90 @@ fn a_policy_sees_only_what_was_measured_up_to_now() {
     };
     assert_eq!(until(&one), until(&other));
     assert_ne!(one, other);
+}
+
+#[test]
+fn a_history_is_queried_once_a_minute_however_coarse_the_record_is() {
+    struct Fresh(Duration);
+    impl Policy for Fresh {
+        fn name(&self) -> &'static str {
+            "fresh"
+        }
+        fn answer(&mut self, seen: &Observed<'_>) -> Reading {
+            let history = seen.history;
+            let last = history.values.len() - 1;
+            let age = seen.now.since(history.time_of(last));
+            assert!(history.step == self.0 && age < self.0, "{age:?} old");
+            if age.is_zero() {
+                let load = seen.load.map_or(f64::NAN, |load| load.value);
+                assert_eq!(load.to_bits(), history.values[last].to_bits());
+            }
+            Reading::Replicas(20)
+        }
+    }
+    // (step of the record, of the history)
+    for (step, queried) in [(10, 10), (60, 60), (300, 60), (3600, 60)] {
+        let points = 6 * 3600 / step + 1;
+        let values = (0..points).map(|i| 100.0 * f64::from(i)).collect();
+        let series = Series::new(at(0), Duration::from_secs(step as u64), values);
+        let trace = Trace::new(&series);
+        let mut policy = Fresh(Duration::from_secs(queried));
+        let (_, ticks) = watched(&cluster(), &trace, &mut policy);
+        assert_eq!(ticks.len(), 6 * 240, "{step} s");
+    }
+}
+
+#[test]
+fn a_minimum_of_the_tick_holds_whatever_the_metric_says() {
+    struct Above(Option<f64>);
+    impl Policy for Above {
+        fn name(&self) -> &'static str {
+            "above"
+        }
+        fn answer(&mut self, seen: &Observed<'_>) -> Reading {
+            let min = match seen.now.as_secs() / 60 {
+                120..150 => 14,
+                150..180 => 50,
+                _ => 0,
+            };
+            Reading::load_above(self.0, 80.0, min)
+        }
+    }
+    let mut cluster = cluster();
+    cluster.object.min_replicas = 0;
+    cluster.object.max_replicas = 40;
+    let demand = trace(|_| 1000.0, 301);
+    let wanted = |load: Option<f64>| {
+        let (_, ticks) = watched(&cluster, &demand, &mut Above(load));
+        [7185, 7200, 8985, 9000, 10_785, 11_400].map(|secs| {
+            let tick = ticks.iter().find(|tick| tick.at == at(secs)).unwrap();
+            tick.fleet.spec
+        })
+    };
+    // 14 are within the tolerance of 13, and 50 are more than the maximum.
+    assert_eq!(wanted(Some(1000.0)), [13, 14, 14, 40, 40, 13]);
+    assert_eq!(wanted(Some(0.0)), [0, 14, 14, 40, 40, 0]);
+    assert_eq!(wanted(None), [13, 14, 14, 40, 40, 40], "held");
+}
+
+#[test]
+fn who_is_not_activated_by_keda_never_has_no_replica_at_all() {
+    let mut cluster = cluster();
+    cluster.object.min_replicas = 0;
+    let morning = trace(|minute| if minute < 120 { 0.0 } else { 1000.0 }, 241);
+    let (_, ticks) = watched(&cluster, &morning, &mut HpaOnCpu::new(0.5));
+    assert_eq!(
+        ticks[0].fleet,
+        Fleet {
+            spec: 1,
+            status: 1,
+            ready: 1
+        }
+    );
+    assert!(ticks.iter().all(|tick| tick.fleet.spec >= 1));
+    assert!(ticks.last().unwrap().fleet.ready >= 10);
+    let (_, ticks) = watched(&cluster, &morning, &mut HpaOnMetric::new(100.0, 0.8));
+    assert_eq!(ticks[0].fleet.spec, 0, "KEDA will turn it on");
 }
 
 #[test]

@@ -90,6 +90,24 @@ fn the_captured_share_is_counted_from_one_frontier_to_the_limit() {
 }
 
 #[test]
+fn overload_at_equal_cost_is_compared_with_what_there_really_is() {
+    // Even its cheapest setting is short for no more than 0.2 %.
+    let hpa = frontier(&[(0.1, 200.0), (0.2, 150.0)]);
+    let other = frontier(&[(0.1, 150.0)]);
+    // (overload allowed, ratio)
+    for (allowed, ratio) in [(1.0, 0.5), (0.2, 0.5), (0.1, 1.0)] {
+        let got = hpa.overload_ratio_of(&other, allowed).unwrap();
+        assert!((got - ratio).abs() < 1e-9, "{allowed} %: {got}");
+    }
+    assert_eq!(hpa.overload_ratio_of(&other, 0.05), None, "not kept to");
+    let dear = frontier(&[(0.1, 300.0)]);
+    assert_eq!(hpa.overload_ratio_of(&dear, 1.0), None, "not as cheap");
+    let never_short = frontier(&[(0.0, 100.0)]);
+    assert_eq!(never_short.overload_ratio_of(&hpa, 1.0), None);
+    assert_eq!(never_short.overload_ratio_of(&never_short, 1.0), None);
+}
+
+#[test]
 fn a_policy_without_a_single_run_has_nothing_to_say() {
     let empty = Frontier::new([]);
     assert_eq!((empty.hours_at(1.0), empty.overload_at(1.0)), (None, None));

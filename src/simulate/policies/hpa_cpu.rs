@@ -2,8 +2,13 @@
 //!
 //! Rules: [`crate::simulate::hpa`]. It cannot see load above the limit of its pods: from fully busy it grows by limit
 //! over target at a time. Constants: none but `averageUtilization`, the safety setting.
+//!
+//! CPU alone leads nobody from 0: the HPA leaves a target without replicas as it is, and takes a minimum of 0 only beside
+//! an object or external metric (Kubernetes, `pkg/apis/autoscaling/validation/validation.go`); KEDA refuses a minimum of 0
+//! where there are only `cpu` and `memory` triggers (kedacore/keda, `apis/keda/v1alpha1/scaledobject_webhook.go`). So
+//! there is always one replica at least.
 
-use crate::simulate::cluster::{Observed, Policy, Reading};
+use crate::simulate::cluster::{Manifest, Observed, Policy, Reading};
 
 /// An HPA with a Resource metric.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +28,13 @@ impl HpaOnCpu {
 impl Policy for HpaOnCpu {
     fn name(&self) -> &'static str {
         "hpa-cpu"
+    }
+
+    fn manifest(&self) -> Manifest {
+        Manifest {
+            activated: false,
+            ..Manifest::default()
+        }
     }
 
     fn answer(&mut self, _seen: &Observed<'_>) -> Reading {

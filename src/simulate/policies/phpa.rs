@@ -2,26 +2,29 @@
 //!
 //! Read there: `internal/controllers/predictivehorizontalpodautoscaler_controller.go` (every 15 s the HPA's own number is
 //! worked out with tolerance 0.1 and stored; each model predicts from these numbers; `decisionType: maximum` takes the
-//! highest; then minimum, maximum, and the highest decision of `downscaleStabilization`, 300 s; the scale is set without
-//! an HPA), `internal/prediction/holtwinters/holtwinters.go` and `algorithms/holt_winters/holt_winters.py` (one period
-//! ahead, rounded up; four stored seasons; nothing before `10 + 2 * (seasonalPeriods / 2)` numbers). Constants from
-//! `examples/simple-holt-winters`: additive, alpha, beta and gamma 0.9, with a season of a day instead of 6 periods. It
-//! refits on what is stored each time; a fit that starts at the same number comes to the same state as one that is carried
-//! on, so here it is begun anew only when the oldest season is dropped. Where the fit starts is the first season's mean
-//! and shape, where statsmodels searches for it. The safety setting is the target of the inner HPA.
+//! highest; then minimum, 1 unless it is given, maximum, and the highest decision of `downscaleStabilization`, 300 s; the
+//! scale is set without an HPA), `internal/prediction/holtwinters/holtwinters.go` (`GetPrediction`: a prediction of 0, which
+//! is none, before `2 * seasonalPeriods` numbers, as of commit 5662a3b, and before `10 + 2 * (seasonalPeriods / 2)` of them)
+//! and `algorithms/holt_winters/holt_winters.py` (the same two conditions; one period ahead, rounded up; four stored
+//! seasons). Constants from `examples/simple-holt-winters`: additive, alpha, beta and gamma 0.9, with a season of a day
+//! instead of 6 periods. It refits on what is stored each time; a fit that starts at the same number comes to the same state
+//! as one that is carried on, so here it is begun anew only when the oldest season is dropped. Where the fit starts is the
+//! first season's mean and shape, not what statsmodels takes. The safety setting is the target of the inner HPA.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::holt_winters::HoltWinters;
 use crate::domain::Timestamp;
-use crate::simulate::cluster::{History, Observed, Policy, Reading, Scene, TICK};
+use crate::simulate::cluster::{History, Manifest, Observed, Policy, Reading, Scene, TICK};
 
 const SMOOTHING: f64 = 0.9;
 const SEASON: Duration = Duration::from_hours(24);
 /// Sync periods in a season.
 const PERIODS: usize = (SEASON.as_secs() / TICK.as_secs()) as usize;
 const STORED_SEASONS: u32 = 4;
+/// Numbers that a prediction needs; with a season of more than 10 the other condition asks for fewer.
+const LEAST_STORED: usize = 2 * PERIODS;
 const TOLERANCE: f64 = 0.1;
 const DOWNSCALE_STABILIZATION: Duration = Duration::from_mins(5);
 
@@ -78,6 +81,14 @@ impl Phpa {
         }
     }
 
+    /// One period ahead; 0 while too little is stored.
+    fn predicted(&self) -> u32 {
+        if self.stored.len() < LEAST_STORED {
+            return 0;
+        }
+        self.model.one_ahead().map_or(0.0, f64::ceil).max(0.0) as u32
+    }
+
     /// The HPA's number; what is there when the load is not known.
     fn calculated(&self, load: f64, current: u32) -> u32 {
         let wanted = load / self.per_replica;
@@ -107,16 +118,44 @@ impl Policy for Phpa {
         "phpa"
     }
 
+    fn manifest(&self) -> Manifest {
+        Manifest {
+            activated: false,
+            ..Manifest::default()
+        }
+    }
+
     fn answer(&mut self, seen: &Observed<'_>) -> Reading {
         let load = seen.load.map_or(f64::NAN, |sample| sample.value);
         let calculated = self.calculated(load, seen.fleet.status);
         self.store(calculated);
-        let predicted = self.model.one_ahead().map_or(0.0, f64::ceil).max(0.0) as u32;
-        let decision = calculated.max(predicted);
+        let decision = calculated.max(self.predicted());
         Reading::Replicas(self.stabilized(seen.now, decision))
     }
 }
 
 fn fresh() -> HoltWinters {
     HoltWinters::new(SMOOTHING, SMOOTHING, SMOOTHING, PERIODS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_predicted_before_two_whole_seasons_are_stored() {
+        let mut phpa = Phpa {
+            per_replica: 1.0,
+            model: fresh(),
+            stored: VecDeque::new(),
+            decisions: VecDeque::new(),
+        };
+        for _ in 1..2 * PERIODS {
+            phpa.store(7);
+        }
+        assert_eq!(phpa.predicted(), 0);
+        phpa.store(7);
+        // Rounded up, of what may be a hair above 7.
+        assert!((7..=8).contains(&phpa.predicted()));
+    }
 }
