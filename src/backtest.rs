@@ -11,6 +11,8 @@ mod configured;
 mod forescale;
 pub mod html;
 mod report;
+#[cfg(test)]
+mod samples;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -129,6 +131,18 @@ impl Settings {
     }
 }
 
+impl Protocol {
+    /// From wanted to Ready, in words that say whether every replica takes that long.
+    fn start_up(&self) -> String {
+        let time = HumanDuration::from_secs(self.start_up_seconds);
+        if self.start_up_spread {
+            format!("{time} (the median: one in ten takes 1.3 times that or longer)")
+        } else {
+            time.to_string()
+        }
+    }
+}
+
 /// The way of the metric: as late as the trigger takes it to be, so that a query over five minutes is not tried as one
 /// over one; a trigger that knows of no lag is tried with the usual window.
 fn metric(trigger: &TriggerSpec) -> MetricPath {
@@ -151,7 +165,10 @@ pub struct Case {
     name: String,
     trace: Trace,
     cluster: Cluster,
+    notes: Vec<String>,
 }
+
+// === impl Case ===
 
 impl Case {
     /// Looks at a record.
@@ -197,11 +214,19 @@ impl Case {
         cluster.service = Some(settings.service);
         cluster.seed = settings.seed;
         cluster.metric = metric(&settings.trigger);
+        let mut notes = dataset.notes.clone();
+        notes.extend(beyond_the_maximum(&trace, &cluster, settings));
         Ok(Self {
             name: dataset.name.clone(),
             trace,
             cluster,
+            notes,
         })
+    }
+
+    /// The record's name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The cluster and the part that is judged.
@@ -215,8 +240,8 @@ impl Case {
     pub fn ticks(&self, settings: &Settings) -> u64 {
         let scene = self.scene(settings);
         let begin = forescale::begin(&scene, settings);
-        let ticks = scene.until().since(begin).as_secs() / TICK.as_secs();
-        ticks + 1
+        let lived = scene.until().since(begin).as_millis();
+        u64::try_from(lived.div_ceil(TICK.as_millis())).unwrap_or(u64::MAX)
     }
 
     /// Runs every policy. `progress` is told how many ticks of our loop have passed since it was last told.
@@ -236,8 +261,36 @@ impl Case {
                 trace: self.name.clone(),
                 text: error.to_string(),
             })?;
-        Ok(compare::compare(&self.name, &scene, settings, &lives))
+        Ok(TraceReport {
+            notes: self.notes.clone(),
+            ..compare::compare(&self.name, &scene, settings, &lives)
+        })
     }
+}
+
+/// That the record asks for more replicas than there may be, where it does: nobody can carry it then, and every policy
+/// looks worse than it is.
+fn beyond_the_maximum(trace: &Trace, cluster: &Cluster, settings: &Settings) -> Option<String> {
+    let known = trace.values().iter().copied().filter(|load| !load.is_nan());
+    let peak = known.max_by(f64::total_cmp)?;
+    let (needed, max) = (
+        (peak / cluster.capacity).ceil(),
+        cluster.object.max_replicas,
+    );
+    if needed <= f64::from(max) {
+        return None;
+    }
+    let whose = if settings.trigger.max_replicas == Some(max) {
+        "`maxReplicas` of the trigger: raise it"
+    } else if settings.configured.is_some() {
+        "`maxReplicaCount` of the ScaledObject: raise it"
+    } else {
+        "the most that is simulated: give a larger `--capacity`, or fewer `--replicas`"
+    };
+    Some(format!(
+        "the load needs {needed:.0} replicas at its peak, the maximum is {max}, and what is above counts as overload of every \
+         policy; that is {whose}"
+    ))
 }
 
 /// Whether enough is known of the judged part, and of the time before it.

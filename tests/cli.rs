@@ -87,6 +87,29 @@ fn help_tells_of_every_command_and_every_command_has_help() {
     }
 }
 
+/// Commands of the help, which has one a line.
+fn commands(help: &str) -> Vec<&str> {
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let listed = listed.take_while(|line| !line.is_empty());
+    // What is indented deeper is the rest of a text.
+    let named = listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    named
+        .filter(|name| !name.is_empty() && *name != "help")
+        .collect()
+}
+
+#[test]
+fn the_readme_lists_every_command() {
+    let help = stdout(&forescale(&["--help"]));
+    let named = commands(&help);
+    assert!(named.contains(&"backtest"), "{help}");
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    for name in named {
+        let row = format!("| `forescale {name}");
+        assert!(readme.contains(&row), "README.md is silent on `{name}`");
+    }
+}
+
 #[test]
 fn the_version_is_the_package_s() {
     let version = forescale(&["--version"]);

@@ -1,4 +1,4 @@
-//! The tools for recorded history, as a person runs them: collect, preprocess, evaluate.
+//! The tools for recorded history, as a person runs them: collect, preprocess, evaluate, backtest.
 
 #![expect(clippy::unwrap_used, reason = "a test may unwrap in its helpers too")]
 
@@ -7,6 +7,8 @@ mod history;
 #[path = "tools/source.rs"]
 mod source;
 
+#[path = "tools/backtest.rs"]
+mod backtest;
 #[path = "tools/collect.rs"]
 mod collect;
 #[path = "tools/evaluate.rs"]

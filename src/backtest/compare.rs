@@ -55,6 +55,7 @@ pub(super) fn compare(
         judged_from: scene.from(),
         judged_until: scene.until(),
         capacity_per_replica: scene.cluster.capacity,
+        notes: Vec::new(),
         policies,
         against_hpa,
         moments: moments(scene, lives),
@@ -118,15 +119,10 @@ fn against_hpa(ours: &PolicyReport, scene: &Scene<'_>, perfect: &Family<'_>) -> 
     let (best, usual) = (search.frontier(), search.usual_frontier());
     let limit = perfect.sweep(Kind::Perfect.settings());
     let limit = Frontier::new(limit.iter().map(|(s, figures)| Point::of(*s, figures)));
-    let gap = |hpa: &Frontier, overload: f64| {
-        let hpa_hours = hpa.hours_at(overload);
-        Gap {
-            hpa_hours,
-            captured: hpa.captured_by(&own, &limit, overload),
-            overload_ratio_at_equal_cost: hpa_hours
-                .and_then(|hours| own.overload_at(hours))
-                .map(|overloaded| overloaded / overload),
-        }
+    let gap = |hpa: &Frontier, overload: f64| Gap {
+        hpa_hours: hpa.hours_at(overload),
+        captured: hpa.captured_by(&own, &limit, overload),
+        overload_ratio_at_equal_cost: hpa.overload_ratio_of(&own, overload),
     };
     let at = |overload: f64| AgainstHpa {
         overload_percent: overload,

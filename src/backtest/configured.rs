@@ -2,6 +2,7 @@
 //! a manifest binds every policy to what KEDA would allow, and shows what is configured today.
 
 use crate::domain::{TriggerSpec, USUAL_TOLERANCE};
+use crate::simulate::cluster::{Manifest, Observed, Policy, Reading};
 use crate::simulate::hpa::Behavior;
 use crate::simulate::keda::ScaledObject;
 use crate::simulate::policies::HpaOnMetric;
@@ -12,28 +13,44 @@ pub const CONFIGURED: &str = "hpa-configured";
 /// A ScaledObject as far as the simulated cluster knows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configured {
-    /// Minimum, maximum, polling, cooldown and fallback.
+    /// Minimum, maximum, polling, cooldown, fallback, and the trigger's `useCachedMetrics`.
     pub object: ScaledObject,
     /// `advanced.horizontalPodAutoscalerConfig.behavior`.
     pub behavior: Option<Behavior>,
-    /// The load per replica that its trigger aims at today; `None` where that trigger is Forescale's.
+    /// Whether its trigger is Forescale's; it is KEDA's own otherwise, which people move from.
+    pub ours: bool,
+    /// The load per replica that KEDA's own trigger aims at today: its `threshold`, where that is known.
     pub target: Option<f64>,
+    /// `activationThreshold` of that trigger.
+    pub activation: f64,
 }
+
+/// The HPA under KEDA's own trigger, which keeps the workload awake while the load is above its `activationThreshold`.
+#[derive(Clone, Debug)]
+pub(super) struct Today {
+    hpa: HpaOnMetric,
+    activation: f64,
+}
+
+// === impl Configured ===
 
 impl Configured {
     /// The HPA under KEDA's own trigger as the manifest configures it, and its target as a share of `capacity`; `None` where the
-    /// trigger is ours.
-    pub(super) fn today(&self, capacity: f64) -> Option<(f64, HpaOnMetric)> {
-        let share = self.target? / capacity;
+    /// trigger is ours, or its target is not known.
+    pub(super) fn today(&self, capacity: f64) -> Option<(f64, Today)> {
+        let share = self.target.filter(|_| !self.ours)? / capacity;
         let behavior = self.behavior.clone().unwrap_or_default();
-        let hpa = HpaOnMetric::new(capacity, share).with_behavior(CONFIGURED, behavior);
-        Some((share, hpa))
+        let today = Today {
+            hpa: HpaOnMetric::new(capacity, share).with_behavior(CONFIGURED, behavior),
+            activation: self.activation,
+        };
+        Some((share, today))
     }
 
     /// The behavior of the HPA that carries out our plans: the manifest's own where the trigger is ours; for a trigger that is
     /// about to become ours, that of this project's manifests.
     pub(super) fn under_a_plan(&self, spec: &TriggerSpec) -> Behavior {
-        if self.target.is_some() {
+        if !self.ours {
             return under_a_plan(spec);
         }
         let mut behavior = self.behavior.clone().unwrap_or_default();
@@ -55,4 +72,84 @@ pub(super) fn bind(object: &mut ScaledObject, trigger: &TriggerSpec) {
     object.max_replicas = object.max_replicas.min(max).max(1);
     let min = trigger.min_replicas.unwrap_or(0);
     object.min_replicas = object.min_replicas.max(min).min(object.max_replicas);
+}
+
+// === impl Today ===
+
+impl Policy for Today {
+    fn name(&self) -> &str {
+        self.hpa.name()
+    }
+
+    fn manifest(&self) -> Manifest {
+        self.hpa.manifest()
+    }
+
+    fn answer(&mut self, seen: &Observed<'_>) -> Reading {
+        let active = seen.load.is_some_and(|load| load.value > self.activation);
+        match self.hpa.answer(seen) {
+            Reading::Scaler(Some((served, _))) => Reading::Scaler(Some((served, active))),
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::{Sample, Timestamp};
+    use crate::simulate::cluster::History;
+    use crate::simulate::hpa::Fleet;
+
+    fn configured(ours: bool, target: Option<f64>) -> Configured {
+        Configured {
+            object: ScaledObject::default(),
+            behavior: None,
+            ours,
+            target,
+            activation: 20.0,
+        }
+    }
+
+    fn seen(load: f64) -> Observed<'static> {
+        let now = Timestamp::from_secs(1_700_000_000);
+        Observed {
+            now,
+            load: Some(Sample {
+                at: now,
+                value: load,
+            }),
+            fleet: Fleet {
+                spec: 1,
+                status: 1,
+                ready: 1,
+            },
+            history: History {
+                start: now,
+                step: Duration::from_mins(1),
+                values: &[],
+            },
+        }
+    }
+
+    #[test]
+    fn a_trigger_of_kedas_is_awake_above_its_activation_threshold() {
+        let (_, mut today) = configured(false, Some(50.0)).today(100.0).unwrap();
+        let mut active = |load| match today.answer(&seen(load)) {
+            Reading::Scaler(Some((served, active))) => (served.value > 0.0, active),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(active(20.0), (true, false));
+        assert_eq!(active(20.1), (true, true));
+    }
+
+    #[test]
+    fn what_is_configured_today_is_shown_where_it_is_known_and_not_ours() {
+        assert!(configured(true, Some(50.0)).today(100.0).is_none());
+        assert!(configured(false, None).today(100.0).is_none());
+        let (share, _) = configured(false, Some(50.0)).today(80.0).unwrap();
+        assert!((share - 0.625).abs() < 1e-9);
+    }
 }

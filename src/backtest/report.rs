@@ -32,6 +32,9 @@ pub struct TraceReport {
     pub judged_until: Timestamp,
     /// Load that one replica carries.
     pub capacity_per_replica: f64,
+    /// What a reader should know about the record itself: what was mended in it, and what it asks for that can't be had.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Each policy.
     pub policies: Vec<PolicyReport>,
     /// Our own policy beside the HPA's own frontier, where there are frontiers.

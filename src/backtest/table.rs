@@ -25,12 +25,20 @@ pub fn table(report: &Report) -> String {
 fn one(text: &mut String, report: &Report, trace: &TraceReport) {
     // Writing to a string can't fail.
     let span = HumanDuration::from_secs(trace.judged_until.since(trace.judged_from).as_secs());
-    let start_up = HumanDuration::from_secs(report.protocol.start_up_seconds);
+    let start_up = report.protocol.start_up();
+    let read = if report.protocol.reads_replicas {
+        ", which Forescale reads and is not told"
+    } else {
+        ""
+    };
     let _ = writeln!(
         text,
-        "{}: the last {span} judged, {start_up} from wanted to Ready, a replica carries {:.4}",
+        "{}: the last {span} judged, {start_up} from wanted to Ready{read}, a replica carries {:.4}",
         trace.name, trace.capacity_per_replica
     );
+    for note in &trace.notes {
+        let _ = writeln!(text, "note: {note}");
+    }
     let _ = writeln!(
         text,
         "{:<15} {:>9} {:>9} {:>8} {:>8} {:>10} {:>9} {:>8} {:>9}",
@@ -143,4 +151,32 @@ fn medians(text: &mut String, report: &Report) {
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backtest::samples;
+
+    #[test]
+    fn what_is_known_of_a_record_stands_under_its_name() {
+        let mut report = samples::report();
+        report.traces[0].notes = vec!["3 rows without a finite value: missing".to_owned()];
+        let text = table(&report);
+        let name = text.find("web: ").unwrap();
+        let note = text.find("note: 3 rows without a finite value").unwrap();
+        assert!(name < note, "{text}");
+    }
+
+    #[test]
+    fn a_start_up_with_a_spread_is_called_a_median() {
+        let mut report = samples::report();
+        let text = table(&report);
+        assert!(text.contains(" 1m30s from wanted to Ready, a"), "{text}");
+        report.protocol.start_up_spread = true;
+        report.protocol.reads_replicas = true;
+        let text = table(&report);
+        assert!(text.contains("1m30s (the median: one in ten"), "{text}");
+        assert!(text.contains("Ready, which Forescale reads"), "{text}");
+    }
 }

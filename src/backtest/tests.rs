@@ -1,4 +1,5 @@
 use std::f64::consts::TAU;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::analyze::{Config, OnnxEngine};
@@ -238,6 +239,22 @@ fn a_history_that_says_nothing_is_refused_with_what_is_needed() {
     assert!(error.contains("`--capacity`"), "{error}");
 }
 
+#[test]
+fn a_load_beyond_the_maximum_is_told_with_whose_maximum_it_is() {
+    let notes = |settings: &Settings| Case::new(&days(36), settings).unwrap().notes;
+    let mut settings = settings(false);
+    assert!(notes(&settings).is_empty());
+    settings.replicas_at_median = 100_000.0;
+    let told = notes(&settings);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains("the maximum is 5000"), "{told:?}");
+    assert!(told[0].contains("larger `--capacity`"), "{told:?}");
+    settings.trigger.max_replicas = Some(40);
+    let told = notes(&settings);
+    assert!(told[0].contains("the maximum is 40"), "{told:?}");
+    assert!(told[0].contains("`maxReplicas` of the trigger"), "{told:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_binds_every_policy_and_shows_what_is_configured_today() {
     let mut settings = settings(false);
@@ -248,12 +265,31 @@ async fn a_manifest_binds_every_policy_and_shows_what_is_configured_today() {
             ..ScaledObject::default()
         },
         behavior: None,
+        ours: false,
         target: Some(10.0),
+        activation: 0.0,
     });
     settings.capacity = Some(10.0);
     settings.start_up_spread = true;
-    let case = Case::new(&days(36), &settings).unwrap();
-    let report = case.run(&settings, &models(), &|_| {}).await.unwrap();
+    let mut record = days(36);
+    record.notes = vec!["2 rows without a finite value: missing".to_owned()];
+    let case = Case::new(&record, &settings).unwrap();
+    let passed = AtomicU64::new(0);
+    let progress = |ticks| {
+        passed.fetch_add(ticks, Ordering::Relaxed);
+    };
+    let report = case.run(&settings, &models(), &progress).await.unwrap();
+    assert_eq!(
+        passed.into_inner(),
+        case.ticks(&settings),
+        "the bar ends full"
+    );
+    assert_eq!(report.notes[0], record.notes[0]);
+    assert!(
+        report.notes[1].contains("needs 19 replicas at its peak, the maximum is 14"),
+        "{:?}",
+        report.notes
+    );
     let names: Vec<&str> = report.policies.iter().map(|p| p.policy.as_str()).collect();
     assert_eq!(names, ["forescale", CONFIGURED, "hpa", "perfect"]);
     let hours = report.judged_until.since(report.judged_from).as_secs_f64() / 3600.0;

@@ -1,11 +1,16 @@
 //! `forescale backtest`: what Forescale would have cost and missed on recorded history, beside others.
 
 mod history;
+mod left_out;
 mod manifest;
+#[cfg(test)]
+mod tests;
+mod trigger;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Failure;
 use super::output::{Format, Output};
@@ -35,6 +40,7 @@ Exit codes: 0 done, 1 a record can't be read or judged on, 2 wrong usage.
 Examples:
   forescale backtest --input web.csv.gz --startup 2m --capacity 50
   forescale backtest --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[1m]))' --since 14d
+  forescale backtest --config forescale.yaml --source thanos --scaled-object web.yaml
   forescale backtest --scaled-object web.yaml --prometheus http://localhost:9090 --frontier --format html --output web.html";
 
 /// What Forescale would have cost and missed on recorded history, beside the HPA and other policies
@@ -47,6 +53,12 @@ pub(super) struct Args {
     /// Prometheus to read the history from, with `--query` or `--scaled-object`
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
+    /// Settings file with named sources and their credentials, as `serve` takes it, in the place of `--prometheus`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Name of the source in the settings file [default: default]
+    #[arg(long, value_name = "NAME", requires = "config")]
+    source: Option<String>,
     /// The load; one series
     #[arg(long, value_name = "PROMQL")]
     query: Option<String>,
@@ -69,7 +81,7 @@ pub(super) struct Args {
     /// `--startup` but learns its lead time, and holds `maxOverload` by what its fleet shows
     #[arg(long)]
     reads_replicas: bool,
-    /// Load that one replica carries [default: the trigger's threshold, or that of `--replicas`]
+    /// Load that one replica carries; Forescale's `threshold` is set to it [default: the trigger's threshold, or that of `--replicas`]
     #[arg(long, value_name = "LOAD")]
     capacity: Option<f64>,
     /// So many replicas carry the median load, when no capacity is known
@@ -104,7 +116,7 @@ pub(super) struct Args {
 /// Runs and reports.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let runtime = super::runtime()?;
-    let given = history::trigger(args)?;
+    let given = trigger::given(args)?;
     let settings = Settings {
         start_up: args.startup,
         start_up_spread: args.startup_spread,
@@ -133,7 +145,14 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let progress = Progress::new(cases.iter().map(|c| c.ticks(&settings)).sum(), "ticks");
     let mut traces = Vec::with_capacity(cases.len());
     for case in &cases {
-        let passed = |ticks| progress.advance(ticks);
+        let stage = Stage::of(case.name(), case.ticks(&settings));
+        progress.say(format!("{}: {}", case.name(), backtest::FORESCALE));
+        let passed = |ticks| {
+            progress.advance(ticks);
+            if let Some(text) = stage.after(ticks) {
+                progress.say(text);
+            }
+        };
         let report = runtime.block_on(case.run(&settings, &models, &passed));
         traces.push(report.map_err(anyhow::Error::from)?);
     }
@@ -148,6 +167,32 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         .render(&report, backtest::table, backtest::html::html)?;
     output.write(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a backtest is at, beside a bar that moves with Forescale's own life only: the other policies come after it, and the
+/// searches among them take as long again.
+struct Stage<'a> {
+    trace: &'a str,
+    ticks: u64,
+    passed: AtomicU64,
+}
+
+impl<'a> Stage<'a> {
+    /// Before the first of `ticks`.
+    fn of(trace: &'a str, ticks: u64) -> Self {
+        Self {
+            trace,
+            ticks,
+            passed: AtomicU64::new(0),
+        }
+    }
+
+    /// What is to be said once so many more ticks have passed; `None` where nothing is new.
+    fn after(&self, ticks: u64) -> Option<String> {
+        let before = self.passed.fetch_add(ticks, Ordering::Relaxed);
+        let done = before < self.ticks && before + ticks >= self.ticks;
+        done.then(|| format!("{}: other policies", self.trace))
+    }
 }
 
 fn check(args: &Args) -> Result<(), Failure> {

@@ -1,138 +1,49 @@
-//! Where the load comes from: files, or Prometheus; and which trigger is meant.
+//! Where the load comes from: files, or Prometheus.
 
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
-use super::{Args, manifest};
-use crate::backtest::Configured;
+use super::Args;
 use crate::cli::Failure;
 use crate::dataset::Dataset;
-use crate::domain::{Clock, Metadata, Series, SystemClock, TriggerSpec};
-use crate::execute::keda::metadata::{self, Env};
-use crate::monitor::{Metrics, Monitor, Span};
+use crate::domain::{Clock, Series, SourceRef, SystemClock, TriggerSpec};
+use crate::monitor::{DEFAULT_SOURCE, FetchError, FetchErrorKind, Fetched, Metrics, Monitor, Span};
 use crate::settings::{Overrides, Settings};
-
-/// What is backtested, by the flags.
-pub(super) struct Given {
-    pub(super) trigger: TriggerSpec,
-    /// The load that one replica carries, if that is known.
-    pub(super) capacity: Option<f64>,
-    pub(super) configured: Option<Configured>,
-    /// How the trigger was read, where that may surprise.
-    pub(super) notes: Vec<String>,
-}
-
-/// The trigger that the flags mean.
-pub(super) fn trigger(args: &Args) -> Result<Given, Failure> {
-    let usage = |text: String| Failure::usage(anyhow!(text));
-    let manifest = args.scaled_object.as_deref().map(manifest::read);
-    let manifest = manifest.transpose()?;
-    let mut notes = Vec::new();
-    let mut strings = match &manifest {
-        Some(manifest) => manifest.metadata.clone(),
-        None => Metadata::from([]),
-    };
-    // The reading goes to `--prometheus`, whatever source the trigger has in its cluster.
-    for key in [
-        "source",
-        "serverAddress",
-        "unsafeSsl",
-        "triggerName",
-        "scaledObject",
-    ] {
-        strings.remove(key);
-    }
-    let mode = strings.get("mode").map(String::as_str);
-    if let Some(mode @ ("shadow" | "reactive")) = mode {
-        notes.push(format!(
-            "the trigger has `mode: {mode}`, which tells KEDA no plan; it was backtested as `mode: predictive`"
-        ));
-        strings.remove("mode");
-    }
-    let tolerance = match &manifest {
-        // As in this project's manifests.
-        None => Some("0".to_owned()),
-        Some(manifest) => manifest.tolerance(),
-    };
-    if let Some(tolerance) = tolerance {
-        strings
-            .entry("hpaTolerance".to_owned())
-            .or_insert(tolerance);
-    }
-    let mut known_capacity = strings.contains_key("threshold");
-    for pair in &args.set {
-        let (key, value) = pair
-            .split_once('=')
-            .ok_or_else(|| usage(format!("`--set` {pair}: this is not KEY=VALUE")))?;
-        known_capacity |= key == "threshold";
-        strings.insert(key.to_owned(), value.to_owned());
-    }
-    if args.reads_replicas {
-        strings
-            .entry("replicasQuery".to_owned())
-            .or_insert_with(|| "recorded".to_owned());
-    }
-    for key in ["latencyQuery", "cpuQuery", "memoryQuery"] {
-        if strings.remove(key).is_some() {
-            if key == "latencyQuery" {
-                strings.remove("latencySlo");
-            }
-            notes.push(format!(
-                "`{key}` was left out: what it returns depends on the fleet, which is a simulated one"
-            ));
-        }
-    }
-    if let Some(query) = &args.query {
-        strings.insert("query".to_owned(), query.clone());
-    }
-    strings
-        .entry("query".to_owned())
-        .or_insert_with(|| "recorded".to_owned());
-    strings
-        .entry("threshold".to_owned())
-        .or_insert_with(|| "1".to_owned());
-    let reading = metadata::read(&strings, Env::Names);
-    if !reading.mistakes.is_empty() {
-        let texts: Vec<String> = reading.mistakes.iter().map(ToString::to_string).collect();
-        return Err(usage(texts.join("; ")));
-    }
-    let threshold = known_capacity.then_some(reading.spec.threshold);
-    Ok(Given {
-        configured: manifest.map(|manifest| manifest.configured(reading.spec.threshold)),
-        trigger: reading.spec,
-        capacity: args.capacity.or(threshold),
-        notes,
-    })
-}
 
 /// The records: files as they are, or what Prometheus says.
 pub(super) async fn read(args: &Args, trigger: &TriggerSpec) -> Result<Vec<Dataset>, Failure> {
     let usage = |text: &str| Failure::usage(anyhow!(text.to_owned()));
-    match (&args.prometheus, args.input.is_empty()) {
-        (Some(_), false) => Err(usage("`--input` and `--prometheus` exclude one another")),
-        (None, true) => Err(usage(
-            "no history is given: `--input FILE…`, or `--prometheus URL` with `--query` or `--scaled-object`",
+    let served = args.prometheus.is_some() || args.config.is_some();
+    match (served, args.input.is_empty()) {
+        (true, false) => Err(usage(
+            "`--input` and `--prometheus` or `--config` exclude one another",
         )),
-        (None, false) => crate::cli::evaluate::read_all(&args.input),
-        (Some(_), true) if args.query.is_none() && args.scaled_object.is_none() => Err(usage(
-            "`--prometheus` needs `--query` or `--scaled-object`, which say what to read",
+        (false, true) => Err(usage(
+            "no history is given: `--input FILE…`, or `--prometheus URL` or `--config FILE` with `--query` or `--scaled-object`",
         )),
-        (Some(url), true) => Ok(vec![from_prometheus(args, url, trigger).await?]),
+        (false, false) => crate::cli::evaluate::read_all(&args.input),
+        (true, true) if args.query.is_none() && args.scaled_object.is_none() => Err(usage(
+            "`--prometheus` and `--config` need `--query` or `--scaled-object`, which say what to read",
+        )),
+        (true, true) => Ok(vec![from_prometheus(args, trigger).await?]),
     }
 }
 
-async fn from_prometheus(
-    args: &Args,
-    url: &str,
-    trigger: &TriggerSpec,
-) -> Result<Dataset, Failure> {
+async fn from_prometheus(args: &Args, trigger: &TriggerSpec) -> Result<Dataset, Failure> {
     let overrides = Overrides {
-        prometheus: Some(url.to_owned()),
+        prometheus: args.prometheus.clone(),
         ..Overrides::default()
     };
-    let settings = Settings::load(None, overrides).map_err(Failure::usage)?;
+    let settings = Settings::load(args.config.as_deref(), overrides).map_err(Failure::usage)?;
     let monitor = Monitor::new(&settings.monitor, Metrics::default()).map_err(Failure::usage)?;
+    let name = args.source.as_deref().unwrap_or(DEFAULT_SOURCE);
+    let trigger = TriggerSpec {
+        source: SourceRef::Named(name.to_owned()),
+        ..trigger.clone()
+    };
+    let known = monitor.check(&trigger);
+    known.map_err(|error| Failure::usage(anyhow!(error.text)))?;
     let step = trigger.step().max(Duration::from_secs(1));
     let until = SystemClock.now().floor_to(step);
     let span = Span {
@@ -141,10 +52,13 @@ async fn from_prometheus(
         step,
     };
     let fetched = monitor
-        .fetch(trigger, span)
+        .fetch(&trigger, span)
         .await
-        .map_err(|error| anyhow!(error.text))
-        .with_context(|| format!("failed to read from `{url}`"))?;
+        .map_err(|error| anyhow!(in_full(error, args)))
+        .with_context(|| match &args.prometheus {
+            Some(url) if name == DEFAULT_SOURCE => format!("failed to read from `{url}`"),
+            _ => format!("failed to read from the source `{name}`"),
+        })?;
     if fetched.samples.is_empty() {
         return Err(anyhow!(
             "the query `{}` returned no data within the last {}; no data is not zero",
@@ -153,9 +67,62 @@ async fn from_prometheus(
         )
         .into());
     }
-    Ok(Dataset {
+    Ok(dataset(step, fetched))
+}
+
+/// What went wrong, and where credentials would stand: the text tells of a source's settings, which nobody has given who has
+/// given an address.
+fn in_full(error: FetchError, args: &Args) -> String {
+    if error.kind != FetchErrorKind::Status || args.config.is_some() {
+        return error.text;
+    }
+    format!(
+        "{}; where it wants credentials, make it a source of a settings file and give `--config FILE`, with `--source NAME` if \
+         it is not the default one",
+        error.text
+    )
+}
+
+/// The record, with what is to be known of it.
+fn dataset(step: Duration, fetched: Fetched) -> Dataset {
+    let mut notes = fetched.warnings;
+    if fetched.not_finite > 0 {
+        notes.push(format!(
+            "{} values were NaN or infinite: missing",
+            fetched.not_finite
+        ));
+    }
+    Dataset {
         name: "prometheus".to_owned(),
         series: Series::from_samples(step, &fetched.samples),
-        notes: Vec::new(),
-    })
+        notes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Sample, Timestamp};
+
+    #[test]
+    fn what_prometheus_said_beside_its_values_is_kept() {
+        let sample = |minute: i64| Sample {
+            at: Timestamp::from_secs(1_700_006_400 + 60 * minute),
+            value: 1.0,
+        };
+        let fetched = Fetched {
+            samples: vec![sample(0), sample(1)],
+            not_finite: 3,
+            series: 1,
+            warnings: vec!["the answer is partial".to_owned()],
+        };
+        let dataset = dataset(Duration::from_mins(1), fetched);
+        assert_eq!(
+            dataset.notes,
+            [
+                "the answer is partial",
+                "3 values were NaN or infinite: missing"
+            ]
+        );
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
+use super::left_out;
 use crate::backtest::Configured;
 use crate::cli::Failure;
 use crate::cli::check::yaml::{self, Node, Value};
@@ -25,7 +26,9 @@ pub(super) struct Manifest {
     /// Of the trigger.
     pub(super) metadata: Metadata,
     /// Whether the trigger is Forescale's.
-    ours: bool,
+    pub(super) ours: bool,
+    /// What it says beside that and is not followed, in words.
+    pub(super) left_out: Vec<String>,
     object: ScaledObject,
     behavior: Option<Behavior>,
 }
@@ -43,12 +46,14 @@ impl Manifest {
         Some(up.max(down).to_string())
     }
 
-    /// It as a backtest takes it, with the trigger's `threshold`.
-    pub(super) fn configured(self, threshold: f64) -> Configured {
+    /// It as a backtest takes it, with the trigger's `threshold`, where that is known, and its `activationThreshold`.
+    pub(super) fn configured(self, threshold: Option<f64>, activation: f64) -> Configured {
         Configured {
             object: self.object,
             behavior: self.behavior,
-            target: (!self.ours).then_some(threshold),
+            ours: self.ours,
+            target: threshold.filter(|_| !self.ours),
+            activation,
         }
     }
 }
@@ -72,7 +77,11 @@ pub(super) fn read(file: &Path) -> Result<Manifest, Failure> {
         .collect();
     let ours = find(&specs, &OURS);
     let (is_ours, found) = (ours.is_some(), ours.or_else(|| find(&specs, &[KEDAS])));
-    let (spec, metadata) = found.ok_or_else(|| {
+    let Found {
+        spec,
+        trigger,
+        metadata,
+    } = found.ok_or_else(|| {
         usage(
             "it holds no ScaledObject with a trigger of type `external`, `external-push` or `prometheus` that has a `query`"
                 .to_owned(),
@@ -88,27 +97,39 @@ pub(super) fn read(file: &Path) -> Result<Manifest, Failure> {
     Ok(Manifest {
         metadata: pairs.collect(),
         ours: is_ours,
-        object: object(spec).map_err(usage)?,
+        left_out: left_out::of(spec, trigger),
+        object: object(spec, trigger).map_err(usage)?,
         behavior: behavior(spec).map_err(usage)?,
     })
 }
 
-/// The first trigger of one of these types that has a query: its object's spec and its metadata.
-fn find<'a>(specs: &[&'a Node], types: &[&str]) -> Option<(&'a Node, &'a Node)> {
-    specs.iter().find_map(|spec| {
+/// A trigger, with its object's spec and its metadata.
+struct Found<'a> {
+    spec: &'a Node,
+    trigger: &'a Node,
+    metadata: &'a Node,
+}
+
+/// The first trigger of one of these types that has a query.
+fn find<'a>(specs: &[&'a Node], types: &[&str]) -> Option<Found<'a>> {
+    specs.iter().copied().find_map(|spec| {
         let triggers = spec.get("triggers").map_or(&[][..], Node::items);
         let of_type =
             |trigger: &&Node| (trigger.text_of("type")).is_some_and(|there| types.contains(&there));
-        let metadata = triggers.iter().filter(of_type).find_map(|trigger| {
+        triggers.iter().filter(of_type).find_map(|trigger| {
             let metadata = trigger.get("metadata")?;
-            metadata.get("query").map(|_| metadata)
-        })?;
-        Some((*spec, metadata))
+            metadata.get("query")?;
+            Some(Found {
+                spec,
+                trigger,
+                metadata,
+            })
+        })
     })
 }
 
-/// Bounds and times; what is left out is KEDA's default.
-fn object(spec: &Node) -> Result<ScaledObject, String> {
+/// Bounds and times, and whether the HPA reads what KEDA read last; what is left out is KEDA's default.
+fn object(spec: &Node, trigger: &Node) -> Result<ScaledObject, String> {
     let usual = ScaledObject::default();
     let count = |key, usual| number(spec, key).map(|found| found.unwrap_or(usual));
     let span = |key, usual| -> Result<Duration, String> {
@@ -121,7 +142,7 @@ fn object(spec: &Node) -> Result<ScaledObject, String> {
         polling_interval: span("pollingInterval", usual.polling_interval)?,
         cooldown_period: span("cooldownPeriod", usual.cooldown_period)?,
         initial_cooldown_period: span("initialCooldownPeriod", usual.initial_cooldown_period)?,
-        use_cached_metrics: false,
+        use_cached_metrics: trigger.text_of("useCachedMetrics") == Some("true"),
         fallback: fallback(spec)?,
     };
     if object.min_replicas > object.max_replicas {
@@ -262,11 +283,17 @@ mod tests {
         let read = of(KEDAS_OWN).unwrap();
         assert_eq!(read.metadata["query"], "sum(up)", "LogQL is no PromQL");
         assert_eq!(read.tolerance().as_deref(), Some("0"));
+        assert_eq!(read.left_out.len(), 1, "{:?}", read.left_out);
+        assert!(read.left_out[0].contains("the trigger `loki` beside it"));
         let Configured {
             object,
             behavior,
+            ours,
             target,
-        } = read.configured(50.0);
+            activation,
+        } = read.configured(Some(50.0), 3.0);
+        assert!(!ours && !object.use_cached_metrics);
+        assert!((activation - 3.0).abs() < 1e-9);
         assert_eq!((object.min_replicas, object.max_replicas), (4, 30));
         assert_eq!(object.polling_interval, Duration::from_secs(15));
         assert_eq!(object.cooldown_period, Duration::from_mins(5), "KEDA's own");
@@ -285,7 +312,46 @@ mod tests {
         let read = of(&format!("{KEDAS_OWN}{ours}")).unwrap();
         assert_eq!(read.metadata["query"], "ours");
         assert_eq!(read.tolerance(), None, "upwards it is the HPA's default");
-        assert_eq!(read.configured(50.0).target, None);
+        assert_eq!(read.configured(Some(50.0), 0.0).target, None);
+    }
+
+    #[test]
+    fn a_trigger_with_cached_metrics_is_run_with_them() {
+        let cached = KEDAS_OWN.replace(
+            "type: prometheus",
+            "type: prometheus\n      useCachedMetrics: true",
+        );
+        let read = of(&cached).unwrap().configured(Some(50.0), 0.0);
+        assert!(read.object.use_cached_metrics);
+    }
+
+    #[test]
+    fn each_key_that_is_not_followed_is_told_with_its_line() {
+        let more = "    - type: cpu
+      metricType: Utilization
+      metadata: {value: '60'}
+    - type: cron
+      metadata: {start: 0 8 * * *}
+";
+        let text = KEDAS_OWN
+            .replace(
+                "type: prometheus",
+                "type: prometheus\n      metricType: Value",
+            )
+            .replace(
+                "  advanced:\n",
+                "  idleReplicaCount: 0\n  advanced:\n    scalingModifiers: {formula: a + b}\n",
+            );
+        let told = of(&format!("{text}{more}")).unwrap().left_out;
+        assert_eq!(told.len(), 4, "{told:#?}");
+        for (note, words) in told.iter().zip([
+            "line 20: `metricType: Value`",
+            "line 7: `idleReplicaCount`",
+            "line 9: `scalingModifiers`",
+            "`loki`, `cpu` and `cron`",
+        ]) {
+            assert!(note.contains(words), "{words}: {note}");
+        }
     }
 
     #[test]

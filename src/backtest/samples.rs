@@ -1,0 +1,37 @@
+//! A report for tests of what is made of it.
+
+use std::time::Duration;
+
+use super::report::{Moments, Report, TraceReport};
+use super::{OVERLOADS, Protocol};
+use crate::domain::Timestamp;
+
+/// One record of a day, on which nobody ran.
+pub(super) fn report() -> Report {
+    let judged_from = Timestamp::from_secs(1_700_006_400);
+    Report {
+        forescale: "test".to_owned(),
+        protocol: Protocol {
+            start_up_seconds: 90,
+            start_up_spread: false,
+            reads_replicas: false,
+            judged_share: 0.3,
+            history_seconds: 86_400,
+            price_per_replica_hour: 0.05,
+            compared_at_overload_percent: OVERLOADS,
+            seed: 0,
+            notes: Vec::new(),
+        },
+        traces: vec![TraceReport {
+            name: "web".to_owned(),
+            step_seconds: 60.0,
+            judged_from,
+            judged_until: judged_from + Duration::from_hours(24),
+            capacity_per_replica: 50.0,
+            notes: Vec::new(),
+            policies: Vec::new(),
+            against_hpa: Vec::new(),
+            moments: Moments::default(),
+        }],
+    }
+}

@@ -1,0 +1,131 @@
+use clap::Parser;
+
+use super::*;
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    args: Args,
+}
+
+fn args(flags: &[&str]) -> Args {
+    let line = Line::try_parse_from([&["backtest"], flags].concat());
+    line.map_err(|error| error.to_string()).unwrap().args
+}
+
+/// What is told of a trigger of this type with this metadata, run with these flags.
+fn notes(kind: &str, metadata: &str, flags: &[&str]) -> Vec<String> {
+    given(kind, metadata, flags).notes
+}
+
+fn given(kind: &str, metadata: &str, flags: &[&str]) -> trigger::Given {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("web.yaml");
+    let text = format!(
+        "kind: ScaledObject\nspec:\n  triggers:\n    - type: {kind}\n      metadata: {{query: sum(up), {metadata}}}\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let flags = [&["--scaled-object", file], flags].concat();
+    let given = trigger::given(&args(&flags));
+    given.map_err(|failure| format!("{failure:?}")).unwrap()
+}
+
+fn only(notes: &[String]) -> &str {
+    assert_eq!(notes.len(), 1, "{notes:#?}");
+    &notes[0]
+}
+
+#[test]
+fn a_capacity_that_takes_the_place_of_the_threshold_is_told() {
+    let told = notes("prometheus", "threshold: '50'", &["--capacity", "80"]);
+    let told = only(&told);
+    for words in [
+        "`threshold: 80`",
+        "the trigger says 50",
+        "1.6 times the replicas",
+        "set `threshold: \"80\"` when you migrate",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let told = notes("external", "threshold: '50'", &["--capacity", "80"]);
+    assert!(only(&told).ends_with("set `threshold: \"80\"` in it"));
+    let same = notes("prometheus", "threshold: '50'", &["--capacity", "50"]);
+    assert!(same.is_empty(), "{same:?}");
+}
+
+#[test]
+fn a_capacity_that_came_from_kedas_threshold_is_told() {
+    let told = notes("prometheus", "threshold: '50'", &[]);
+    let told = only(&told);
+    assert!(told.contains("the trigger's `threshold`, 50"), "{told}");
+    assert!(told.contains("give `--capacity`"), "{told}");
+    let ours = notes("external", "threshold: '50'", &[]);
+    assert!(ours.is_empty(), "what a replica carries is what it means");
+}
+
+#[test]
+fn a_threshold_from_a_variable_is_not_taken_for_one_that_is_known() {
+    let given = given("prometheus", "thresholdFromEnv: TARGET", &[]);
+    assert_eq!(given.capacity, None);
+    assert_eq!(given.configured.unwrap().target, None);
+    let [variable, configured] = given.notes.as_slice() else {
+        panic!("{:#?}", given.notes);
+    };
+    assert!(variable.contains("`thresholdFromEnv` was left out"));
+    assert!(variable.contains("the median load over `--replicas` (20)"));
+    assert!(variable.contains("`--set threshold=VALUE`"));
+    assert!(configured.contains("`hpa-configured` is not shown"));
+    let set = notes(
+        "external",
+        "thresholdFromEnv: TARGET",
+        &["--set", "threshold=9"],
+    );
+    assert!(only(&set).contains("`thresholdFromEnv` has no effect"));
+}
+
+#[test]
+fn other_keys_from_variables_are_left_out_and_told() {
+    let told = notes(
+        "external",
+        "threshold: '50', maxReplicasFromEnv: MOST, hpaToleranceFromEnv: BAND, latencyQueryFromEnv: LATENCY, latencySlo: 1s",
+        &[],
+    );
+    assert_eq!(told.len(), 3, "{told:#?}");
+    for key in ["maxReplicasFromEnv", "hpaToleranceFromEnv", "latencyQuery"] {
+        let words = format!("`{key}` was left out");
+        assert!(told.iter().any(|note| note.contains(&words)), "{told:#?}");
+    }
+}
+
+#[test]
+fn what_check_warns_of_is_told_too() {
+    let told = notes("external", "threshold: '50', metricName: requests", &[]);
+    assert!(only(&told).contains("`metricName` has no effect"));
+}
+
+#[test]
+fn the_activation_threshold_is_that_of_what_is_configured_today() {
+    let given = given(
+        "prometheus",
+        "threshold: '50', activationThreshold: '7'",
+        &[],
+    );
+    assert!((given.configured.unwrap().activation - 7.0).abs() < 1e-9);
+}
+
+#[test]
+fn without_a_manifest_nothing_is_told() {
+    let given = trigger::given(&args(&["--set", "threshold=50"])).unwrap();
+    assert_eq!(given.capacity, Some(50.0));
+    assert!(given.notes.is_empty() && given.configured.is_none());
+}
+
+#[test]
+fn the_bar_says_what_comes_after_its_end() {
+    let stage = Stage::of("web", 3);
+    assert_eq!(stage.after(1), None);
+    assert_eq!(stage.after(1), None);
+    assert_eq!(stage.after(1).as_deref(), Some("web: other policies"));
+    assert_eq!(stage.after(1), None);
+}

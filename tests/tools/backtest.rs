@@ -1,0 +1,110 @@
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use tempfile::TempDir;
+
+use crate::history::{forescale, stderr};
+
+const EMPTY: &str = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
+
+/// A Prometheus with nothing in it, which wants the token `s3cret`; it ends with the test's process.
+fn guarded() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            answer(stream.unwrap());
+        }
+    });
+    url
+}
+
+fn answer(mut stream: TcpStream) {
+    let mut request = Vec::new();
+    let mut chunk = [0; 4096];
+    while !is_whole(&request) {
+        match stream.read(&mut chunk) {
+            Ok(0) | Err(_) => return,
+            Ok(count) => request.extend_from_slice(&chunk[..count]),
+        }
+    }
+    let head = String::from_utf8_lossy(&request).to_lowercase();
+    let (status, body) = if head.contains("authorization: bearer s3cret") {
+        ("200 OK", EMPTY)
+    } else {
+        ("401 Unauthorized", "")
+    };
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    // A client that has gone away has heard enough.
+    let _ = stream.write_all(answer.as_bytes());
+}
+
+/// Whether the head of a request and all of its body are there.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"))
+        .and_then(|length| length.trim().parse::<usize>().ok());
+    body.len() >= length.unwrap_or(0)
+}
+
+#[test]
+fn a_server_that_wants_credentials_is_read_as_a_source_of_a_settings_file() {
+    let url = guarded();
+    let refused = forescale(&["backtest", "--prometheus", &url, "--query", "rps"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let text = stderr(&refused);
+    assert!(
+        text.contains("401") && text.contains("`--config FILE`"),
+        "{text}"
+    );
+
+    let dir = TempDir::new().unwrap();
+    let token = dir.path().join("token");
+    fs::write(&token, "s3cret").unwrap();
+    let settings = dir.path().join("forescale.yaml");
+    let source = format!(
+        "monitor:\n  sources:\n    guarded:\n      url: {url}\n      auth: {{bearerTokenFile: {}}}\n",
+        token.display()
+    );
+    fs::write(&settings, source).unwrap();
+    let settings = settings.to_str().unwrap();
+    let asked = ["backtest", "--config", settings, "--query", "rps"];
+    let read = forescale(&[&asked[..], &["--source", "guarded"]].concat());
+    let text = stderr(&read);
+    assert_eq!(read.status.code(), Some(1), "{text}");
+    assert!(text.contains("the query `rps` returned no data"), "{text}");
+
+    let unknown = forescale(&[&asked[..], &["--source", "thanos"]].concat());
+    let text = stderr(&unknown);
+    assert_eq!(unknown.status.code(), Some(2), "{text}");
+    assert!(
+        text.contains("thanos") && text.contains("guarded"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_settings_file_is_no_place_for_files() {
+    let both = forescale(&[
+        "backtest",
+        "--config",
+        "forescale.yaml",
+        "--input",
+        "web.csv",
+    ]);
+    assert_eq!(both.status.code(), Some(2));
+    assert!(
+        stderr(&both).contains("exclude one another"),
+        "{}",
+        stderr(&both)
+    );
+}
