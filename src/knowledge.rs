@@ -27,7 +27,7 @@ use crate::domain::HumanDuration;
 pub struct Config {
     /// Where snapshots live; nothing is written when unset.
     pub data_dir: Option<PathBuf>,
-    /// A workload that nobody has asked about for this long is forgotten.
+    /// A workload that nobody has asked about for this long, while the loop was turning, is forgotten.
     pub forget_after: HumanDuration,
     /// More workloads than this are refused, so that metadata written by tenants can't exhaust memory.
     pub max_workloads: usize,

@@ -1,10 +1,13 @@
 //! Bounds by time: the least and the most replicas in windows that come again or come once, as a trigger writes them:
 //! `Mon-Fri 08:00-18:00 min=10 max=50; 2026-11-27T08:00/6h min=40 ramp=30m`.
 //!
+//! Days are those of the week and public holidays, `Sun,holidays:DE`, or all but these, `Mon-Fri,!holidays:DE`.
+//!
 //! Windows are those of local time, in the trigger's time zone: eight in the morning is eight in the morning whatever the clock
 //! does. A window that begins at a time that the clock skips begins when it has skipped it; of an hour that it shows twice, both
 //! belong to the window.
 
+mod days;
 mod entry;
 #[cfg(test)]
 mod tests;
@@ -106,7 +109,8 @@ impl Bounds {
 
     /// Bytes on the heap; clones share them.
     pub fn bytes(&self) -> usize {
-        let names = self.entries.iter().map(|entry| entry.name.len());
+        let each = self.entries.iter();
+        let names = each.map(|entry| entry.name.len() + entry.bytes());
         self.text.len() + size_of_val::<[_]>(&self.entries) + names.sum::<usize>()
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use self::holidays::Country;
+pub(in crate::domain) use self::holidays::Country;
 use super::HumanDuration;
 
 /// An event lasts from a minute to a month.

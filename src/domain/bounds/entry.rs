@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Span;
-use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
+use super::days::Days;
 use super::{BoundWindow, Demand, LENGTHS, begin, end, local, short};
 use crate::domain::{HumanDuration, Timestamp};
 
 const DAY: Duration = Duration::from_hours(24);
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 /// Windows are not looked for over more days at once.
 const MOST_DAYS: i64 = 800;
 
@@ -29,11 +29,10 @@ enum When {
     Again(Again),
 }
 
-/// Days of the week, and a time of these days; it may end on the next one.
+/// Days, and a time of these days; it may end on the next one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Again {
-    /// Monday first.
-    days: [bool; 7],
+    days: Days,
     from: Time,
     until: Time,
     /// The first and the last day on which it may begin.
@@ -75,6 +74,14 @@ impl Entry {
             name: text.split_whitespace().collect::<Vec<_>>().join(" ").into(),
             when,
         })
+    }
+
+    /// Bytes on the heap, its name apart.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.when {
+            When::Once { .. } => 0,
+            When::Again(again) => again.days.bytes(),
+        }
     }
 
     /// Its windows around the time from `from` until `until`.
@@ -137,9 +144,9 @@ impl When {
                         .to_owned(),
                 );
             }
-            [one] if one.contains(':') => ([true; 7], Some(*one)),
-            [one] => (days(one)?, None),
-            [one, two] => (days(one)?, Some(*two)),
+            [one] if is_time_of_day(one) => (Days::daily(), Some(*one)),
+            [one] => (Days::parse(one)?, None),
+            [one, two] => (Days::parse(one)?, Some(*two)),
             [_, _, three, ..] => {
                 return Err(format!(
                     "`{}` is too much: write days and a time of day",
@@ -197,7 +204,7 @@ impl Again {
             next = day.tomorrow().ok();
             Some(day)
         })
-        .filter(|day| self.days[place(day.weekday())])
+        .filter(|day| self.days.has(*day))
     }
 
     fn window(&self, zone: &TimeZone, day: Date) -> Option<(Timestamp, Timestamp)> {
@@ -212,36 +219,9 @@ impl Again {
     }
 }
 
-fn place(day: Weekday) -> usize {
-    usize::from(day.to_monday_zero_offset().unsigned_abs())
-}
-
-/// `Mon-Fri`, `Sat,Sun`, `Fri-Mon` or `daily`.
-fn days(text: &str) -> Result<[bool; 7], String> {
-    if text.eq_ignore_ascii_case("daily") {
-        return Ok([true; 7]);
-    }
-    let day = |name: &str| {
-        let found = DAYS
-            .iter()
-            .position(|day| day.eq_ignore_ascii_case(name.trim()));
-        found.ok_or_else(|| {
-            format!(
-                "`{}` is no day: write `Mon` to `Sun`, as in `Mon-Fri,Sun`, or `daily`",
-                short(name)
-            )
-        })
-    };
-    let mut days = [false; 7];
-    for part in text.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last) = (day(first)?, day(last)?);
-        let many = (last + 7 - first) % 7;
-        for step in 0..=many {
-            days[(first + step) % 7] = true;
-        }
-    }
-    Ok(days)
+/// Whether a word that stands alone is one: it begins with a digit, as no day does.
+fn is_time_of_day(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_digit())
 }
 
 /// `08:00-18:00`; `24:00` is the midnight at the end of the day.

@@ -195,3 +195,43 @@ fn a_mistake_is_named_with_what_is_allowed() {
     let many = "Mon min=1;".repeat(65);
     assert!(Bounds::parse(&many).unwrap_err().contains("more than 64"));
 }
+
+#[test]
+fn holidays_are_days_like_those_of_the_week_and_can_be_left_out() {
+    // Christmas 2026: the 25th is a Friday and the 26th a Saturday, both holidays in Germany.
+    let of = |text| windows(text, "2026-12-24T12:00:00Z", "2026-12-28T12:00:00Z");
+    assert_eq!(
+        of("Mon-Fri,!holidays:DE 08:00-18:00 min=10"),
+        [
+            "12-24T08:00+01:00 12-24T18:00+01:00",
+            "12-28T08:00+01:00 12-28T18:00+01:00"
+        ]
+    );
+    assert_eq!(
+        of("Sun,holidays:de 10:00-20:00 min=20"),
+        [
+            "12-25T10:00+01:00 12-25T20:00+01:00",
+            "12-26T10:00+01:00 12-26T20:00+01:00",
+            "12-27T10:00+01:00 12-27T20:00+01:00"
+        ]
+    );
+    let whole = [
+        "12-25T00:00+01:00 12-26T00:00+01:00",
+        "12-26T00:00+01:00 12-27T00:00+01:00",
+    ];
+    assert_eq!(of("holidays:DE max=4"), whole);
+    let working = of("!holidays:DE 09:00-10:00 min=1");
+    assert_eq!(working.len(), 2, "every day that is none: {working:?}");
+    // A day off in lieu of New Year 2028, a Saturday, in the year before.
+    let lieu = windows(
+        "holidays:US min=1",
+        "2027-12-31T12:00:00Z",
+        "2027-12-31T13:00:00Z",
+    );
+    assert_eq!(lieu, ["12-31T00:00+01:00 01-01T00:00+01:00"]);
+    let unknown = Bounds::parse("holidays:XX min=1").unwrap_err();
+    assert!(
+        unknown.contains("`holidays:XX`") && unknown.contains("`DE`"),
+        "{unknown}"
+    );
+}

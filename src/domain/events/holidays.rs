@@ -10,7 +10,7 @@ const DAY: i64 = 86_400;
 
 /// A country whose holidays are known.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Country {
+pub(in crate::domain) struct Country {
     code: &'static str,
     rules: &'static [Rule],
     lieu: Lieu,
@@ -260,19 +260,26 @@ impl Eq for Country {}
 
 impl Country {
     /// The country of a two-letter code, large or small.
-    pub(super) fn find(code: &str) -> Option<Self> {
+    pub(in crate::domain) fn find(code: &str) -> Option<Self> {
         let mut all = COUNTRIES.iter();
         all.find(|country| country.code.eq_ignore_ascii_case(code))
             .copied()
     }
 
     /// All codes there are.
-    pub(super) fn codes() -> Vec<&'static str> {
+    pub(in crate::domain) fn codes() -> Vec<&'static str> {
         COUNTRIES.iter().map(|country| country.code).collect()
     }
 
     pub(super) fn code(self) -> &'static str {
         self.code
+    }
+
+    /// Whether it is a holiday there.
+    pub(in crate::domain) fn rests(self, day: Date) -> bool {
+        // A day off in lieu of New Year can lie in the year before.
+        let years = [day.year(), day.year().saturating_add(1)];
+        years.iter().any(|year| self.days(*year).contains(&day))
     }
 
     /// The holidays that overlap a stretch of local time, as days of it.
