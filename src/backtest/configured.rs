@@ -2,7 +2,6 @@
 //! a manifest binds every policy to what KEDA would allow, and shows what is configured today.
 
 use crate::domain::{TriggerSpec, USUAL_TOLERANCE};
-use crate::simulate::cluster::{Manifest, Observed, Policy, Reading};
 use crate::simulate::hpa::Behavior;
 use crate::simulate::keda::ScaledObject;
 use crate::simulate::policies::HpaOnMetric;
@@ -25,26 +24,16 @@ pub struct Configured {
     pub activation: f64,
 }
 
-/// The HPA under KEDA's own trigger, which keeps the workload awake while the load is above its `activationThreshold`.
-#[derive(Clone, Debug)]
-pub(super) struct Today {
-    hpa: HpaOnMetric,
-    activation: f64,
-}
-
 // === impl Configured ===
 
 impl Configured {
     /// The HPA under KEDA's own trigger as the manifest configures it, and its target as a share of `capacity`; `None` where the
     /// trigger is ours, or its target is not known.
-    pub(super) fn today(&self, capacity: f64) -> Option<(f64, Today)> {
+    pub(super) fn today(&self, capacity: f64) -> Option<(f64, HpaOnMetric)> {
         let share = self.target.filter(|_| !self.ours)? / capacity;
         let behavior = self.behavior.clone().unwrap_or_default();
-        let today = Today {
-            hpa: HpaOnMetric::new(capacity, share).with_behavior(CONFIGURED, behavior),
-            activation: self.activation,
-        };
-        Some((share, today))
+        let hpa = HpaOnMetric::new(capacity, share).with_behavior(CONFIGURED, behavior);
+        Some((share, hpa.with_activation(self.activation)))
     }
 
     /// The behavior of the HPA that carries out our plans: the manifest's own where the trigger is ours; for a trigger that is
@@ -74,33 +63,13 @@ pub(super) fn bind(object: &mut ScaledObject, trigger: &TriggerSpec) {
     object.min_replicas = object.min_replicas.max(min).min(object.max_replicas);
 }
 
-// === impl Today ===
-
-impl Policy for Today {
-    fn name(&self) -> &str {
-        self.hpa.name()
-    }
-
-    fn manifest(&self) -> Manifest {
-        self.hpa.manifest()
-    }
-
-    fn answer(&mut self, seen: &Observed<'_>) -> Reading {
-        let active = seen.load.is_some_and(|load| load.value > self.activation);
-        match self.hpa.answer(seen) {
-            Reading::Scaler(Some((served, _))) => Reading::Scaler(Some((served, active))),
-            other => other,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::domain::{Sample, Timestamp};
-    use crate::simulate::cluster::History;
+    use crate::simulate::cluster::{History, Observed, Policy, Reading};
     use crate::simulate::hpa::Fleet;
 
     fn configured(ours: bool, target: Option<f64>) -> Configured {

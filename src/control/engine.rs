@@ -156,18 +156,13 @@ impl Engine {
     /// Whether it is time to look for workloads to forget; if so, the next time is a minute away.
     pub(super) fn sweep_due(&self, now: Timestamp) -> bool {
         let mut vigil = self.vigil();
-        let Some(at) = vigil.swept_at else {
-            vigil.swept_at = Some(now);
-            return true;
-        };
-        let set_back = now < at;
-        if !set_back && now.since(at) < SWEEP_EVERY {
+        let last = vigil.swept_at;
+        if last.is_some_and(|at| now < at || now.since(at) > LONGEST_NAP) {
+            vigil.since = now;
+        } else if last.is_some_and(|at| now.since(at) < SWEEP_EVERY) {
             return false;
         }
         vigil.swept_at = Some(now);
-        if set_back || now.since(at) > LONGEST_NAP {
-            vigil.since = now;
-        }
         true
     }
 

@@ -179,12 +179,7 @@ impl EventTimes {
 impl Entry {
     fn parse(text: &str) -> Result<Self, String> {
         if let Some(code) = text.strip_prefix("holidays:") {
-            return Country::find(code.trim())
-                .map(Self::Holidays)
-                .ok_or_else(|| {
-                    let codes = Country::codes().join("`, `");
-                    format!("`{text}`: holidays are known of `{codes}`")
-                });
+            return Country::named(code.trim(), text).map(Self::Holidays);
         }
         let (name, from, length) = once(text, text)?;
         Ok(Self::Once {

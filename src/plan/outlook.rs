@@ -64,7 +64,7 @@ pub(super) fn worst(case: &Case<'_>, ahead: Duration) -> Option<Peak> {
 /// The same at another level.
 pub(super) fn worst_at(case: &Case<'_>, level: Quantile, ahead: Duration) -> Option<Peak> {
     let forecast = case.forecast?;
-    // The end is rounded up to the grid, so that the shortest look ahead still sees the next step.
+    // The shortest look ahead still sees the next step.
     let until = case.now + ahead.max(Duration::from_millis(1));
     let peak = forecast.worst(level, case.now, until)?;
     peak.value.is_finite().then_some(peak)

@@ -6,9 +6,7 @@ use std::time::Duration;
 use forescale::control::Engine;
 use forescale::control::service::Service;
 use forescale::domain;
-use forescale::domain::{
-    Basis, Clock, ClusterFacts, HumanDuration, Scaling, ScalingRules, SelectPolicy,
-};
+use forescale::domain::{Basis, Clock, ClusterFacts, Scaling, ScalingRules};
 
 use super::stage::{START, Stage, register, register_with};
 
@@ -127,18 +125,12 @@ async fn a_workload_whose_scaled_object_is_paused_is_kept_although_keda_asks_not
     let paused = register(&engine, "paused", "auto");
     register(&engine, "gone", "auto");
     for _ in 0..17 {
-        let rules = || ScalingRules {
-            tolerance: None,
-            stabilization: HumanDuration::from_secs(300),
-            policies: Vec::new(),
-            select: SelectPolicy::Max,
-        };
         let scaling = Scaling {
             at: stage.clock.now(),
             min: None,
             max: None,
-            up: rules(),
-            down: rules(),
+            up: ScalingRules::usual_up(),
+            down: ScalingRules::usual_down(),
             paused: true,
         };
         paused.note_cluster(Some(Arc::new(ClusterFacts {

@@ -74,13 +74,7 @@ impl Days {
 }
 
 fn country(code: &str) -> Result<Country, String> {
-    Country::find(code).ok_or_else(|| {
-        let codes = Country::codes().join("`, `");
-        format!(
-            "`holidays:{}`: holidays are known of `{codes}`",
-            short(code)
-        )
-    })
+    Country::named(code, &format!("holidays:{}", short(code)))
 }
 
 fn weekday(name: &str) -> Result<usize, String> {

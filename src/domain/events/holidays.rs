@@ -259,16 +259,15 @@ impl PartialEq for Country {
 impl Eq for Country {}
 
 impl Country {
-    /// The country of a two-letter code, large or small.
-    pub(in crate::domain) fn find(code: &str) -> Option<Self> {
+    /// The country of a two-letter code, large or small; an error names `entry`, where it stands, and all codes there are.
+    pub(in crate::domain) fn named(code: &str, entry: &str) -> Result<Self, String> {
         let mut all = COUNTRIES.iter();
-        all.find(|country| country.code.eq_ignore_ascii_case(code))
-            .copied()
-    }
-
-    /// All codes there are.
-    pub(in crate::domain) fn codes() -> Vec<&'static str> {
-        COUNTRIES.iter().map(|country| country.code).collect()
+        let found = all.find(|country| country.code.eq_ignore_ascii_case(code));
+        found.copied().ok_or_else(|| {
+            let codes: Vec<&str> = COUNTRIES.iter().map(|country| country.code).collect();
+            let codes = codes.join("`, `");
+            format!("`{entry}`: holidays are known of `{codes}`")
+        })
     }
 
     pub(super) fn code(self) -> &'static str {
@@ -392,7 +391,7 @@ mod tests {
     use super::*;
 
     fn days(code: &str, year: i16) -> Vec<String> {
-        let days = Country::find(code).unwrap().days(year);
+        let days = Country::named(code, code).unwrap().days(year);
         days.iter().map(ToString::to_string).collect()
     }
 
@@ -466,7 +465,7 @@ mod tests {
 
     #[test]
     fn a_day_off_before_new_year_is_found_from_the_old_year() {
-        let us = Country::find("US").unwrap();
+        let us = Country::named("US", "US").unwrap();
         let eve = super::super::seconds(Date::constant(2021, 12, 31).at(0, 0, 0, 0)).unwrap();
         assert_eq!(us.windows(eve, eve + 3600), [(eve, eve + DAY)]);
     }

@@ -125,7 +125,7 @@ fn hear(trials: &mut PlanTrials, history: &Series, since: Timestamp, until: Time
 /// The highest load after `from` up to `until`, where enough of it was measured.
 fn highest(history: &Series, from: Timestamp, until: Timestamp) -> Option<f64> {
     let next = from + history.step();
-    // Rounded up to the grid, as the look ahead is.
+    // Rounded up to the grid: what comes between two steps is not known.
     let until = until.max(next) + Duration::from_millis(1);
     let steps = 1.0 + (until.since(next).as_secs_f64() / history.step().as_secs_f64()).floor();
     let known = measured(history, next, until).map(|(_, value)| value);

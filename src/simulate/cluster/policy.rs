@@ -117,7 +117,13 @@ pub enum Reading {
 impl Reading {
     /// A load of which each replica should carry `per_replica`; active while there is some.
     pub fn load(load: f64, per_replica: f64) -> Self {
-        Self::Scaler(Some(units(load / per_replica)))
+        Self::load_active_above(load, per_replica, 0.0)
+    }
+
+    /// The same, active while the load is above `activation`.
+    pub fn load_active_above(load: f64, per_replica: f64, activation: f64) -> Self {
+        let (served, _) = units(load / per_replica);
+        Self::Scaler(Some((served, load > activation)))
     }
 
     /// The same, above a minimum that holds for this tick; `None` for a load that is not known.

@@ -13,6 +13,7 @@ pub struct HpaOnMetric {
     name: &'static str,
     per_replica: f64,
     behavior: Option<Behavior>,
+    activation: f64,
 }
 
 impl HpaOnMetric {
@@ -22,7 +23,14 @@ impl HpaOnMetric {
             name: "hpa",
             per_replica: capacity * target,
             behavior: None,
+            activation: 0.0,
         }
+    }
+
+    /// Active while the load is above the trigger's `activationThreshold`.
+    #[must_use]
+    pub fn with_activation(self, activation: f64) -> Self {
+        Self { activation, ..self }
     }
 
     /// With a behavior of its own, under the name that says whose it is.
@@ -50,7 +58,7 @@ impl Policy for HpaOnMetric {
 
     fn answer(&mut self, seen: &Observed<'_>) -> Reading {
         match seen.load {
-            Some(load) => Reading::load(load.value, self.per_replica),
+            Some(load) => Reading::load_active_above(load.value, self.per_replica, self.activation),
             None => Reading::Scaler(None),
         }
     }
