@@ -27,7 +27,8 @@ use crate::domain::HumanDuration;
 pub struct Config {
     /// Where snapshots live; nothing is written when unset.
     pub data_dir: Option<PathBuf>,
-    /// A workload that nobody has asked about for this long, while the loop was turning, is forgotten.
+    /// A workload that nobody has asked about for this long, while the loop was turning, is forgotten; not before six hours where
+    /// nobody asks about any workload.
     pub forget_after: HumanDuration,
     /// More workloads than this are refused, so that metadata written by tenants can't exhaust memory.
     pub max_workloads: usize,

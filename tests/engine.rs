@@ -11,6 +11,8 @@ mod learning;
 mod restart;
 #[path = "engine/stage.rs"]
 mod stage;
+#[path = "engine/storage.rs"]
+mod storage;
 #[path = "support/onnx.rs"]
 #[expect(dead_code, reason = "shared with the tests of the engines")]
 mod support;

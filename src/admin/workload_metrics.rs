@@ -133,7 +133,7 @@ impl Collector for WorkloadMetrics {
 
 type Gauge = (&'static str, &'static str, fn(&Row) -> Option<f64>);
 
-const GAUGES: [Gauge; 15] = [
+const GAUGES: [Gauge; 17] = [
     (
         "forescale_workload_observed_load",
         "Newest measured load",
@@ -180,6 +180,23 @@ const GAUGES: [Gauge; 15] = [
         |row| {
             let dropped = row.plan()?.capacity?.dropped;
             Some(f64::from(u8::from(dropped.is_some())))
+        },
+    ),
+    (
+        "forescale_workload_aimed_overload_ratio",
+        "Share of the time that plans on trial may be short, so that the fleet keeps to maxOverload",
+        |row| {
+            let chosen = row.plan()?.chosen?;
+            chosen.aim.or(row.workload.spec.max_overload)
+        },
+    ),
+    (
+        "forescale_workload_trial_overload_ratio",
+        "Share of the time that the plan which is followed would have been short on trial",
+        |row| {
+            // With `shortageCost` it is counted in replicas.
+            row.workload.spec.max_overload?;
+            Some(row.plan()?.chosen?.short)
         },
     ),
     (

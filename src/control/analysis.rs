@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::anomalies;
 use super::engine::Engine;
-use super::metrics::{To, Wanted as Asked};
+use super::metrics::{Outcome, To, Wanted as Asked};
 use super::recording::Event;
 use crate::analyze::ensemble::{self, Other, Turn, Wanted};
 use crate::analyze::{self, ForecastInput, Forecaster, ModelError, Prepared, models};
@@ -82,13 +82,25 @@ impl Engine {
                 .filter_map(|raw| prepare(&registry, raw))
                 .collect::<Vec<_>>()
         });
-        let ready = ready.await.unwrap_or_default();
+        let ready = self.done_aside(ready.await);
         let answers = self.run_models(ready).await;
         self.parts
             .metrics
             .analysis_seconds
             .observe(started.elapsed().as_secs_f64());
         answers
+    }
+
+    /// What was worked out on another thread; nothing where that died, which is a defect, and told of as one.
+    fn done_aside<T>(&self, done: Result<Vec<T>, tokio::task::JoinError>) -> Vec<T> {
+        done.unwrap_or_else(|error| {
+            if error.is_panic() {
+                let refreshes = &self.parts.metrics.refreshes;
+                refreshes.get_or_create(&Outcome::PANIC).inc();
+            }
+            tracing::error!(%error, "a batch of forecasts died; please report this");
+            Vec::new()
+        })
     }
 
     fn raw(&self, workload: Arc<Workload>, now: Timestamp) -> Option<Raw> {
@@ -192,7 +204,7 @@ impl Engine {
             });
             each.collect::<Vec<_>>()
         });
-        let taken = taken.await.unwrap_or_default();
+        let taken = self.done_aside(taken.await);
         taken
             .into_iter()
             .map(|(ready, turn)| match turn {
@@ -315,7 +327,12 @@ fn prepare(registry: &models::Registry, raw: Raw) -> Option<Ready> {
     let spec = &workload.spec;
     let since = history.start();
     let events = spec.events.clone().unwrap_or_default();
-    let prepared = guarded(|| analyze::prepare_for(&history, &events, &spec.timezone)).ok()?;
+    let prepared = guarded(|| analyze::prepare_for(&history, &events, &spec.timezone));
+    let prepared = prepared
+        .inspect_err(|panic| {
+            tracing::error!(workload = %workload.key, %panic, "preparing the history panicked");
+        })
+        .ok()?;
     let prepared = Arc::new(prepared);
     let fit = if refit {
         let fresh = guarded(|| try_out(spec, &prepared, now, stage.is_some()));

@@ -1,5 +1,6 @@
 //! Reads history back, newest window first, so that the forecast gets better while the rest is still being read.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,7 +10,10 @@ use super::recording::Asked;
 use super::schedule::{Backfill, Missing};
 use crate::domain::TriggerSpec;
 use crate::knowledge::Workload;
-use crate::monitor::Span;
+use crate::monitor::{FetchError, FetchErrorKind, Span};
+
+/// So often a window that was answered in part is asked for again, before what there is of it is taken: ten minutes.
+const PATIENCE: u32 = 20;
 
 impl Engine {
     /// Reads what is missing. Stops at the first failure and goes on from there after a while.
@@ -31,43 +35,76 @@ impl Engine {
     }
 
     async fn read_back(&self, workload: &Workload, missing: Missing) -> Backfill {
-        let span = grid_span(&workload.spec, missing);
-        let mut windows = self.parts.monitor.windows(&workload.spec, span);
-        windows.sort_by_key(|window| std::cmp::Reverse(window.until));
-        for window in windows {
-            match self.parts.monitor.fetch(&workload.spec, window).await {
+        let mut left = missing;
+        while let Some(window) = self.newest_window(workload, left) {
+            let step = window.step;
+            left = match self.parts.monitor.fetch(&workload.spec, window).await {
+                Ok(fetched) if fetched.partial && left.in_part < PATIENCE => {
+                    let in_part = left.in_part + 1;
+                    let why = "part of the storage did not answer";
+                    return self.go_on_later(workload, Missing { in_part, ..left }, &why);
+                }
                 Ok(fetched) => {
-                    self.parts
-                        .metrics
-                        .backfill_samples
-                        .inc_by(fetched.samples.len() as u64);
+                    let read = fetched.samples.len() as u64;
+                    self.parts.metrics.backfill_samples.inc_by(read);
                     let mut learned = workload.learned();
                     record(&mut learned, &workload.spec, &fetched.samples);
                     self.note_read(workload, Asked::History, self.now(), Ok(&fetched));
+                    left.before(window.from, step)
                 }
                 Err(error) => {
-                    tracing::warn!(
-                        workload = %workload.key,
-                        until = %window.until,
-                        %error,
-                        retry_in = %self.parts.control.backfill_retry,
-                        "back-fill stopped"
-                    );
-                    let not_before = self.now() + self.parts.control.backfill_retry.get();
-                    let missing = Missing {
-                        from: missing.from,
-                        until: window.until,
-                    };
-                    return Backfill::Pending {
-                        missing,
-                        not_before,
-                    };
+                    let left = smaller(left, window, &error);
+                    return self.go_on_later(workload, left, &error);
                 }
-            }
+            };
         }
         let samples = workload.learned().history.series().observed();
         tracing::info!(workload = %workload.key, samples, "history read back");
         Backfill::Done
+    }
+
+    /// The newest part of what is missing that is asked for at once; `None` once nothing is missing.
+    fn newest_window(&self, workload: &Workload, missing: Missing) -> Option<Span> {
+        let span = grid_span(&workload.spec, missing);
+        let windows = self.parts.monitor.windows(&workload.spec, span);
+        let newest = windows.into_iter().max_by_key(|window| window.until)?;
+        Some(missing.most.map_or(newest, |most| newest.newest(most))).filter(|it| it.points() > 0)
+    }
+
+    fn go_on_later(&self, workload: &Workload, missing: Missing, why: &dyn Display) -> Backfill {
+        tracing::warn!(
+            workload = %workload.key,
+            until = %missing.until,
+            error = %why,
+            retry_in = %self.parts.control.backfill_retry,
+            "back-fill stopped"
+        );
+        Backfill::Pending {
+            missing,
+            not_before: self.now() + self.parts.control.backfill_retry.get(),
+        }
+    }
+}
+
+/// What is still missing after a window has failed. One that may have failed for its length, or for some moments in it, is
+/// halved; a moment that fails by itself, and not for the server's sake, stays unknown.
+fn smaller(missing: Missing, window: Span, error: &FetchError) -> Missing {
+    let of_a_moment = error.while_running
+        || matches!(
+            error.kind,
+            FetchErrorKind::ManySeries | FetchErrorKind::Body
+        );
+    let of_its_length = of_a_moment || error.kind == FetchErrorKind::Timeout;
+    let points = window.points();
+    if points > 1 && of_its_length {
+        Missing {
+            most: Some(points / 2),
+            ..missing
+        }
+    } else if of_a_moment {
+        missing.before(window.from, window.step)
+    } else {
+        missing
     }
 }
 
@@ -87,5 +124,66 @@ fn grid_span(spec: &TriggerSpec, missing: Missing) -> Span {
         from: missing.from.floor_to(step) + step,
         until: missing.until.floor_to(step),
         step,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::Timestamp;
+
+    const STEP: Duration = Duration::from_mins(1);
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_secs(60 * minute)
+    }
+
+    /// What is left of the minutes from 0 to `until` once the window of the newest `points` of them has failed so.
+    fn left(until: i64, points: i64, error: &FetchError) -> (Timestamp, Option<u64>) {
+        let window = Span {
+            from: at(until - points + 1),
+            until: at(until),
+            step: STEP,
+        };
+        let left = smaller(Missing::new(at(0), at(until)), window, error);
+        (left.until, left.most)
+    }
+
+    #[test]
+    fn a_window_is_halved_for_what_a_shorter_one_may_mend_and_a_bad_moment_is_passed_over() {
+        let of = |kind| FetchError::new(kind, "for a test");
+        let conflict = FetchError {
+            while_running: true,
+            ..of(FetchErrorKind::Status)
+        };
+        for (error, many, one) in [
+            (of(FetchErrorKind::Timeout), Some(50), at(200)),
+            (of(FetchErrorKind::ManySeries), Some(50), at(199)),
+            (of(FetchErrorKind::Body), Some(50), at(199)),
+            (conflict, Some(50), at(199)),
+            (of(FetchErrorKind::Status), None, at(200)),
+            (of(FetchErrorKind::Unreachable), None, at(200)),
+            (of(FetchErrorKind::RateLimited), None, at(200)),
+            (of(FetchErrorKind::CircuitOpen), None, at(200)),
+        ] {
+            assert_eq!(left(200, 100, &error), (at(200), many), "{error:?}");
+            assert_eq!(left(200, 1, &error).0, one, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_went_well_in_small_pieces_is_tried_in_larger_ones() {
+        let missing = Missing {
+            most: Some(50),
+            in_part: 3,
+            ..Missing::new(at(0), at(200))
+        };
+        let left = missing.before(at(151), STEP);
+        assert_eq!(
+            (left.until, left.most, left.in_part),
+            (at(150), Some(100), 0)
+        );
     }
 }

@@ -20,12 +20,20 @@ pub(super) const LATENESS: Duration = Duration::from_secs(45);
 /// A tail read covers at least this long.
 const MIN_TAIL: Duration = Duration::from_mins(2);
 
+/// After so long without a whole answer, one in part is taken for the load.
+const WHOLE_WITHIN: Duration = Duration::from_hours(1);
+
+/// Moments that are asked for alone.
+const ALONE: u64 = 4;
+
 /// A workload whose tail has been read.
 #[derive(Debug)]
 pub(super) struct Reading {
     pub(super) workload: Arc<Workload>,
     pub(super) started: tokio::time::Instant,
     pub(super) outcome: Result<Fetched, Fault>,
+    /// The newest sample of an answer that came in part.
+    pub(super) part: Option<Sample>,
 }
 
 impl Engine {
@@ -34,16 +42,25 @@ impl Engine {
         let started = tokio::time::Instant::now();
         let now = self.now();
         let span = tail_span(&workload.spec, now);
-        let (fetched, ()) = tokio::join!(
-            self.parts.monitor.fetch(&workload.spec, span),
+        let ((fetched, span), ()) = tokio::join!(
+            self.read_load(&workload.spec, span),
             self.read_side(&workload, now),
         );
+        let mut part = None;
         let outcome = match fetched {
             Err(error) => {
                 self.note_read(&workload, Asked::Load, now, Err(&error));
                 Err(fault_of(&error, now))
             }
+            Ok(fetched) if fetched.partial && waits_for_the_whole(&workload, now) => {
+                self.note_read(&workload, Asked::Load, now, Ok(&fetched));
+                part = fetched.samples.last().copied();
+                Err(partial(&workload.spec, &fetched, now))
+            }
             Ok(fetched) => {
+                if !fetched.partial {
+                    workload.learned().in_part_since = None;
+                }
                 self.store_tail(&workload, &fetched, span, now);
                 match unusable(&workload.spec, &fetched, span, now) {
                     Some(fault) => Err(fault),
@@ -55,6 +72,24 @@ impl Engine {
             workload,
             started,
             outcome,
+            part,
+        }
+    }
+
+    /// The tail, and the span that was read of it. A query that fails while it runs may fail at one moment of many (labels that
+    /// match twice while a pod is replaced, say): then the newest moments are asked for alone, so that one that has passed does not
+    /// hide the present for as long as the tail reaches back.
+    async fn read_load(
+        &self,
+        spec: &TriggerSpec,
+        span: Span,
+    ) -> (Result<Fetched, FetchError>, Span) {
+        match self.parts.monitor.fetch(spec, span).await {
+            Err(error) if error.while_running => {
+                let newest = span.newest(ALONE);
+                (self.parts.monitor.fetch(spec, newest).await, newest)
+            }
+            fetched => (fetched, span),
         }
     }
 
@@ -94,12 +129,40 @@ impl Engine {
         self.note_read(workload, Asked::Load, now, Ok(fetched));
         drop(learned);
         // Before the first sample a back-fill knows of nothing later than the registration.
-        let known = before.map_or(workload.registered_at, |before| before.at);
-        let from = known.max(now - workload.spec.history.get());
+        let whole = now - workload.spec.history.get();
+        let registered = workload.registered_at;
+        // A registration in the future was made while the clock ran ahead: nothing is known to be read back then.
+        let met = if registered <= now { registered } else { whole };
+        let known = before.map_or(met, |before| before.at);
+        let from = known.max(whole);
         if from < span.from && !fetched.samples.is_empty() {
             let until = span.from;
-            self.schedule().gap(workload, Missing { from, until }, now);
+            let missing = Missing::new(from, until);
+            self.schedule().gap(workload, missing, now);
         }
+    }
+}
+
+/// Whether an answer in part is no answer yet. Where the storage has not been whole for so long, it is taken for what it is:
+/// a server that warns of something for ever must not keep a workload at its replicas for ever.
+fn waits_for_the_whole(workload: &Workload, now: Timestamp) -> bool {
+    let mut learned = workload.learned();
+    let since = learned.in_part_since.filter(|since| *since <= now);
+    let since = since.unwrap_or(now);
+    learned.in_part_since = Some(since);
+    now.since(since) <= WHOLE_WITHIN
+}
+
+fn partial(spec: &TriggerSpec, fetched: &Fetched, now: Timestamp) -> Fault {
+    let said = fetched.warnings.first();
+    let said = said.map_or_else(String::new, |text| format!(" ({text})"));
+    Fault {
+        at: now,
+        kind: FaultKind::Partial,
+        text: format!(
+            "{} was answered in part{said}: the load is what was read, or more",
+            spec.reads()
+        ),
     }
 }
 

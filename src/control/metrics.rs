@@ -38,6 +38,11 @@ pub(super) struct Outcome {
     pub(super) outcome: &'static str,
 }
 
+impl Outcome {
+    /// Planning died.
+    pub(super) const PANIC: Self = Self { outcome: "panic" };
+}
+
 /// How a query beside the load ended: `ok`, or the kind of fault.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct SideOutcome {
@@ -121,6 +126,8 @@ impl Metrics {
     /// Puts them on the registry, with the prefix `forescale_loop`.
     pub fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("forescale_loop");
+        // There from the beginning: Prometheus sees no increase in a counter that appears with its first event.
+        let _ = self.refreshes.get_or_create(&Outcome::PANIC);
         registry.register(
             "refreshes",
             "Refreshes of workloads by outcome: ok, or the kind of fault",

@@ -19,6 +19,9 @@ pub struct RestoreReport {
     pub left_out: usize,
 }
 
+/// A plan from a snapshot stands for so long after it was made, until there is fresh data.
+const STANDS: Duration = Duration::from_mins(30);
+
 impl Engine {
     /// Puts the workloads of the snapshot back on the board. Their first answer is the last plan, marked by its age. However
     /// long nobody has asked about one: while the server was away nobody could. From now on silence counts.
@@ -50,6 +53,16 @@ impl Engine {
             let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
             errors.join("; ")
         })?;
+        let made = from.published.as_ref().map(|published| published.plan.at);
+        if made.is_some_and(|at| now.since(at).max(at.since(now)) > STANDS) {
+            // Nobody knows what has become of the workload since, and to say nothing is safer than to say what was right
+            // then: KEDA keeps the replicas, or goes by its `fallback`.
+            from.published = None;
+            from.learned.live = None;
+            let memory = &mut from.learned.memory;
+            (memory.last_good, memory.landed) = (None, None);
+            memory.recent.clear();
+        }
         from.published = from.published.map(|published| {
             let plan = Arc::new(restored(&published.plan, now));
             Published { plan, ..published }

@@ -144,7 +144,7 @@ impl Engine {
         let facts = workload.cluster();
         self.note_facts(workload, learned.decision.as_deref(), facts.as_ref(), now);
         let known_now = Known {
-            observed: learned.live,
+            observed: reading.part.or(learned.live),
             ready: learned.side.of(SideQuery::Replicas).newest,
             facts: facts.as_deref(),
             health: &health,
@@ -212,7 +212,7 @@ impl Engine {
         self.parts
             .metrics
             .refreshes
-            .get_or_create(&Outcome { outcome: "panic" })
+            .get_or_create(&Outcome::PANIC)
             .inc();
         tracing::error!(workload = %workload.key, why, "planning panicked, the last plan stays; please report this");
     }

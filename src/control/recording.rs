@@ -127,6 +127,9 @@ pub struct Answer {
     /// Warnings of the server.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Whether part of the storage did not answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
     /// Kind and text of the error that came instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<(String, String)>,
@@ -153,6 +156,7 @@ impl Answer {
                 not_finite: fetched.not_finite,
                 series: fetched.series,
                 warnings: fetched.warnings.clone(),
+                partial: fetched.partial,
                 fault: None,
             },
             Err(error) => Self {
@@ -181,6 +185,7 @@ impl Answer {
             not_finite: self.not_finite,
             series: self.series,
             warnings: self.warnings.clone(),
+            partial: self.partial,
         })
     }
 }

@@ -16,8 +16,9 @@ use crate::execute::keda::metadata::{MetadataError, Parsed, limits, parse_metada
 use crate::knowledge::{BoardFull, Workload};
 use crate::monitor;
 
-/// What the cluster said is known for so long.
-const KNOWN_FOR: Duration = Duration::from_mins(10);
+/// Where nobody asks about any workload, silence counts from here on at the earliest: what was learned of all of them is worth
+/// more than to be lost with an upgrade of KEDA that went wrong.
+const KEDA_AWAY: Duration = Duration::from_hours(6);
 
 /// One workload of the settings, under `workloads:`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,10 +128,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Those that nobody asks about any more. KEDA asks nothing about a ScaledObject that is paused, and comes back.
+    /// Those that nobody asks about any more. KEDA asks nothing about a ScaledObject that is paused, and comes back: silence
+    /// counts from the last word that it is. Where nobody asks about any of them, it is KEDA that is away.
     pub(super) fn unasked(&self, now: Timestamp) -> Vec<Arc<Workload>> {
         let forget_after = self.parts.knowledge.forget_after.get();
         let listening = self.listens_since();
+        let mut all = self.parts.board.all();
+        let asks = |workload: &Arc<Workload>| {
+            now.since(workload.last_asked().max(listening)) <= forget_after
+        };
+        let patience = if all.iter().any(asks) {
+            forget_after
+        } else {
+            forget_after.max(KEDA_AWAY)
+        };
         let silent = |workload: &Workload| {
             if workload.is_let_go() {
                 return true;
@@ -140,22 +151,22 @@ impl Engine {
                 // Asked while the clock ran ahead.
                 workload.touch(now);
             }
-            now.since(asked.max(listening)) > forget_after
+            let paused = paused_at(workload).map_or(asked, |at| at.min(now));
+            now.since(asked.max(paused).max(listening)) > patience
         };
-        let mut all = self.parts.board.all();
         all.retain(|workload| {
-            let kept = workload.followed() || workload.enrolled() || is_paused(workload, now);
+            let kept = workload.followed() || workload.enrolled();
             silent(workload) && !kept
         });
         all
     }
 }
 
-/// Whether the cluster has lately said that the ScaledObject is paused.
-fn is_paused(workload: &Workload, now: Timestamp) -> bool {
+/// When the cluster last said that the ScaledObject is paused, if that is the last that it said.
+fn paused_at(workload: &Workload) -> Option<Timestamp> {
     let facts = workload.cluster();
     let scaling = facts.as_deref().and_then(|facts| facts.scaling.as_ref());
-    scaling.is_some_and(|scaling| scaling.paused && now.since(scaling.at) <= KNOWN_FOR)
+    scaling.filter(|scaling| scaling.paused).map(|it| it.at)
 }
 
 #[cfg(test)]

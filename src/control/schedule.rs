@@ -16,6 +16,8 @@ use crate::knowledge::Workload;
 pub(super) struct Schedule {
     /// By the address of the workload's place on the board.
     entries: HashMap<usize, Entry>,
+    /// When a back-fill was last asked for.
+    looked: Timestamp,
 }
 
 #[derive(Debug)]
@@ -47,19 +49,39 @@ pub(super) enum Backfill {
 pub(super) struct Missing {
     pub(super) from: Timestamp,
     pub(super) until: Timestamp,
+    /// Moments that are asked for at once, at most, since more of them failed.
+    pub(super) most: Option<u64>,
+    /// How often its newest part was answered in part only.
+    pub(super) in_part: u32,
 }
 
 impl Missing {
+    pub(super) fn new(from: Timestamp, until: Timestamp) -> Self {
+        Self {
+            from,
+            until,
+            most: None,
+            in_part: 0,
+        }
+    }
+
+    /// What is left once everything from `read` on has been read. What went well in small pieces may in larger ones again.
+    pub(super) fn before(self, read: Timestamp, step: Duration) -> Self {
+        Self {
+            until: read - step,
+            most: self.most.map(|most| most.saturating_mul(2)),
+            in_part: 0,
+            ..self
+        }
+    }
+
     fn covers(&self, other: &Self) -> bool {
         self.from <= other.from && other.until <= self.until
     }
 
     /// Both, and what lies between.
     fn with(self, other: Self) -> Self {
-        Self {
-            from: self.from.min(other.from),
-            until: self.until.max(other.until),
-        }
+        Self::new(self.from.min(other.from), self.until.max(other.until))
     }
 }
 
@@ -71,7 +93,7 @@ impl Schedule {
         } else {
             let from = now - workload.spec.history.get();
             Backfill::Pending {
-                missing: Missing { from, until: now },
+                missing: Missing::new(from, now),
                 not_before: now,
             }
         };
@@ -115,18 +137,27 @@ impl Schedule {
 
     /// Takes a workload whose back-fill may go on, with what is missing.
     pub(super) fn take_backfill(&mut self, now: Timestamp) -> Option<(Arc<Workload>, Missing)> {
-        self.entries
-            .values_mut()
-            .find_map(|entry| match entry.backfill {
-                Backfill::Pending {
-                    missing,
-                    not_before,
-                } if not_before <= now => {
-                    entry.backfill = Backfill::Running(missing);
-                    Some((Arc::clone(&entry.workload), missing))
+        if now < self.looked {
+            // The clock was set back: waiting for a moment of before would take as long as the jump.
+            for entry in self.entries.values_mut() {
+                if let Backfill::Pending { not_before, .. } = &mut entry.backfill {
+                    *not_before = now.min(*not_before);
                 }
-                _ => None,
-            })
+            }
+        }
+        self.looked = now;
+        let waiting = self.entries.values_mut();
+        let waiting = waiting.filter_map(|entry| match entry.backfill {
+            Backfill::Pending {
+                missing,
+                not_before,
+            } if not_before <= now => Some((not_before, missing, entry)),
+            _ => None,
+        });
+        // Those that fail again and again must not keep the others from their turn.
+        let (_, missing, entry) = waiting.min_by_key(|(not_before, ..)| *not_before)?;
+        entry.backfill = Backfill::Running(missing);
+        Some((Arc::clone(&entry.workload), missing))
     }
 
     /// Notes how far a back-fill has come.
@@ -166,10 +197,10 @@ impl Schedule {
         self.entries.remove(&place(workload));
     }
 
-    /// How late the most overdue workload is.
+    /// How late the most overdue workload is; one that is being refreshed is due until that has ended.
     pub(super) fn lag(&self, now: Timestamp) -> Duration {
-        let waiting = self.entries.values().filter(|entry| !entry.in_flight);
-        waiting
+        let entries = self.entries.values();
+        entries
             .map(|entry| now.since(entry.due))
             .max()
             .unwrap_or_default()

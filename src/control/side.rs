@@ -147,13 +147,20 @@ fn span(spec: &TriggerSpec, now: Timestamp) -> Span {
 /// The newest sample, unless it is from long ago.
 fn newest(fetched: &Fetched, span: Span) -> Option<Sample> {
     let late = LATENESS.max(2 * span.step);
-    let newest = fetched.samples.last().copied()?;
+    // Of pods that are not all counted nothing is learned.
+    let newest = fetched
+        .samples
+        .last()
+        .copied()
+        .filter(|_| !fetched.partial)?;
     (newest.at + late >= span.until).then_some(newest)
 }
 
 fn nothing(fetched: &Fetched) -> (&'static str, String) {
     if fetched.not_finite > 0 {
         ("not-finite", "it returns NaN or infinity".to_owned())
+    } else if fetched.partial {
+        ("partial", "it was answered in part".to_owned())
     } else {
         ("empty", "it returned no data".to_owned())
     }

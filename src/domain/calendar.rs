@@ -14,6 +14,7 @@ mod moment;
 mod recurrence;
 #[cfg(test)]
 mod tests;
+mod windows_zones;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

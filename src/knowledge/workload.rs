@@ -103,6 +103,8 @@ pub enum FaultKind {
     Empty,
     /// The newest samples are `NaN` or infinite.
     NotFinite,
+    /// Part of the storage did not answer: the load is what was read, or more.
+    Partial,
     /// The source's circuit is open after many failures.
     CircuitOpen,
     /// The source is not configured, or the address is not allowed.
@@ -123,6 +125,8 @@ pub struct Learned {
     pub history: History,
     /// The newest sample, which may lie between two grid points.
     pub live: Option<Sample>,
+    /// Since when every answer has come in part only. It is not part of a snapshot.
+    pub in_part_since: Option<Timestamp>,
     /// What the queries beside the load have last answered.
     pub side: Side,
     /// What fitting has learned.
@@ -156,6 +160,7 @@ impl Workload {
         let learned = Learned {
             history: History::new(spec.step(), spec.history_steps()),
             live: None,
+            in_part_since: None,
             side: Side::default(),
             fit: None,
             track: None,
@@ -333,6 +338,7 @@ impl FaultKind {
             Self::ManySeries => "many-series",
             Self::Empty => "empty",
             Self::NotFinite => "not-finite",
+            Self::Partial => "partial",
             Self::CircuitOpen => "circuit-open",
             Self::Config => "config",
         }

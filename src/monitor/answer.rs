@@ -10,6 +10,9 @@ use super::error::{Failure, FetchErrorKind, shorten};
 use super::json::Envelope;
 use super::span::{Fetched, MAX_WARNINGS, Span};
 
+/// How annotations of a query begin.
+const OF_THE_LANGUAGE: &str = "PromQL ";
+
 /// Longest warning that is kept.
 const MAX_WARNING_CHARS: usize = 300;
 
@@ -53,10 +56,12 @@ impl Asked<'_> {
 
     fn success(&self, envelope: Envelope) -> Result<Fetched, Failure> {
         let warnings = self.warnings(&envelope);
+        let partial = is_partial(&envelope);
         let data = envelope
             .data
             .ok_or_else(|| self.bad_body("answered `success` without data"))?;
         let mut fetched = self.samples(data)?;
+        fetched.partial = partial;
         fetched.warnings.extend(warnings);
         fetched.warnings.truncate(MAX_WARNINGS);
         Ok(fetched)
@@ -119,6 +124,15 @@ impl Asked<'_> {
             .map(|(title, _)| title);
         self.quote(title.unwrap_or(&text), 120)
     }
+}
+
+/// Whether part of the storage did not answer. VictoriaMetrics says so in a field of its own; Thanos, and Prometheus over
+/// remote reads, in a warning. Warnings of the query language itself are marked as such (Prometheus,
+/// `util/annotations`), and are about the query.
+fn is_partial(envelope: &Envelope) -> bool {
+    let warnings = envelope.warnings.iter().flatten();
+    let mut others = warnings.filter(|text| !text.starts_with(OF_THE_LANGUAGE));
+    envelope.is_partial.unwrap_or(false) || others.next().is_some()
 }
 
 #[cfg(test)]

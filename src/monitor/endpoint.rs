@@ -59,12 +59,9 @@ impl Endpoint {
     async fn ask(&self, request: &RangeRequest) -> Result<Fetched, Failure> {
         let get = self.use_get.load(Ordering::Relaxed);
         let (response, redactor) = self.send(request, get).await?;
-        let (response, redactor) = if !get && refuses_method(response.status()) {
-            let answer = self.send(request, true).await?;
-            if !refuses_method(answer.0.status()) {
-                self.use_get.store(true, Ordering::Relaxed);
-            }
-            answer
+        let refused = !get && refuses_method(response.status());
+        let (response, redactor) = if refused {
+            self.send(request, true).await?
         } else {
             (response, redactor)
         };
@@ -81,11 +78,16 @@ impl Endpoint {
             span: request.span,
             redactor: &redactor,
         };
-        asked.judge(&Reply {
+        let judged = asked.judge(&Reply {
             status,
             headers: &headers,
             body: &body,
-        })
+        });
+        // Not by what a proxy answers while the server is away.
+        if refused && judged.is_ok() {
+            self.use_get.store(true, Ordering::Relaxed);
+        }
+        judged
     }
 
     /// POST keeps long queries out of URLs and access logs.

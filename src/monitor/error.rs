@@ -14,6 +14,8 @@ pub struct FetchError {
     pub text: String,
     /// The server asked not to be asked again before this has passed.
     pub retry_after: Option<Duration>,
+    /// The query failed while it ran: at one of the moments that were asked for, perhaps, and not at the others.
+    pub while_running: bool,
 }
 
 /// Kinds of failed reads.
@@ -70,15 +72,12 @@ impl FetchError {
             kind,
             text: text.into(),
             retry_after: None,
+            while_running: false,
         }
     }
 
     pub(super) fn config(text: String) -> Self {
-        Self {
-            kind: FetchErrorKind::Config,
-            text,
-            retry_after: None,
-        }
+        Self::new(FetchErrorKind::Config, text)
     }
 }
 
@@ -131,11 +130,7 @@ impl Failure {
     /// A failure that asking again will not mend.
     pub(super) fn lasting(kind: FetchErrorKind, text: String) -> Self {
         Self {
-            error: FetchError {
-                kind,
-                text,
-                retry_after: None,
-            },
+            error: FetchError::new(kind, text),
             mends: false,
             too_long: None,
         }
@@ -147,6 +142,13 @@ impl Failure {
             mends: true,
             ..Self::lasting(kind, text)
         }
+    }
+
+    /// One of a query that the server had begun to run.
+    pub(super) fn while_running(text: String) -> Self {
+        let mut failure = Self::lasting(FetchErrorKind::Status, text);
+        failure.error.while_running = true;
+        failure
     }
 
     pub(super) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {

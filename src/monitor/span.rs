@@ -26,6 +26,8 @@ pub struct Fetched {
     pub series: usize,
     /// Warnings and infos that Prometheus sent along.
     pub warnings: Vec<String>,
+    /// Part of the storage did not answer: every sum may be too low.
+    pub partial: bool,
 }
 
 /// Warnings kept of one read, so that a chatty server can't fill memory.
@@ -65,6 +67,16 @@ impl Span {
         windows
     }
 
+    /// Its newest evaluation times, so many at most.
+    #[must_use]
+    pub fn newest(&self, points: u64) -> Self {
+        let first = self.points().saturating_sub(points.max(1));
+        Self {
+            from: self.time_of(first),
+            ..*self
+        }
+    }
+
     fn time_of(&self, index: u64) -> Timestamp {
         self.from + Duration::from_millis(self.step_millis().saturating_mul(index))
     }
@@ -86,6 +98,7 @@ impl Fetched {
         self.samples.extend(later.samples);
         self.not_finite += later.not_finite;
         self.series = self.series.max(later.series);
+        self.partial |= later.partial;
         for warning in later.warnings {
             if self.warnings.len() < MAX_WARNINGS && !self.warnings.contains(&warning) {
                 self.warnings.push(warning);
@@ -139,6 +152,18 @@ mod tests {
         };
         assert_eq!(span.points(), 0);
         assert!(span.windows(10).is_empty());
+    }
+
+    #[test]
+    fn the_newest_of_a_span_end_with_it() {
+        let span = Span {
+            from: Timestamp::from_secs(60),
+            until: Timestamp::from_secs(600),
+            step: Duration::from_mins(1),
+        };
+        assert_eq!(times(&span.newest(2)), [540_000, 600_000]);
+        assert_eq!(span.newest(100), span);
+        assert_eq!(span.newest(0).points(), 1);
     }
 
     #[test]

@@ -39,7 +39,7 @@ const PLAUSIBLE: [f64; 2] = [0.02, 100.0];
 const TRUSTED: [f64; 2] = [0.25, 4.0];
 /// A capacity below this share of what it was a day ago is told of, until it is back above the second share.
 const DROP: [f64; 2] = [0.85, 0.9];
-/// After this long what was a drop is usual.
+/// After this long what was a drop is usual, and what was seen of replicas is no reason to ask for fewer.
 const DAY: Duration = Duration::from_hours(24);
 
 /// A look at a workload.
@@ -63,6 +63,20 @@ pub(super) struct Asked {
     pub(super) threshold: f64,
     /// Latency in seconds that it is to keep.
     pub(super) objective: f64,
+}
+
+/// What is known that counts at `now`. Of replicas of which nothing has been seen for a day nobody knows whether they still
+/// carry more than they are meant to; that they carry less is taken as it was.
+pub(super) fn in_force(
+    record: &CapacityRecord,
+    threshold: f64,
+    now: Timestamp,
+) -> Option<Capacity> {
+    let newest = record.pairs.back().map(|pair| pair.0);
+    let recent = newest.is_none_or(|at| now.since(at) <= DAY);
+    record
+        .known
+        .filter(|known| recent || known.per_replica < threshold)
 }
 
 /// The record after a look.

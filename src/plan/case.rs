@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::bounds::{self, InForce, Plain};
 use super::budget::Budget;
+use super::capacity;
 use super::cluster::Cluster;
 use super::lead_time;
 use super::ledger::{amount, replicas, span};
@@ -102,7 +103,9 @@ impl<'a> Case<'a> {
     pub(super) fn new(config: &Config, inputs: &Inputs<'a>) -> Self {
         let spec = inputs.spec;
         let past = Past::recall(inputs.memory, inputs.now);
-        let capacity = past.experience().and_then(|it| it.capacity.known);
+        let capacity = past.experience();
+        let capacity =
+            capacity.and_then(|it| capacity::in_force(&it.capacity, spec.threshold, inputs.now));
         let mut case = Self {
             now: inputs.now,
             spec,

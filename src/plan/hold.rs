@@ -1,14 +1,14 @@
 //! A plan without fresh data. What is not known is not zero: the last good plan stands, raised by what the last
-//! forecast still expects, never lowered until data returns.
+//! forecast still expects and by what is known of the load in part, never lowered until data returns.
 
 use super::case::{Case, Decision};
-use super::ledger::{Ledger, ago, replicas};
+use super::ledger::{Ledger, ago, amount, replicas};
 use super::load::Absent;
 use super::outlook::{Outlook, Seen, over_lead_time};
 use super::predict::activate;
 use super::smooth;
 use super::stage;
-use crate::domain::{Basis, Limit, Mode, Stage};
+use crate::domain::{Basis, Limit, Mode, Sample, Stage};
 
 /// What stands while nothing is measured.
 struct Standing {
@@ -21,10 +21,32 @@ struct Standing {
 /// Holds; `None` when there is nothing to hold and there never was a sample.
 pub(super) fn hold(case: &Case<'_>, absent: &Absent) -> Option<Decision> {
     let standing = standing(case, absent)?;
+    let part = part(case, absent);
     Some(match stage::so_far(case) {
-        Stage::Predictive | Stage::ScaleOut => raised(case, standing),
-        Stage::Shadow => served(case, standing),
+        Stage::Predictive | Stage::ScaleOut => raised(case, standing, part),
+        Stage::Shadow => served(case, standing, part),
     })
+}
+
+/// A sample that is younger than the last good plan and yet no present load: part of the storage did not answer. There is
+/// as much load as it shows, or more.
+fn part(case: &Case<'_>, absent: &Absent) -> Option<Sample> {
+    let good = case.past.last_good()?;
+    let younger = |sample: &Sample| sample.at > good.at && sample.at <= case.now;
+    let sample = absent.last.filter(younger)?;
+    (case.now.since(sample.at) <= case.stale).then_some(sample)
+}
+
+/// Raises the number to what is needed by the part of the load that is known.
+fn raise_by(ledger: &mut Ledger, part: Option<Sample>, need: impl Fn(f64) -> u32) {
+    if let Some(part) = part {
+        ledger.raise_to(Limit::ObservedFloor, need(part.value), || {
+            format!(
+                "the part of the load that is known, {}, needs more",
+                amount(part.value)
+            )
+        });
+    }
 }
 
 /// The last good plan; before there was one, the newest sample however old, or what has been held for it. Without a
@@ -41,12 +63,7 @@ fn standing(case: &Case<'_>, absent: &Absent) -> Option<Standing> {
             text: format!("{why}: holding the last good plan, made {made}"),
         });
     }
-    let measured = absent.last.map(|sample| match stage::so_far(case) {
-        Stage::ScaleOut => case
-            .measured_need(sample.value)
-            .max(case.plain_need(sample.value)),
-        Stage::Predictive | Stage::Shadow => case.measured_need(sample.value),
-    });
+    let measured = absent.last.map(|sample| measured(case, sample.value));
     let need = measured.max(case.past.previous())?.max(1);
     Some(Standing {
         planned: need,
@@ -59,8 +76,16 @@ fn standing(case: &Case<'_>, absent: &Absent) -> Option<Standing> {
     })
 }
 
+/// Replicas for a measured load, by the threshold too where a plan may only add.
+fn measured(case: &Case<'_>, load: f64) -> u32 {
+    match stage::so_far(case) {
+        Stage::ScaleOut => case.measured_need(load).max(case.plain_need(load)),
+        Stage::Predictive | Stage::Shadow => case.measured_need(load),
+    }
+}
+
 /// Where the plan has a say: raised by the forecast, and never below what has been held so far.
-fn raised(case: &Case<'_>, standing: Standing) -> Decision {
+fn raised(case: &Case<'_>, standing: Standing, part: Option<Sample>) -> Decision {
     let before = standing.planned.max(standing.served);
     // Plans made while holding are remembered too, so a raise is not taken back when the forecast runs out.
     let held = case
@@ -68,6 +93,7 @@ fn raised(case: &Case<'_>, standing: Standing) -> Decision {
         .previous()
         .map_or(before, |previous| previous.max(before));
     let mut ledger = Ledger::open(Limit::Hold, before, held, standing.text);
+    raise_by(&mut ledger, part, |load| measured(case, load));
     let seen = match over_lead_time(case) {
         Outlook::Seen(seen) => Some(seen),
         Outlook::Blind(_) => None,
@@ -77,7 +103,8 @@ fn raised(case: &Case<'_>, standing: Standing) -> Decision {
         ledger.raise_to(Limit::Forecast, need, || seen.text(case));
     }
     let expected = seen.as_ref().map_or(0.0, |seen| seen.peak.value);
-    let by_load = standing.active || case.foresees_activity(expected);
+    let shown = part.is_some_and(|part| case.activates(part.value));
+    let by_load = standing.active || shown || case.foresees_activity(expected);
     let active = by_load || case.window_runs();
     activate(case, by_load, expected, &mut ledger);
     ledger.bound(case);
@@ -85,9 +112,10 @@ fn raised(case: &Case<'_>, standing: Standing) -> Decision {
 }
 
 /// Where the plan has no say in what KEDA is told.
-fn served(case: &Case<'_>, standing: Standing) -> Decision {
-    let active = standing.active;
+fn served(case: &Case<'_>, standing: Standing, part: Option<Sample>) -> Decision {
+    let active = standing.active || part.is_some_and(|part| case.activates(part.value));
     let mut ledger = Ledger::open(Limit::Hold, standing.served, standing.served, standing.text);
+    raise_by(&mut ledger, part, |load| case.plain_need(load));
     let planned = if case.spec.mode == Mode::Reactive {
         ledger.bound(case);
         None

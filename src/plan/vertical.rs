@@ -20,6 +20,10 @@ use crate::domain::{PodUsage, ResourceAdvice, Timestamp, UsageRecord, Vertical};
 const GROWTH: f64 = 1.05;
 /// A reading of this age weighs half as much.
 const HALF_LIFE: Duration = Duration::from_hours(24);
+/// A reading is never so much older than one that came before it, unless the clock was set back.
+const LATE: Duration = Duration::from_mins(10);
+/// After so long without a reading, those before it count for nothing beside the next ones.
+const SILENCE: Duration = Duration::from_hours(7 * 24);
 /// Fewer readings say too little: an hour of minutes.
 const ENOUGH: u32 = 60;
 /// Buckets with a smaller share of the weight are forgotten.
@@ -116,6 +120,10 @@ impl Resource {
         let passed = usage.at.map_or(Duration::ZERO, |at| moment.at.since(at));
         let fading = 0.5_f64.powf(passed.as_secs_f64() / HALF_LIFE.as_secs_f64());
         let weight = moment.ready.min(MOST_PODS);
+        if passed > SILENCE {
+            // What is left of its weights is less than that of the one reading that comes now.
+            usage.readings = 0;
+        }
         usage.at = Some(moment.at);
         usage.readings = usage.readings.saturating_add(1);
         fade(&mut usage.weights, fading);
@@ -205,7 +213,7 @@ impl Resource {
 
 /// A reading from long before the newest one: the clock has been set back, and what it says counts.
 fn set_back(newest: Timestamp, at: Timestamp) -> bool {
-    newest.since(at) > HALF_LIFE
+    newest.since(at) > LATE
 }
 
 fn fade(weights: &mut [f32], fading: f64) {

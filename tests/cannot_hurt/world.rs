@@ -6,7 +6,7 @@ use std::time::Duration;
 use forescale::domain::{ManualClock, Sample, Timestamp};
 use forescale::monitor::{FetchError, FetchErrorKind, Fetched, Script, Span};
 
-use super::WORKLOADS;
+use super::{PLACES, WORKLOADS};
 
 /// What is wrong with the source of one workload.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Stale(u64),
     /// One sample in so many is there.
     Holes(u64),
+    /// Part of the storage is away, and so many percent of the load are seen.
+    Partial(u64),
 }
 
 /// The world outside: true time, true load, and what is wrong.
@@ -37,7 +39,7 @@ pub(crate) struct State {
     /// The true time. The loop's clock may be off by `offset` milliseconds.
     pub(crate) now: Timestamp,
     pub(crate) offset: i64,
-    pub(crate) faults: [Fault; 4],
+    pub(crate) faults: [Fault; PLACES],
 }
 
 /// A number that looks random and is the same for the same input.
@@ -111,6 +113,13 @@ impl Script for World {
             }),
             Fault::Stale(age) => answer(now - Duration::from_secs(age), 1),
             Fault::Holes(one_in) => answer(now, one_in),
+            Fault::Partial(percent) => answer(now, 1).map(|mut fetched| {
+                fetched.partial = true;
+                for sample in &mut fetched.samples {
+                    sample.value *= percent as f64 / 100.0;
+                }
+                fetched
+            }),
         }
     }
 

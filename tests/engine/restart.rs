@@ -109,12 +109,43 @@ async fn nobody_is_forgotten_for_silence_while_nobody_could_ask() {
     let engine = stage.engine().await;
     engine.turn().await;
     assert_eq!(names(&engine), ["shop/web"]);
-    // From then on silence counts.
-    for _ in 0..16 {
-        stage.clock.advance(Duration::from_mins(4));
-        engine.turn().await;
-    }
+    // From then on silence counts; that nobody asks about anything says more of KEDA than of the workload.
+    let pass = async |minutes: u64| {
+        for _ in 0..minutes / 4 {
+            stage.clock.advance(Duration::from_mins(4));
+            engine.turn().await;
+        }
+    };
+    pass(64).await;
+    assert_eq!(names(&engine), ["shop/web"]);
+    pass(5 * 60).await;
     assert_eq!(names(&engine), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_of_long_ago_is_not_told_before_there_is_fresh_data() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let engine = stage.engine().await;
+    register(&engine, "web", "auto");
+    engine.turn().await;
+    engine.save().await;
+    drop(engine);
+    stage.clock.advance(Duration::from_hours(6));
+    let engine = stage.engine().await;
+    let [web] = &engine.board().of_scaled_object("shop", "web")[..] else {
+        panic!("one workload")
+    };
+    assert!(
+        web.published().is_none(),
+        "what was right then says nothing of now"
+    );
+    assert!(
+        web.learned().history.len() > 100,
+        "what was learned is kept"
+    );
+    engine.turn().await;
+    assert_ne!(web.published().unwrap().plan.basis, Basis::Restored);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,8 +154,10 @@ async fn a_workload_whose_scaled_object_is_paused_is_kept_although_keda_asks_not
     let stage = Stage::set(models.path(), data.path()).await;
     let engine = stage.engine().await;
     let paused = register(&engine, "paused", "auto");
+    let asked = register(&engine, "asked", "auto");
     register(&engine, "gone", "auto");
     for _ in 0..17 {
+        asked.touch(stage.clock.now());
         let scaling = Scaling {
             at: stage.clock.now(),
             min: None,
@@ -140,7 +173,20 @@ async fn a_workload_whose_scaled_object_is_paused_is_kept_although_keda_asks_not
         engine.turn().await;
         stage.clock.advance(Duration::from_mins(4));
     }
-    assert_eq!(names(&engine), ["shop/paused"]);
+    let sorted = || {
+        let mut names = names(&engine);
+        names.sort();
+        names
+    };
+    assert_eq!(sorted(), ["shop/asked", "shop/paused"]);
+    // An API server that is away says nothing more of it, and nobody can end its pause meanwhile.
+    for minutes in (4..=68).step_by(4) {
+        asked.touch(stage.clock.now());
+        engine.turn().await;
+        let kept = sorted().contains(&"shop/paused".to_owned());
+        assert_eq!(kept, minutes <= 60, "{minutes}");
+        stage.clock.advance(Duration::from_mins(4));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -115,6 +115,7 @@ mod tests {
             not_finite: 3,
             series: 1,
             warnings: vec!["the answer is partial".to_owned()],
+            partial: true,
         };
         let dataset = dataset(Duration::from_mins(1), fetched);
         assert_eq!(

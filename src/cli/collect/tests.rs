@@ -45,6 +45,7 @@ fn fetched(span: Span) -> Fetched {
         not_finite: 1,
         series: 1,
         warnings: vec!["slow".to_owned()],
+        partial: false,
     }
 }
 

@@ -51,6 +51,7 @@ fn events_come_back_as_they_were_noted() {
         gate: None,
     };
     let fetched = Fetched {
+        partial: true,
         samples: [0.1 + 0.2, 1e300, 5e-324, -0.0]
             .into_iter()
             .map(|value| Sample {

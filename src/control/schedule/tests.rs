@@ -84,10 +84,7 @@ fn a_backfill_waits_its_turn_and_its_retry_time() {
         schedule.take_backfill(at(0)).is_none(),
         "one is running, one needs none"
     );
-    let missing = Missing {
-        from: at(-6000),
-        until: at(-600),
-    };
+    let missing = Missing::new(at(-6000), at(-600));
     schedule.backfilled(
         &one,
         Backfill::Pending {
@@ -104,14 +101,37 @@ fn a_backfill_waits_its_turn_and_its_retry_time() {
 }
 
 #[test]
+fn a_refresh_that_takes_long_shows_as_lag_while_it_runs() {
+    let mut schedule = Schedule::default();
+    let web = workload("web", "15s");
+    schedule.add(Arc::clone(&web), at(100), true);
+    assert_eq!(schedule.take_due(at(100)).len(), 1);
+    assert_eq!(schedule.lag(at(160)), Duration::from_mins(1));
+    schedule.done(&web, at(160));
+    assert_eq!(schedule.lag(at(160)), Duration::ZERO);
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_keep_a_backfill_waiting() {
+    let mut schedule = Schedule::default();
+    let web = workload("web", "15s");
+    schedule.add(Arc::clone(&web), at(10_000), false);
+    let (_, missing) = schedule.take_backfill(at(10_000)).unwrap();
+    let failed = Backfill::Pending {
+        missing,
+        not_before: at(10_030),
+    };
+    schedule.backfilled(&web, failed);
+    assert!(schedule.take_backfill(at(10_010)).is_none());
+    assert_eq!(schedule.take_backfill(at(0)).unwrap().1, missing);
+}
+
+#[test]
 fn a_gap_that_a_backfill_does_not_cover_is_read_after_it() {
     let mut schedule = Schedule::default();
     let web = workload("web", "15s");
     schedule.add(Arc::clone(&web), at(0), false);
-    let gap = |from, until| Missing {
-        from: at(from),
-        until: at(until),
-    };
+    let gap = |from, until| Missing::new(at(from), at(until));
     schedule.gap(&web, gap(60, 7200), at(7260));
     let (_, whole) = schedule.take_backfill(at(7260)).unwrap();
     assert_eq!(whole.until, at(0));
@@ -138,10 +158,7 @@ fn a_gap_is_read_back_unless_a_backfill_covers_it_already() {
     let (done, new) = (workload("done", "15s"), workload("new", "15s"));
     schedule.add(Arc::clone(&done), at(0), true);
     schedule.add(Arc::clone(&new), at(0), false);
-    let gap = Missing {
-        from: at(-600),
-        until: at(-60),
-    };
+    let gap = Missing::new(at(-600), at(-60));
     schedule.gap(&done, gap, at(0));
     schedule.gap(&new, gap, at(0));
     let taken = [

@@ -4,6 +4,7 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
 use super::lines::Line;
+use super::windows_zones;
 use crate::domain::bounds::short;
 
 /// Years in which events may lie: rules are followed from their first occurrence on.
@@ -60,12 +61,16 @@ impl Moment {
             _ if utc => Zone::Of(TimeZone::UTC),
             _ if whole_day => Zone::Floating,
             None => Zone::Floating,
-            Some(name) => Zone::Of(TimeZone::get(name.trim_start_matches('/')).map_err(|_| {
-                line.wrong(format!(
-                    "`TZID={}` is no time zone of the IANA database",
-                    short(name)
-                ))
-            })?),
+            Some(name) => {
+                let name = name.trim_start_matches('/');
+                let known = windows_zones::iana(name).unwrap_or(name);
+                Zone::Of(TimeZone::get(known).map_err(|_| {
+                    line.wrong(format!(
+                        "`TZID={}` is no time zone of the IANA database, and none that Windows has",
+                        short(name)
+                    ))
+                })?)
+            }
         };
         Ok(Self {
             local,

@@ -127,7 +127,8 @@ impl Shelf {
     pub(super) fn beat(&self, now: Timestamp) {
         for kept in self.scopes().values_mut() {
             if kept.state == State::Live {
-                kept.seen = kept.seen.max(Some(now));
+                // Also where that is before what was noted down: then the clock was set back.
+                kept.seen = Some(now);
             }
         }
     }

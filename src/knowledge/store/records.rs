@@ -188,6 +188,7 @@ impl Stamped {
             learned: Learned {
                 history,
                 live,
+                in_part_since: None,
                 side: Side::default(),
                 fit,
                 track,

@@ -51,10 +51,9 @@ impl Asked<'_> {
                 format!("{} gave the query up: {words}", self.place),
             ),
             // Answered with 422 by Prometheus, and by Thanos also when a store is away.
-            "execution" => Failure::lasting(
-                FetchErrorKind::Status,
-                format!("{} failed to run the query: {words}", self.place),
-            ),
+            "execution" => {
+                Failure::while_running(format!("{} failed to run the query: {words}", self.place))
+            }
             "internal" | "unavailable" => Failure::passing(
                 FetchErrorKind::Status,
                 format!("{} failed: {words}", self.place),

@@ -170,7 +170,7 @@ fn warnings_infos_and_partial_answers_are_kept_within_bounds() {
     );
     let fetched = judge(200, &body).unwrap();
     assert_eq!(fetched.warnings.len(), MAX_WARNINGS);
-    assert!(fetched.warnings[0].contains("partial"));
+    assert!(fetched.warnings[0].contains("partial") && fetched.partial);
     assert!(
         (fetched.warnings.iter()).all(|warning| warning.chars().count() <= MAX_WARNING_CHARS + 1)
     );
@@ -179,6 +179,27 @@ fn warnings_infos_and_partial_answers_are_kept_within_bounds() {
         judge(200, body).unwrap().warnings,
         ["metric might not be a counter"]
     );
+}
+
+#[test]
+fn an_answer_is_partial_when_storage_says_so_and_not_for_what_the_language_says() {
+    let partial = |more: &str| {
+        let body =
+            format!(r#"{{"status":"success","data":{{"resultType":"matrix","result":[]}}{more}}}"#);
+        judge(200, &body).unwrap().partial
+    };
+    assert!(!partial(""));
+    assert!(partial(r#","isPartial":true"#));
+    assert!(!partial(r#","isPartial":false"#));
+    assert!(partial(
+        r#","warnings":["fetch series for {store: a}: rpc error: unavailable"]"#
+    ));
+    assert!(!partial(
+        r#","warnings":["PromQL warning: encountered a mix of histograms and floats"]"#
+    ));
+    assert!(!partial(
+        r#","infos":["PromQL info: metric might not be a counter"]"#
+    ));
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::domain::Sample;
+use crate::domain::{Sample, Timestamp};
 use crate::monitor::span::{Fetched, Span};
 
 /// Values kept of one trigger at most: 64 KiB.
@@ -28,8 +28,12 @@ pub(super) struct Values {
 
 impl Values {
     /// Notes a value. One of a time that is there already takes its place: KEDA sends what the HPA was told once more at
-    /// the next poll. Values may come out of order.
-    pub(super) fn record(&mut self, sample: Sample, lookback: Duration) {
+    /// the next poll. Values may come out of order, but none is from a time after `now`: what is known of one was said
+    /// before the clock was set back, and goes.
+    pub(super) fn record(&mut self, sample: Sample, lookback: Duration, now: Timestamp) {
+        while self.kept.back().is_some_and(|newest| newest.at > now) {
+            self.kept.pop_back();
+        }
         let place = self.kept.partition_point(|kept| kept.at < sample.at);
         match self.kept.get_mut(place) {
             Some(same) if same.at == sample.at => *same = sample,
@@ -88,9 +92,9 @@ impl Values {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Timestamp;
 
     const LOOKBACK: Duration = Duration::from_secs(90);
+    const LATER: Timestamp = Timestamp::from_secs(2_000_000_000);
 
     fn values(all: &[(i64, f64)]) -> Values {
         let mut values = Values {
@@ -99,7 +103,7 @@ mod tests {
         };
         for (secs, value) in all {
             let at = Timestamp::from_secs(*secs);
-            values.record(Sample { at, value: *value }, LOOKBACK);
+            values.record(Sample { at, value: *value }, LOOKBACK, LATER);
         }
         values
     }
@@ -153,20 +157,29 @@ mod tests {
         let mut few = Values::default();
         for second in 0..10_000 {
             let at = Timestamp::from_secs(second);
-            few.record(Sample { at, value: 1.0 }, LOOKBACK);
+            few.record(Sample { at, value: 1.0 }, LOOKBACK, LATER);
         }
         assert_eq!(few.kept.len(), 91, "nobody has read further back");
         read(&mut few, 9_000, 10_000);
         for second in 10_000..40_000 {
             let at = Timestamp::from_secs(second);
-            few.record(Sample { at, value: 1.0 }, LOOKBACK);
+            few.record(Sample { at, value: 1.0 }, LOOKBACK, LATER);
         }
         assert_eq!(few.kept.len(), 1000 + 60 + 90 + 1);
         for millis in 0..20_000 {
             let at = Timestamp::from_millis(40_000_000 + millis);
-            few.record(Sample { at, value: 1.0 }, LOOKBACK);
+            few.record(Sample { at, value: 1.0 }, LOOKBACK, LATER);
         }
         assert_eq!(few.kept.len(), MAX_VALUES);
+    }
+
+    #[test]
+    fn what_was_said_while_the_clock_ran_ahead_goes_once_it_was_set_back() {
+        let mut values = values(&[(10_800, 500.0)]);
+        let at = Timestamp::from_secs(600);
+        values.record(Sample { at, value: 7.0 }, LOOKBACK, at);
+        assert_eq!(read(&mut values, 600, 660), [(600, 7.0), (660, 7.0)]);
+        assert!(read(&mut values, 10_800, 10_860).is_empty());
     }
 
     #[test]

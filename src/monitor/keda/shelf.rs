@@ -159,7 +159,7 @@ impl Shelf {
         let mut triggers = self.lock();
         for (metric, sample) in sums {
             if let Some(trigger) = triggers.get_mut(&metric) {
-                trigger.values.record(sample, self.lookback);
+                trigger.values.record(sample, self.lookback, now);
                 trigger.heard = Instant::now();
                 self.stream.values.inc();
             }

@@ -158,3 +158,62 @@ fn a_sample_from_far_ahead_means_that_the_clock_jumped_back_and_is_no_present_lo
             .contains("which the clock has not reached")
     );
 }
+
+#[test]
+fn what_is_known_of_the_load_in_part_raises_what_is_held_and_what_was_known_before_does_not() {
+    for (mode, value, age, expected) in [
+        (Mode::Predictive, 1500.0, 0, 15),
+        (Mode::Predictive, 400.0, 0, 10),
+        (Mode::Shadow, 1500.0, 0, 15),
+        (Mode::ScaleOut, 1500.0, 0, 15),
+        // From before the last good plan, and from too long ago.
+        (Mode::Predictive, 1500.0, 40, 10),
+        (Mode::Predictive, 1500.0, 700, 10),
+    ] {
+        let mut scenario = Scenario::new().with(|spec| spec.mode = mode);
+        scenario.sees(1000.0);
+        scenario.later(30);
+        let at = scenario.now - Duration::from_secs(age);
+        let inputs = Inputs {
+            now: scenario.now,
+            spec: &scenario.spec,
+            observed: Some(Sample { at, value }),
+            fault: Some("it was answered in part"),
+            forecast: None,
+            distrust: None,
+            ready: None,
+            facts: None,
+            memory: &scenario.memory,
+        };
+        let (plan, _) = decide(&scenario.config, &inputs).unwrap();
+        assert_eq!(
+            (plan.basis, plan.replicas, plan.active),
+            (Basis::Held, expected, true),
+            "{mode:?} {value} {age}"
+        );
+    }
+}
+
+#[test]
+fn a_part_of_the_load_wakes_a_workload_that_was_held_asleep() {
+    let mut scenario = Scenario::new();
+    assert!(!scenario.sees(0.0).active);
+    scenario.later(30);
+    let observed = Sample {
+        at: scenario.now,
+        value: 250.0,
+    };
+    let inputs = Inputs {
+        now: scenario.now,
+        spec: &scenario.spec,
+        observed: Some(observed),
+        fault: Some("it was answered in part"),
+        forecast: None,
+        distrust: None,
+        ready: None,
+        facts: None,
+        memory: &scenario.memory,
+    };
+    let (plan, _) = decide(&scenario.config, &inputs).unwrap();
+    assert!(plan.active && plan.replicas == 3, "{plan:#?}");
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::{Capacity, CapacityBound, Experience, LeadSource};
+use crate::domain::{Capacity, CapacityBound, Experience, LeadSource, LoadLatency};
 use crate::plan::{Readings, learn};
 
 /// A fleet behind a scenario: replicas are ready a while after KEDA is told, longer for more at once.
@@ -178,6 +178,28 @@ pub(super) fn carrying(per_replica: f64) -> Scenario {
     });
     scenario.memory.experience = Some(Arc::new(experience));
     scenario
+}
+
+#[test]
+fn a_capacity_of_which_nothing_was_seen_for_a_day_asks_for_no_fewer_replicas() {
+    let reactive = |per_replica, age: Duration| {
+        let mut scenario = carrying(per_replica);
+        let mut experience = scenario.memory.experience.take().map(Arc::unwrap_or_clone);
+        let seen = LoadLatency(scenario.now - age, 90.0, 0.1);
+        let known = experience.as_mut().unwrap();
+        known.capacity.pairs.push_back(seen);
+        scenario.memory.experience = experience.map(Arc::new);
+        scenario.sees(400.0).reactive
+    };
+    let (hour, days) = (Duration::from_hours(1), Duration::from_hours(49));
+    assert_eq!(
+        (reactive(200.0, hour), reactive(200.0, days)),
+        (Some(2), Some(4))
+    );
+    assert_eq!(
+        (reactive(50.0, hour), reactive(50.0, days)),
+        (Some(8), Some(8))
+    );
 }
 
 #[test]

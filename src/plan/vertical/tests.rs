@@ -151,6 +151,42 @@ fn a_reading_counts_once_and_only_if_it_is_one() {
     assert_eq!(record.cpu.readings, 1);
 }
 
+#[test]
+fn after_weeks_of_silence_one_reading_is_no_advice() {
+    let day = cores((0..1440).map(|_| (1.0, 1.0)));
+    assert!(advise(&day, None).is_some());
+    let after = |minutes: u32| {
+        (0..minutes).fold(day.clone(), |record, number| {
+            let moment = Moment {
+                at: minute(30 * 1440 + number),
+                used: 0.2,
+                ready: 4.0,
+                load: None,
+            };
+            observe(record, Some(moment), None)
+        })
+    };
+    assert_eq!(advise(&after(1), None), None);
+    assert!(advise(&after(60), None).is_some());
+}
+
+#[test]
+fn what_comes_out_of_order_does_not_count_and_what_a_clock_that_was_set_back_brings_does() {
+    let moment = |at| Moment {
+        at,
+        used: 2.0,
+        ready: 4.0,
+        load: None,
+    };
+    let noon = observe(UsageRecord::default(), Some(moment(minute(720))), None);
+    let late = observe(noon.clone(), Some(moment(minute(715))), None);
+    assert_eq!(late.cpu.readings, 1);
+    let back = (700..760).fold(noon, |record, number| {
+        observe(record, Some(moment(minute(number))), None)
+    });
+    assert_eq!(back.cpu.readings, 61);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
