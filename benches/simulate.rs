@@ -57,7 +57,7 @@ fn ticks(criterion: &mut Criterion) {
             "hpa-30m-window",
             &plain,
             Box::new(move || {
-                Box::new(HpaOnMetric::new(100.0, 0.7).with_behavior("hpa", slow_down.clone()))
+                Box::new(HpaOnMetric::new(100.0, 0.7).with_behavior(slow_down.clone()))
             }),
         ),
         ("hpa-cpu", &plain, Box::new(|| Box::new(HpaOnCpu::new(0.7)))),

@@ -9,7 +9,9 @@
 mod compare;
 mod configured;
 mod forescale;
+mod gain;
 pub mod html;
+mod moments;
 mod report;
 #[cfg(test)]
 mod samples;
@@ -17,24 +19,30 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
 pub use self::configured::{CONFIGURED, Configured};
-pub use self::report::{AgainstHpa, Gap, Moments, PolicyReport, Report, Scored, TraceReport};
+pub use self::gain::Gain;
+pub use self::moments::{Moments, PathPoint, Replicas, Stretch, Why};
+pub use self::report::{
+    AgainstHpa, AtItsPoint, Gap, LeftOut, PolicyReport, Report, Scored, TraceReport,
+};
 pub use self::table::table;
 
 use crate::analyze::models::Registry;
 use crate::dataset::Dataset;
-use crate::domain::{HumanDuration, TriggerSpec};
+use crate::domain::{HumanDuration, Timestamp, TriggerSpec};
 use crate::simulate::cluster::{Cluster, Scene, TICK};
 use crate::simulate::metric::MetricPath;
-use crate::simulate::pods::StartUp;
+use crate::simulate::pods::{NodePool, StartUp};
 use crate::simulate::policies::Kind;
 use crate::simulate::queueing::Service;
 use crate::simulate::trace::Trace;
+use crate::{analyze, plan};
 
 /// The name of our own policy.
 pub const FORESCALE: &str = "forescale";
@@ -53,6 +61,8 @@ pub struct Settings {
     pub start_up: HumanDuration,
     /// Whether that is the median of a distribution with a tail instead of what every pod takes.
     pub start_up_spread: bool,
+    /// Nodes that may have to come first; `None` where there is always room.
+    pub nodes: Option<NodePool>,
     /// Load that one replica carries; derived from `replicas_at_median` when unset.
     pub capacity: Option<f64>,
     /// So many replicas carry the median load, when the capacity is not given.
@@ -63,6 +73,8 @@ pub struct Settings {
     pub history: HumanDuration,
     /// What a replica costs an hour.
     pub price: f64,
+    /// What that is counted in, where it is known.
+    pub currency: Option<String>,
     /// Our own trigger but for its query and threshold, which come from the record. Its lead time is the start-up, unless it is given
     /// or there is a `replicasQuery`: the simulated cluster answers that.
     pub trigger: TriggerSpec,
@@ -76,6 +88,10 @@ pub struct Settings {
     pub frontier: bool,
     /// How requests are served.
     pub service: Service,
+    /// Settings of the server that plans: calendars, bounds and defaults.
+    pub plan: plan::Config,
+    /// Those of its forecasts.
+    pub analyze: analyze::Config,
     /// What chance is drawn from.
     pub seed: u64,
 }
@@ -97,6 +113,9 @@ pub struct Protocol {
     pub start_up_seconds: u64,
     /// Whether that is the median of a distribution with a tail.
     pub start_up_spread: bool,
+    /// Nodes that had to come first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<Nodes>,
     /// Whether our trigger reads its Ready replicas instead of being told how long they take.
     pub reads_replicas: bool,
     /// The last share of each record that is judged.
@@ -105,6 +124,11 @@ pub struct Protocol {
     pub history_seconds: u64,
     /// What a replica costs an hour.
     pub price_per_replica_hour: f64,
+    /// What that is counted in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// How requests are served, and what is promised.
+    pub slo: Slo,
     /// Overload at which policies are compared, in percent of the time.
     pub compared_at_overload_percent: [f64; 3],
     /// Seed of the simulated cluster.
@@ -114,16 +138,34 @@ pub struct Protocol {
     pub notes: Vec<String>,
 }
 
+/// Nodes of a size, and what one of them takes to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Nodes {
+    /// Pods of the workload that one takes.
+    pub pods_per_node: u32,
+    /// Seconds from a pod without room to a node that runs it.
+    pub provisioning_seconds: u64,
+    /// Nodes that stay though nobody needs them.
+    pub spare: u32,
+}
+
 impl Settings {
     /// As it stands in a report.
     pub fn protocol(&self) -> Protocol {
         Protocol {
             start_up_seconds: self.start_up.get().as_secs(),
             start_up_spread: self.start_up_spread,
+            nodes: self.nodes.map(|pool| Nodes {
+                pods_per_node: pool.pods_per_node,
+                provisioning_seconds: pool.provisioning.as_secs(),
+                spare: pool.spare,
+            }),
             reads_replicas: self.trigger.replicas_query.is_some(),
             judged_share: self.judged,
             history_seconds: self.history.get().as_secs(),
             price_per_replica_hour: self.price,
+            currency: self.currency.clone(),
+            slo: Slo::of(&self.service),
             compared_at_overload_percent: OVERLOADS,
             seed: self.seed,
             notes: self.notes.clone(),
@@ -131,15 +173,64 @@ impl Settings {
     }
 }
 
+/// What is promised of requests, and how they are served: what SLO minutes are counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Slo {
+    /// Percent of the requests of a minute that must not take longer than `seconds`.
+    pub percent: f64,
+    /// What a request may take.
+    pub seconds: f64,
+    /// Mean time to serve one.
+    pub service_seconds: f64,
+    /// Requests that one replica works on at once.
+    pub concurrency: u32,
+}
+
+impl Slo {
+    fn of(service: &Service) -> Self {
+        Self {
+            percent: 100.0 * (1.0 - service.allowed),
+            seconds: service.objective.as_secs_f64(),
+            service_seconds: service.mean.as_secs_f64(),
+            concurrency: service.concurrency,
+        }
+    }
+
+    /// A minute in which it is missed, in words.
+    fn missed(&self) -> String {
+        let more = (1e6 * (100.0 - self.percent)).round() / 1e6;
+        format!(
+            "more than {more} % of requests would have taken over {:.0} ms",
+            1000.0 * self.seconds
+        )
+    }
+}
+
 impl Protocol {
+    /// What sums are counted in, as it stands behind them.
+    fn currency(&self) -> String {
+        let name = self.currency.as_deref();
+        name.map_or_else(String::new, |name| format!(" {name}"))
+    }
+
     /// From wanted to Ready, in words that say whether every replica takes that long.
     fn start_up(&self) -> String {
         let time = HumanDuration::from_secs(self.start_up_seconds);
-        if self.start_up_spread {
+        let mut text = if self.start_up_spread {
             format!("{time} (the median: one in ten takes 1.3 times that or longer)")
         } else {
             time.to_string()
+        };
+        if let Some(nodes) = self.nodes {
+            let provisioning = HumanDuration::from_secs(nodes.provisioning_seconds);
+            // Writing to a string can't fail.
+            let _ = write!(
+                text,
+                " (where a node must come first, for each {} pods, {provisioning} more)",
+                nodes.pods_per_node
+            );
         }
+        text
     }
 }
 
@@ -209,12 +300,20 @@ impl Case {
         }
         if let Some(configured) = &settings.configured {
             cluster.object = configured.object.clone();
+            if configured.behavior.is_none() {
+                // What KEDA makes of a ScaledObject that says nothing.
+                cluster.behavior = None;
+            }
         }
         configured::bind(&mut cluster.object, &settings.trigger);
+        cluster.nodes = settings.nodes;
         cluster.service = Some(settings.service);
         cluster.seed = settings.seed;
         cluster.metric = metric(&settings.trigger);
         let mut notes = dataset.notes.clone();
+        let judged = trace.known(from(&trace, settings), trace.end());
+        let hours = judged.as_secs_f64() / 3600.0;
+        notes.extend(gain::thin(hours, OVERLOADS[0], TICK.as_secs_f64()));
         notes.extend(beyond_the_maximum(&trace, &cluster, settings));
         Ok(Self {
             name: dataset.name.clone(),
@@ -231,8 +330,7 @@ impl Case {
 
     /// The cluster and the part that is judged.
     pub fn scene(&self, settings: &Settings) -> Scene<'_> {
-        let span = self.trace.end().since(self.trace.start());
-        let from = self.trace.start() + span.mul_f64(1.0 - settings.judged);
+        let from = from(&self.trace, settings);
         Scene::new(&self.cluster, &self.trace, from, self.trace.end())
     }
 
@@ -293,10 +391,16 @@ fn beyond_the_maximum(trace: &Trace, cluster: &Cluster, settings: &Settings) -> 
     ))
 }
 
+/// When judging begins.
+fn from(trace: &Trace, settings: &Settings) -> Timestamp {
+    let span = trace.end().since(trace.start());
+    trace.start() + span.mul_f64(1.0 - settings.judged)
+}
+
 /// Whether enough is known of the judged part, and of the time before it.
 fn enough(trace: &Trace, settings: &Settings) -> Result<(), String> {
     let span = trace.end().since(trace.start());
-    let from = trace.start() + span.mul_f64(1.0 - settings.judged);
+    let from = from(trace, settings);
     let (before, judged) = (
         trace.known(trace.start(), from),
         trace.known(from, trace.end()),

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::job::{MAIN, Policy, Row, Shows};
 use super::reading;
+use super::short;
 use super::targets;
 
 /// Overloads that are compared, in percent of the time.
@@ -11,43 +12,103 @@ pub(crate) const OVERLOADS: [f64; 3] = [0.1, 0.5, 1.0];
 /// Policies that foresee, or try to.
 const PREDICTIVE: [&str; 5] = ["cron", "phpa", "crane", "kedastral", "aws-hourly-max"];
 
-/// All of it. Writing to a string can't fail.
-pub(crate) fn write(rows: &[Row], names: &[String]) -> String {
+/// A part of the page under a heading of its own, and what its runs are called.
+#[derive(Debug)]
+pub(crate) struct Section {
+    shows: Shows,
+    /// How its heading begins: what it is known by on a page that was written before.
+    title: String,
+    /// From the heading on; empty where nothing was run for it.
+    text: String,
+}
+
+/// The page with those of its sections that are shown made anew from `rows`. The others, and sections written by hand
+/// below them, stay as they are on the page that was there `before`. Writing to a string can't fail.
+pub(crate) fn write(rows: &[Row], names: &[String], only: &[Shows], before: &str) -> String {
     let mut text = String::from(HEAD);
+    let mut old: Vec<&str> = before.split("\n## ").skip(1).collect();
+    let keep = |text: &mut String, old: &str| {
+        let _ = writeln!(text, "\n## {}", old.trim_end());
+    };
+    for section in sections(rows, names) {
+        let at = old.iter().position(|old| old.starts_with(&section.title));
+        let old = at.map(|at| old.remove(at));
+        if only.contains(&section.shows) {
+            text.push_str(&section.text);
+        } else if let Some(old) = old {
+            keep(&mut text, old);
+        }
+    }
+    for old in old {
+        keep(&mut text, old);
+    }
+    text
+}
+
+/// Writes what stands under a heading.
+type Write = fn(&mut String, &[Row]);
+
+fn sections(rows: &[Row], names: &[String]) -> Vec<Section> {
+    let mut sections = Vec::new();
     for start_up in MAIN {
+        let title = format!("{start_up} s from a replica that is wanted to one that is Ready");
         let main: Vec<&Row> = (rows.iter())
             .filter(|row| row.shows == Shows::Policies && row.start_up == start_up)
             .collect();
-        if main.is_empty() {
-            continue;
+        let mut text = String::new();
+        if !main.is_empty() {
+            let (run, of) = (main.len(), names.len());
+            let _ = writeln!(text, "\n## {title}, {run} of {of} records\n");
+            policies(&mut text, &main, start_up);
         }
-        let _ = writeln!(
+        sections.push(Section {
+            shows: Shows::Policies,
+            title,
             text,
-            "\n## {start_up} s from a replica that is wanted to one that is Ready, {} of {} records\n",
-            main.len(),
-            names.len()
-        );
-        summary(&mut text, &main);
-        targets::write(&mut text, &main);
-        let _ = writeln!(
-            text,
-            "\n![Share of the gap that is captured, record by record](results/captured-{start_up}s.svg)\n"
-        );
-        traces(&mut text, &main);
-        rivals(&mut text, &main);
-        worst(&mut text, &main);
-        if start_up == MAIN[0] {
-            text.push_str("\nFrontiers of all policies: ");
-            let links = main
-                .iter()
-                .map(|row| format!("[{0}](results/frontier-{0}.svg)", row.trace));
-            let _ = writeln!(text, "{}.", links.collect::<Vec<_>>().join(", "));
-        }
+        });
     }
-    reading::write(&mut text, rows);
-    sensitivity(&mut text, rows);
-    history(&mut text, rows);
-    text
+    let tables: [(Shows, &str, Write); 4] = [
+        (Shows::Reading, reading::TITLE, reading::write),
+        (
+            Shows::Cluster,
+            "How it moves with start-up time and granularity",
+            sensitivity,
+        ),
+        (Shows::History, short::HISTORY, short::history),
+        (Shows::FirstDay, short::FIRST_DAY, short::first_day),
+    ];
+    for (shows, title, write) in tables {
+        let mut text = String::new();
+        if rows.iter().any(|row| row.shows == shows) {
+            let _ = writeln!(text, "\n## {title}\n");
+            write(&mut text, rows);
+        }
+        sections.push(Section {
+            shows,
+            title: title.to_owned(),
+            text,
+        });
+    }
+    sections
+}
+
+fn policies(text: &mut String, main: &[&Row], start_up: u64) {
+    summary(text, main);
+    targets::write(text, main);
+    let _ = writeln!(
+        text,
+        "\n![Share of the gap that is captured, record by record](results/captured-{start_up}s.svg)\n"
+    );
+    traces(text, main);
+    rivals(text, main);
+    worst(text, main);
+    if start_up == MAIN[0] {
+        text.push_str("\nFrontiers of all policies: ");
+        let links = main
+            .iter()
+            .map(|row| format!("[{0}](results/frontier-{0}.svg)", row.trace));
+        let _ = writeln!(text, "{}.", links.collect::<Vec<_>>().join(", "));
+    }
 }
 
 const HEAD: &str = "# Results
@@ -100,7 +161,7 @@ fn summary(text: &mut String, main: &[&Row]) {
         let each = || main.iter().filter_map(|row| row.at(overload));
         let mut cells = Vec::new();
         for which in [0, 1] {
-            cells.push(percent(median(each().filter_map(|at| at.captured[which]))) + " %");
+            cells.push(percent(median(each().filter_map(|at| at.share(which)))) + " %");
         }
         for which in [0, 1] {
             let ratio = median(each().filter_map(|at| at.overload_ratio[which]));
@@ -118,9 +179,9 @@ fn summary(text: &mut String, main: &[&Row]) {
     }
 }
 
-/// How much dearer ours is; nothing where one of them can't keep to the overload.
+/// How much dearer ours is: without end where only the HPA can keep to the overload, nothing where it can't either.
 pub(crate) fn dearer(ours: Option<f64>, hpa: Option<f64>) -> f64 {
-    ours.zip(hpa).map_or(0.0, |(ours, hpa)| ours / hpa - 1.0)
+    hpa.map_or(0.0, |hpa| ours.unwrap_or(f64::INFINITY) / hpa - 1.0)
 }
 
 fn traces(text: &mut String, main: &[&Row]) {
@@ -227,7 +288,7 @@ fn worst(text: &mut String, main: &[&Row]) {
     for row in main {
         for at in &row.against {
             let dearer = dearer(at.ours, at.hpa[0]);
-            if dearer > 0.0 {
+            if dearer > 0.0 && dearer.is_finite() {
                 lost.push(format!(
                     "{} at {} % ({:.1} %)",
                     row.trace,
@@ -255,7 +316,7 @@ fn worst(text: &mut String, main: &[&Row]) {
 
 fn sensitivity(text: &mut String, rows: &[Row]) {
     text.push_str(
-        "\n## How it moves with start-up time and granularity\n\n| record | start-up | replicas at the median | captured at 0.1 / 0.5 / 1 % | the same, tolerance 0.1 | \
+        "| record | start-up | replicas at the median | captured at 0.1 / 0.5 / 1 % | the same, tolerance 0.1 | \
          out of the box: overload % | changes/h |\n| --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for row in rows.iter().filter(|row| row.shows == Shows::Cluster) {
@@ -276,26 +337,4 @@ fn sensitivity(text: &mut String, rows: &[Row]) {
         );
     }
     text.push_str("\n![By start-up time](results/by-start-up.svg)\n\n![By granularity](results/by-replicas.svg)\n");
-}
-
-fn history(text: &mut String, rows: &[Row]) {
-    text.push_str(
-        "\n## How it moves with history\n\nThe last day of a record, of which the metric's store knows no more than so much before it; out of the box (`maxOverload` of 0.5 %), against the HPA with tolerance 0.1 swept with \
-         hindsight at the overload that came about.\n\n| record | history | overload % | replica hours | the HPA's at that overload | ours / HPA |\n\
-         | --- | --- | --- | --- | --- | --- |\n",
-    );
-    for row in rows.iter().filter(|row| row.shows == Shows::History) {
-        let ours = row.ours();
-        let ratio = row.hpa_hours_at_ours.map(|hpa| ours.hours / hpa);
-        let _ = writeln!(
-            text,
-            "| {} | {} h | {:.2} | {:.0} | {} | {} |",
-            row.trace,
-            row.history / 3600,
-            ours.overload,
-            ours.hours,
-            shown(row.hpa_hours_at_ours, 0),
-            shown(ratio, 3),
-        );
-    }
 }

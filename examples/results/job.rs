@@ -24,16 +24,44 @@ const USUAL_HISTORY: u64 = 14 * 24 * 3600;
 pub(crate) const MAIN: [u64; 2] = [90, 240];
 
 /// The kind of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Shows {
     /// All policies.
     Policies,
     /// How it moves with start-up time or granularity.
     Cluster,
-    /// How it moves with history: the last day alone is judged.
+    /// How it moves with history: the last day alone is judged, and the metric's store knows no more than the history.
     History,
+    /// The last day alone, lived by a loop that meets the workload as it begins, and reads its history back.
+    FirstDay,
     /// A trigger that reads its Ready replicas, where the others are told how long they take.
     Reading,
+}
+
+impl Shows {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Policies,
+        Self::Reading,
+        Self::Cluster,
+        Self::History,
+        Self::FirstDay,
+    ];
+
+    /// As `--only` names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Policies => "policies",
+            Self::Reading => "reading",
+            Self::Cluster => "cluster",
+            Self::History => "history",
+            Self::FirstDay => "first-day",
+        }
+    }
+
+    /// Whether one day alone is judged.
+    fn one_day(self) -> bool {
+        matches!(self, Self::History | Self::FirstDay)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +76,9 @@ pub(crate) struct Job {
 /// What is kept of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
+    /// The build that it was worked out by.
+    #[serde(default)]
+    pub(crate) build: String,
     pub(crate) trace: String,
     pub(crate) step: f64,
     pub(crate) shows: Shows,
@@ -57,7 +88,7 @@ pub(crate) struct Row {
     pub(crate) days: f64,
     pub(crate) policies: Vec<Policy>,
     pub(crate) against: Vec<Against>,
-    /// Of a run that shows the history: the HPA's cost, tolerance 0.1, at the overload that ours had out of the box.
+    /// Where one day is judged: the HPA's cost, tolerance 0.1, at the overload that ours had out of the box.
     pub(crate) hpa_hours_at_ours: Option<f64>,
 }
 
@@ -86,8 +117,18 @@ pub(crate) struct Against {
     pub(crate) overload_ratio: [Option<f64>; 2],
 }
 
+impl Against {
+    /// The share of the gap that is captured; below all others where only the HPA can keep to the overload.
+    pub(crate) fn share(&self, which: usize) -> Option<f64> {
+        match (self.ours, self.hpa[which]) {
+            (None, Some(_)) => Some(f64::NEG_INFINITY),
+            _ => self.captured[which],
+        }
+    }
+}
+
 /// Every run: all records with all policies first, then those with a trigger that reads its replicas, then the sensitivity
-/// of a few.
+/// of a few to the cluster, then a day of each with little history or little time.
 pub(crate) fn all(files: &[PathBuf], sensitive: usize) -> Vec<Job> {
     let job = |file: &PathBuf, shows, start_up, replicas, history| Job {
         file: file.clone(),
@@ -106,9 +147,6 @@ pub(crate) fn all(files: &[PathBuf], sensitive: usize) -> Vec<Job> {
     }
     let every = (files.len() / sensitive.max(1)).max(1);
     for file in files.iter().step_by(every).take(sensitive) {
-        for history in HISTORIES {
-            jobs.push(job(file, Shows::History, 90, USUAL_REPLICAS, history));
-        }
         for start_up in START_UPS {
             jobs.push(job(
                 file,
@@ -125,10 +163,19 @@ pub(crate) fn all(files: &[PathBuf], sensitive: usize) -> Vec<Job> {
             jobs.push(job(file, Shows::Cluster, 90, replicas, USUAL_HISTORY));
         }
     }
+    for file in files {
+        let day = |shows, history| job(file, shows, 90, USUAL_REPLICAS, history);
+        jobs.extend(HISTORIES.map(|history| day(Shows::History, history)));
+        jobs.push(day(Shows::FirstDay, 0));
+    }
     jobs
 }
 
 impl Job {
+    pub(crate) fn shows(&self) -> Shows {
+        self.shows
+    }
+
     pub(crate) fn name(&self) -> String {
         let (shows, replicas) = (self.shows, self.replicas);
         let trace = dataset::name_of(&self.file);
@@ -139,12 +186,14 @@ impl Job {
         )
     }
 
-    pub(crate) fn run(&self, models: &Arc<Registry>) -> Result<Row, String> {
+    pub(crate) fn run(&self, models: &Arc<Registry>, build: &str) -> Result<Row, String> {
         let mut data = read(&self.file)?;
         let span = data.series.step() * u32::try_from(data.series.len()).unwrap_or(u32::MAX);
-        let judged = match self.shows {
-            Shows::History => Duration::from_hours(24).as_secs_f64() / span.as_secs_f64().max(1.0),
-            Shows::Policies | Shows::Cluster | Shows::Reading => 0.3,
+        let one_day = self.shows.one_day();
+        let judged = if one_day {
+            Duration::from_hours(24).as_secs_f64() / span.as_secs_f64().max(1.0)
+        } else {
+            0.3
         };
         let capacity = (self.shows == Shows::History)
             .then(|| Trace::new(&data.series))
@@ -157,11 +206,13 @@ impl Job {
         let settings = Settings {
             start_up: HumanDuration::from_secs(self.start_up),
             start_up_spread: false,
+            nodes: None,
             capacity,
             replicas_at_median: self.replicas,
             judged: judged.min(0.5),
             history: HumanDuration::from_secs(self.history),
             price: 0.05,
+            currency: None,
             trigger: TriggerSpec {
                 replicas_query: (self.shows == Shows::Reading).then(|| "ready".to_owned()),
                 ..trigger()?
@@ -171,15 +222,19 @@ impl Job {
             rivals: match self.shows {
                 Shows::Policies => Kind::ALL.to_vec(),
                 Shows::Reading => vec![Kind::Perfect],
-                Shows::Cluster | Shows::History => Vec::new(),
+                Shows::Cluster => Vec::new(),
+                Shows::History | Shows::FirstDay => vec![Kind::Hpa, Kind::Perfect],
             },
-            frontier: self.shows != Shows::History,
+            frontier: !one_day,
             service: Service::default(),
+            plan: forescale::plan::Config::default(),
+            analyze: forescale::analyze::Config::default(),
             seed: 0,
         };
-        let case = match self.shows {
-            Shows::History => Case::of_any_length(&data, &settings),
-            Shows::Policies | Shows::Reading | Shows::Cluster => Case::new(&data, &settings),
+        let case = if one_day {
+            Case::of_any_length(&data, &settings)
+        } else {
+            Case::new(&data, &settings)
         };
         let case = case.map_err(|error| error.to_string())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -189,15 +244,15 @@ impl Job {
         let report = runtime
             .block_on(case.run(&settings, models, &|_| ()))
             .map_err(|error| error.to_string())?;
-        let hpa_hours = (self.shows == Shows::History).then(|| {
+        let hpa_hours = one_day.then(|| {
             let ours = report.policies[0].usual.figures.overload_percent;
             let hpa = Search::on(&case.scene(&settings)).usual_frontier();
             hpa.hours_at(ours.max(0.01))
         });
-        Ok(self.row(&report, hpa_hours.flatten()))
+        Ok(self.row(&report, hpa_hours.flatten(), build))
     }
 
-    fn row(&self, report: &TraceReport, hpa_hours_at_ours: Option<f64>) -> Row {
+    fn row(&self, report: &TraceReport, hpa_hours_at_ours: Option<f64>, build: &str) -> Row {
         let policies = report.policies.iter().map(|policy| {
             let figures = &policy.usual.figures;
             let swept = policy.frontier.iter().flatten();
@@ -234,6 +289,7 @@ impl Job {
         });
         let judged = report.judged_until.since(report.judged_from);
         Row {
+            build: build.to_owned(),
             trace: report.name.clone(),
             step: report.step_seconds,
             shows: self.shows,

@@ -4,23 +4,25 @@ use forescale::plot::{Axis, Chart};
 
 use super::job::{MAIN, Row, Shows};
 
-/// Each file's name and what is in it.
-pub(crate) fn all(rows: &[Row]) -> Vec<(String, String)> {
+/// Each file's name and what is in it, of the sections that are shown.
+pub(crate) fn all(rows: &[Row], only: &[Shows]) -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for start_up in MAIN {
-        files.push((
-            format!("captured-{start_up}s.svg"),
-            captured(rows, start_up),
-        ));
+    if only.contains(&Shows::Policies) {
+        for start_up in MAIN {
+            let file = format!("captured-{start_up}s.svg");
+            files.push((file, captured(rows, start_up)));
+        }
+        let frontiers = rows
+            .iter()
+            .filter(|row| row.shows == Shows::Policies && row.start_up == MAIN[0]);
+        for row in frontiers {
+            files.push((format!("frontier-{}.svg", row.trace), frontier(row)));
+        }
     }
-    let frontiers = rows
-        .iter()
-        .filter(|row| row.shows == Shows::Policies && row.start_up == MAIN[0]);
-    for row in frontiers {
-        files.push((format!("frontier-{}.svg", row.trace), frontier(row)));
-    }
-    for (file, title, of) in SENSITIVITY {
-        files.push((format!("by-{file}.svg"), sensitivity(rows, title, of)));
+    if only.contains(&Shows::Cluster) {
+        for (file, title, of) in SENSITIVITY {
+            files.push((format!("by-{file}.svg"), sensitivity(rows, title, of)));
+        }
     }
     files
 }

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use super::document::{OVERLOADS, median, percent, shown};
 use super::job::{MAIN, Row, Shows};
 
-const HEAD: &str = "
-## A trigger that reads its Ready replicas
+pub(crate) const TITLE: &str = "A trigger that reads its Ready replicas";
 
+const HEAD: &str = "\
 Above, Forescale is told how long replicas take to start. Here it reads its Ready replicas instead (`replicasQuery`, or the cluster where it may read it; `forescale \
 backtest --reads-replicas`): from 3 minutes, the server's default, it learns its lead time from each scale-up, and what its fleet really was short moves what its plans aim at. \
 Out of the box is `maxOverload` of 0.5 %.
@@ -16,7 +16,7 @@ Out of the box is `maxOverload` of 0.5 %.
 | --- | --- | --- | --- | --- | --- | --- | --- |
 ";
 
-/// The section; nothing where none was run.
+/// The section, but for its heading: of the records that were run both ways.
 pub(crate) fn write(text: &mut String, rows: &[Row]) {
     let pairs = |start_up: u64| -> Vec<(&Row, &Row)> {
         let of = |shows| move |row: &&Row| row.shows == shows && row.start_up == start_up;
@@ -27,9 +27,6 @@ pub(crate) fn write(text: &mut String, rows: &[Row]) {
         })
         .collect()
     };
-    if MAIN.iter().all(|start_up| pairs(*start_up).is_empty()) {
-        return;
-    }
     text.push_str(HEAD);
     for start_up in MAIN {
         let pairs = pairs(start_up);
@@ -61,7 +58,7 @@ fn line(text: &mut String, start_up: u64, trigger: &str, rows: &[&Row]) {
     let captured = |which: usize| {
         let at = |overload| {
             let each = rows.iter().filter_map(|row| row.at(overload));
-            percent(median(each.filter_map(|at| at.captured[which])))
+            percent(median(each.filter_map(|at| at.share(which))))
         };
         OVERLOADS.map(at).join(" / ")
     };

@@ -33,9 +33,7 @@ pub(crate) fn write(text: &mut String, main: &[&Row]) {
     };
     for (overload, least) in CAPTURED {
         let measured = [0, 1].map(|which| {
-            let each = main
-                .iter()
-                .filter_map(|row| row.at(overload)?.captured[which]);
+            let each = main.iter().filter_map(|row| row.at(overload)?.share(which));
             let median = median(each);
             let text = format!("{} %", percent(median));
             (text, median.is_some_and(|share| share >= least))

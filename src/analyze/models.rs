@@ -112,6 +112,26 @@ impl Registry {
             .collect()
     }
 
+    /// That `auto` does without networks which the settings name, in words; `None` where all are there.
+    pub fn without_networks(&self) -> Option<String> {
+        let there = self.networks.names();
+        let missing = self.auto_networks.iter();
+        let missing: Vec<String> = missing
+            .filter(|name| !there.contains(name))
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let looked = self.networks.folders();
+        let looked: Vec<String> = looked.map(|dir| format!("`{}`", dir.display())).collect();
+        let which = if missing.len() == 1 { "is" } else { "are" };
+        (!missing.is_empty()).then(|| {
+            format!(
+                "{} {which} in none of the folders of models ({}): forecasts are made without, and are mostly a little worse",
+                missing.join(", "),
+                looked.join(", ")
+            )
+        })
+    }
+
     /// Which ONNX engine is live, in words for the log and metrics: `onnx-runtime 1.32.0`, `rten 0.27`.
     pub fn onnx_engine(&self) -> String {
         self.networks.engine()

@@ -1,21 +1,15 @@
 //! Every policy on one scene, and what they have in common.
 
-use std::time::Duration;
-
 use super::configured::CONFIGURED;
 use super::forescale::{Life, judged};
-use super::report::{AgainstHpa, Gap, Moments, PathPoint, PolicyReport, Scored, TraceReport};
+use super::gain::Gain;
+use super::moments::{Moments, PathPoint};
+use super::report::{AgainstHpa, AtItsPoint, Gap, PolicyReport, Scored, TraceReport};
 use super::{FORESCALE, OVERLOADS, Settings};
-use crate::domain::Timestamp;
-use crate::simulate::cluster::{Scene, Tick, run};
+use crate::simulate::cluster::{Scene, run};
 use crate::simulate::figures::Figures;
 use crate::simulate::frontier::{Frontier, Point};
 use crate::simulate::policies::{Family, Kind, Search};
-
-/// Points that a path is drawn with, at most.
-const DRAWN: usize = 1500;
-/// Hours that are shown in detail.
-const WORST: usize = 3;
 
 /// Runs every policy on `scene`.
 pub(super) fn compare(
@@ -44,11 +38,14 @@ pub(super) fn compare(
             sweep.map(|all| all.iter().map(|(s, f)| score(Some(*s), f)).collect()),
         ));
     }
-    let against_hpa = if settings.frontier {
-        against_hpa(&policies[0], scene, &perfect)
-    } else {
-        Vec::new()
-    };
+    let mut against = Vec::new();
+    if let Some(swept) = &policies[0].frontier {
+        let own = frontier_of(swept);
+        against = against_hpa(&own, scene, &perfect);
+        for policy in &mut policies[1..] {
+            policy.forescale_there = Some(there(&own, &policy.usual));
+        }
+    }
     TraceReport {
         name: name.to_owned(),
         step_seconds: scene.trace.step().as_secs_f64(),
@@ -56,9 +53,10 @@ pub(super) fn compare(
         judged_until: scene.until(),
         capacity_per_replica: scene.cluster.capacity,
         notes: Vec::new(),
+        gain: Gain::of(&policies, settings.price),
         policies,
-        against_hpa,
-        moments: moments(scene, lives),
+        against_hpa: against,
+        moments: moments(scene, settings, lives),
     }
 }
 
@@ -85,6 +83,7 @@ fn policy(name: &str, setting: &str, usual: Scored, frontier: Option<Vec<Scored>
         policy: name.to_owned(),
         usual,
         setting_is: setting.to_owned(),
+        forescale_there: None,
         replica_hours_at: hours.map_or_else(Vec::new, |frontier| {
             OVERLOADS.map(|overload| frontier.hours_at(overload)).into()
         }),
@@ -110,19 +109,23 @@ pub(super) fn frontier_of(scored: &[Scored]) -> Frontier {
     }))
 }
 
-fn against_hpa(ours: &PolicyReport, scene: &Scene<'_>, perfect: &Family<'_>) -> Vec<AgainstHpa> {
-    let Some(swept) = &ours.frontier else {
-        return Vec::new();
-    };
-    let own = frontier_of(swept);
+/// Ours where another policy is.
+fn there(own: &Frontier, other: &Scored) -> AtItsPoint {
+    AtItsPoint {
+        replica_hours_at_its_overload: own.hours_at(other.figures.overload_percent),
+        overload_percent_at_its_cost: own.overload_at(other.figures.replica_hours),
+    }
+}
+
+fn against_hpa(own: &Frontier, scene: &Scene<'_>, perfect: &Family<'_>) -> Vec<AgainstHpa> {
     let search = Search::on(scene);
     let (best, usual) = (search.frontier(), search.usual_frontier());
     let limit = perfect.sweep(Kind::Perfect.settings());
     let limit = Frontier::new(limit.iter().map(|(s, figures)| Point::of(*s, figures)));
     let gap = |hpa: &Frontier, overload: f64| Gap {
         hpa_hours: hpa.hours_at(overload),
-        captured: hpa.captured_by(&own, &limit, overload),
-        overload_ratio_at_equal_cost: hpa.overload_ratio_of(&own, overload),
+        captured: hpa.captured_by(own, &limit, overload),
+        overload_ratio_at_equal_cost: hpa.overload_ratio_of(own, overload),
     };
     let at = |overload: f64| AgainstHpa {
         overload_percent: overload,
@@ -134,57 +137,23 @@ fn against_hpa(ours: &PolicyReport, scene: &Scene<'_>, perfect: &Family<'_>) -> 
     OVERLOADS.map(at).into()
 }
 
-fn moments(scene: &Scene<'_>, lives: &[Life]) -> Moments {
+fn moments(scene: &Scene<'_>, settings: &Settings, lives: &[Life]) -> Moments {
     let Some(life) = lives.first() else {
         return Moments::default();
     };
     let ours = life.ticks(scene);
-    let family = Family::new(Kind::Hpa, scene);
-    let hpa = judged(scene, family.policy(Kind::Hpa.usual()).as_mut());
     let capacity = scene.cluster.capacity;
-    let carried = |tick: &Tick| capacity * f64::from(tick.fleet.ready);
-    let path: Vec<PathPoint> = ours
-        .iter()
-        .zip(&hpa)
-        .map(|(own, other)| PathPoint {
-            at: own.at,
-            load: own.demand.unwrap_or(f64::NAN),
-            forescale: carried(own),
-            hpa: carried(other),
-        })
-        .collect();
-    let worst = worst_hours(&path);
-    let inside =
-        |point: &PathPoint| (worst.iter()).any(|(from, until)| (*from..*until).contains(&point.at));
-    let every = (path.len() / DRAWN).max(1);
-    let drawn = path.iter().enumerate();
-    let drawn = drawn.filter(|(index, point)| index.is_multiple_of(every) || inside(point));
-    Moments {
-        path: drawn.map(|(_, point)| *point).collect(),
-        worst,
-        plans: life.plans.clone(),
-    }
-}
-
-/// The hours in which most load was unmet by ours or by the plain HPA, in order of time.
-fn worst_hours(path: &[PathPoint]) -> Vec<(Timestamp, Timestamp)> {
-    let hour = Duration::from_hours(1);
-    let mut hours: Vec<(Timestamp, f64)> = Vec::new();
-    for point in path {
-        let unmet = |carried: f64| (point.load - carried).max(0.0);
-        let unmet = unmet(point.forescale) + 0.2 * unmet(point.hpa);
-        let at = point.at.floor_to(hour);
-        match hours.last_mut() {
-            Some((last, sum)) if *last == at => *sum += unmet,
-            _ => hours.push((at, unmet)),
-        }
-    }
-    hours.retain(|(_, unmet)| *unmet > 0.0);
-    hours.sort_by(|a, b| b.1.total_cmp(&a.1));
-    hours.truncate(WORST);
-    let mut worst: Vec<_> = (hours.into_iter())
-        .map(|(at, _)| (at - hour / 2, at + hour + hour / 2))
-        .collect();
-    worst.sort_by_key(|(from, _)| *from);
-    worst
+    let configured = settings.configured.as_ref();
+    // What runs today says more to its owner than what is usual.
+    let today = configured.and_then(|it| it.today(capacity));
+    let (beside, other) = if let Some((_, mut today)) = today {
+        (CONFIGURED.to_owned(), judged(scene, &mut today))
+    } else {
+        let (family, usual) = (Family::new(Kind::Hpa, scene), Kind::Hpa.usual());
+        let name = format!("{} at {:.0} %", Kind::Hpa.name(), 100.0 * usual);
+        (name, judged(scene, family.policy(usual).as_mut()))
+    };
+    let each = ours.iter().zip(&other);
+    let path: Vec<PathPoint> = each.map(|(own, other)| PathPoint::of(own, other)).collect();
+    Moments::of(&beside, &path, capacity, &life.plans)
 }

@@ -31,8 +31,12 @@ impl Configured {
     /// trigger is ours, or its target is not known.
     pub(super) fn today(&self, capacity: f64) -> Option<(f64, HpaOnMetric)> {
         let share = self.target.filter(|_| !self.ours)? / capacity;
-        let behavior = self.behavior.clone().unwrap_or_default();
-        let hpa = HpaOnMetric::new(capacity, share).with_behavior(CONFIGURED, behavior);
+        let hpa = HpaOnMetric::new(capacity, share).named(CONFIGURED);
+        let hpa = match self.behavior.clone() {
+            Some(behavior) => hpa.with_behavior(behavior),
+            // The cluster's, which is none then.
+            None => hpa,
+        };
         Some((share, hpa.with_activation(self.activation)))
     }
 

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use super::{FORESCALE, Settings, configured};
 use crate::analyze::models::Registry;
-use crate::control::replay::{READY, Replay};
+use crate::control::replay::{READY, Replay, Rooms};
 use crate::domain::{HumanDuration, LeadTime, Plan, Timestamp, TriggerSpec};
 use crate::knowledge::BoardFull;
-use crate::plan;
 use crate::simulate::cluster::{
     Manifest, Observed, Policy, Reading, Scene, Simulation, TICK, Tick, run, run_with,
 };
@@ -65,14 +64,12 @@ pub(super) async fn live(
 ) -> Result<Vec<Life>, BoardFull> {
     let spec = spec(scene, settings);
     let begin = begin(scene, settings);
-    let config = plan::Config::default();
-    let mut replay = Replay::new(
-        scene.measured(),
-        spec.clone(),
-        Arc::clone(models),
-        config,
-        begin,
-    )?;
+    let rooms = Rooms {
+        models: Arc::clone(models),
+        plan: settings.plan.clone(),
+        analyze: settings.analyze.clone(),
+    };
+    let mut replay = Replay::new(scene.measured(), spec.clone(), rooms, begin)?;
     let behavior = match &settings.configured {
         Some(configured) => configured.under_a_plan(&spec),
         None => configured::under_a_plan(&spec),
@@ -142,7 +139,11 @@ fn answer(plan: Option<&Plan>) -> Answer {
 /// as it is, for the metric is there at any step, however coarse the record is that it is made of.
 fn spec(scene: &Scene<'_>, settings: &Settings) -> TriggerSpec {
     let reads = settings.trigger.replicas_query.is_some();
-    let lead = scene.cluster.start_up.usual_longest() + CONTROL_DELAY;
+    let nodes = scene
+        .cluster
+        .nodes
+        .map_or(Duration::ZERO, |pool| pool.provisioning);
+    let lead = scene.cluster.start_up.usual_longest() + nodes + CONTROL_DELAY;
     let path = scene.cluster.metric;
     TriggerSpec {
         query: FORESCALE.to_owned(),

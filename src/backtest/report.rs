@@ -1,11 +1,11 @@
 //! What comes out of a backtest.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
-use super::Protocol;
-use crate::domain::{Plan, Timestamp};
+use super::gain::Gain;
+use super::moments::Moments;
+use super::{BacktestError, Protocol};
+use crate::domain::Timestamp;
 use crate::simulate::figures::Summary;
 
 /// Everything.
@@ -17,6 +17,27 @@ pub struct Report {
     pub protocol: Protocol,
     /// Each record.
     pub traces: Vec<TraceReport>,
+    /// Records that could not be judged on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A record that could not be judged on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Its name, or its file.
+    pub name: String,
+    /// What is wrong and what is needed.
+    pub why: String,
+}
+
+impl From<BacktestError> for LeftOut {
+    fn from(error: BacktestError) -> Self {
+        Self {
+            name: error.trace,
+            why: error.text,
+        }
+    }
 }
 
 /// One record.
@@ -35,6 +56,9 @@ pub struct TraceReport {
     /// What a reader should know about the record itself: what was mended in it, and what it asks for that can't be had.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Ours beside what runs today, where that was run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gain: Option<Gain>,
     /// Each policy.
     pub policies: Vec<PolicyReport>,
     /// Our own policy beside the HPA's own frontier, where there are frontiers.
@@ -55,12 +79,24 @@ pub struct PolicyReport {
     pub usual: Scored,
     /// What the safety setting is.
     pub setting_is: String,
+    /// Ours at its overload and at its cost, where ours is swept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forescale_there: Option<AtItsPoint>,
     /// Replica hours at each of the compared overloads; `null` where no setting keeps to it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replica_hours_at: Vec<Option<f64>>,
     /// Every setting.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frontier: Option<Vec<Scored>>,
+}
+
+/// Ours where another policy is out of the box; `null` where no setting of ours comes there.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct AtItsPoint {
+    /// Our replica hours at its overload.
+    pub replica_hours_at_its_overload: Option<f64>,
+    /// Our overload at its cost.
+    pub overload_percent_at_its_cost: Option<f64>,
 }
 
 /// One run.
@@ -93,6 +129,16 @@ pub struct AgainstHpa {
     pub default_tolerance: Gap,
 }
 
+impl AgainstHpa {
+    /// The share that is captured of `gap`; less than any other where only the HPA keeps to the overload.
+    pub(super) fn captured(&self, gap: &Gap) -> Option<f64> {
+        match (self.forescale_hours, gap.hpa_hours) {
+            (None, Some(_)) => Some(f64::NEG_INFINITY),
+            _ => gap.captured,
+        }
+    }
+}
+
 /// How far we come from an HPA towards perfect foresight.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Gap {
@@ -102,28 +148,4 @@ pub struct Gap {
     pub captured: Option<f64>,
     /// Our overload at the HPA's cost, as a share of its overload.
     pub overload_ratio_at_equal_cost: Option<f64>,
-}
-
-/// What is drawn and told.
-#[derive(Clone, Debug, Default)]
-pub struct Moments {
-    /// Load, and ready capacity of ours and of the plain HPA.
-    pub path: Vec<PathPoint>,
-    /// The hours with the most unmet load of either.
-    pub worst: Vec<(Timestamp, Timestamp)>,
-    /// Our plans, where they changed.
-    pub plans: Vec<Arc<Plan>>,
-}
-
-/// One moment of the judged part.
-#[derive(Clone, Copy, Debug)]
-pub struct PathPoint {
-    /// When.
-    pub at: Timestamp,
-    /// The load; not a number in a gap.
-    pub load: f64,
-    /// What our ready replicas carry.
-    pub forescale: f64,
-    /// What those of the plain HPA carry.
-    pub hpa: f64,
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::report::{Moments, Report, TraceReport};
-use super::{OVERLOADS, Protocol};
+use super::moments::Moments;
+use super::report::{Report, TraceReport};
+use super::{OVERLOADS, Protocol, Slo};
 use crate::domain::Timestamp;
+use crate::simulate::queueing::Service;
 
 /// One record of a day, on which nobody ran.
 pub(super) fn report() -> Report {
@@ -14,10 +16,13 @@ pub(super) fn report() -> Report {
         protocol: Protocol {
             start_up_seconds: 90,
             start_up_spread: false,
+            nodes: None,
             reads_replicas: false,
             judged_share: 0.3,
             history_seconds: 86_400,
             price_per_replica_hour: 0.05,
+            currency: None,
+            slo: Slo::of(&Service::default()),
             compared_at_overload_percent: OVERLOADS,
             seed: 0,
             notes: Vec::new(),
@@ -29,9 +34,11 @@ pub(super) fn report() -> Report {
             judged_until: judged_from + Duration::from_hours(24),
             capacity_per_replica: 50.0,
             notes: Vec::new(),
+            gain: None,
             policies: Vec::new(),
             against_hpa: Vec::new(),
             moments: Moments::default(),
         }],
+        left_out: Vec::new(),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::Report;
 use super::report::{AgainstHpa, PolicyReport, TraceReport};
+use super::{Report, gain};
 use crate::domain::HumanDuration;
 
 /// The whole report as text.
@@ -12,6 +12,9 @@ pub fn table(report: &Report) -> String {
     for note in &report.protocol.notes {
         // Writing to a string can't fail.
         let _ = writeln!(text, "note: {note}");
+    }
+    for left_out in &report.left_out {
+        let _ = writeln!(text, "left out: `{}`: {}", left_out.name, left_out.why);
     }
     for trace in &report.traces {
         one(&mut text, report, trace);
@@ -71,6 +74,10 @@ fn one(text: &mut String, report: &Report, trace: &TraceReport) {
     }
     if !trace.against_hpa.is_empty() {
         frontiers(text, report, trace);
+        equal(text, trace);
+    }
+    if let Some(told) = gain::told(trace, report.protocol.currency.as_deref()) {
+        let _ = writeln!(text, "{told}");
     }
     text.push('\n');
 }
@@ -82,7 +89,8 @@ fn frontiers(text: &mut String, report: &Report, trace: &TraceReport) {
         text,
         "replica hours at equal overload: {one:>13} {two:>10} {three:>10}"
     );
-    for policy in &trace.policies {
+    let swept = |policy: &&PolicyReport| !policy.replica_hours_at.is_empty();
+    for policy in trace.policies.iter().filter(swept) {
         let _ = writeln!(text, "  {:<30} {}", policy.policy, hours(policy));
     }
     let hours_of = |of: fn(&AgainstHpa) -> Option<f64>| {
@@ -108,6 +116,30 @@ fn frontiers(text: &mut String, report: &Report, trace: &TraceReport) {
     }
 }
 
+/// Ours at the overload and at the cost of each other policy as it is out of the box.
+fn equal(text: &mut String, trace: &TraceReport) {
+    let all = trace.policies.iter();
+    let mut there = all.filter_map(|policy| Some((policy, policy.forescale_there.as_ref()?)));
+    let mut head = Some(
+        "out of the box:                    overload, Forescale's hours at it, hours, Forescale's overload at them",
+    );
+    there.by_ref().for_each(|(policy, there)| {
+        if let Some(head) = head.take() {
+            let _ = writeln!(text, "{head}");
+        }
+        let figures = &policy.usual.figures;
+        let _ = writeln!(
+            text,
+            "  {:<30} {:>9.3}% {} {:>10.1} {}",
+            policy.policy,
+            figures.overload_percent,
+            shown(there.replica_hours_at_its_overload, 1),
+            figures.replica_hours,
+            shown(there.overload_percent_at_its_cost, 3) + "%",
+        );
+    });
+}
+
 fn hours(policy: &PolicyReport) -> String {
     let cells = policy.replica_hours_at.iter().map(|hours| shown(*hours, 1));
     cells.collect::<Vec<_>>().join(" ")
@@ -120,7 +152,7 @@ fn shown(value: Option<f64>, digits: usize) -> String {
     )
 }
 
-/// Medians over the records.
+/// Medians over the records that have a gap at that overload.
 fn medians(text: &mut String, report: &Report) {
     let overloads = report.protocol.compared_at_overload_percent;
     for (place, overload) in overloads.iter().enumerate() {
@@ -132,25 +164,32 @@ fn medians(text: &mut String, report: &Report) {
             median(against.filter_map(captured).collect())
         };
         let (hard, usual) = (
-            of(|at| at.hpa.captured),
-            of(|at| at.default_tolerance.captured),
+            of(|at| at.captured(&at.hpa)),
+            of(|at| at.captured(&at.default_tolerance)),
         );
-        if let (Some(hard), Some(usual)) = (hard, usual) {
+        if let (Some((hard, records)), Some((usual, _))) = (hard, usual) {
             let _ = writeln!(
                 text,
                 "at {overload} % overload, Forescale captures {:.0} % of the gap between the HPA and perfect foresight in the \
-                 median over {} records, {:.0} % if the HPA keeps its default tolerance",
+                 median over {records} records, {:.0} % if the HPA keeps its default tolerance",
                 100.0 * hard,
-                report.traces.len(),
                 100.0 * usual,
             );
         }
     }
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+/// The middle of the values, between two of them the mean, and how many they are.
+fn median(mut values: Vec<f64>) -> Option<(f64, usize)> {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+    let middle = values.len() / 2;
+    let high = *values.get(middle)?;
+    let median = if values.len().is_multiple_of(2) {
+        f64::midpoint(values[middle - 1], high)
+    } else {
+        high
+    };
+    Some((median, values.len()))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::analyze::{Config, OnnxEngine};
+use crate::control::replay::Rooms;
 use crate::domain::{LeadSource, Series, Timestamp};
 use crate::execute::keda::metadata::keys;
 use crate::simulate::keda::ScaledObject;
@@ -28,11 +29,13 @@ fn settings(frontier: bool) -> Settings {
     Settings {
         start_up: HumanDuration::from_secs(90),
         start_up_spread: false,
+        nodes: None,
         capacity: None,
         replicas_at_median: 10.0,
         judged: 0.2,
         history: HumanDuration::from_secs(30 * 3600),
         price: 0.1,
+        currency: None,
         trigger: TriggerSpec {
             interval: HumanDuration::from_secs(60),
             ..keys::defaults()
@@ -42,6 +45,8 @@ fn settings(frontier: bool) -> Settings {
         rivals: vec![Kind::Hpa, Kind::Perfect],
         frontier,
         service: Service::default(),
+        plan: plan::Config::default(),
+        analyze: Config::default(),
         seed: 1,
     }
 }
@@ -53,6 +58,14 @@ fn models() -> Arc<Registry> {
         ..Config::default()
     };
     Arc::new(Registry::new(&config).unwrap())
+}
+
+fn rooms() -> Rooms {
+    Rooms {
+        models: models(),
+        plan: plan::Config::default(),
+        analyze: Config::default(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,6 +91,7 @@ async fn a_backtest_says_for_each_policy_what_it_cost_and_missed() {
         forescale: "test".to_owned(),
         protocol: settings.protocol(),
         traces: vec![report],
+        left_out: Vec::new(),
     };
     let json = serde_json::to_value(&whole).unwrap();
     let policy = &json["traces"][0]["policies"][0];
@@ -97,9 +111,39 @@ async fn a_backtest_says_for_each_policy_what_it_cost_and_missed() {
         assert!(policy[field].is_number(), "{field}: {policy}");
         assert!(policy["frontier"][0][field].is_number(), "{field}");
     }
-    let page = html::html(&whole);
-    assert!(page.contains("<svg") && page.contains("perfect"));
-    assert!(table(&whole).contains("% of its gap captured"));
+    let gain = &json["traces"][0]["gain"];
+    assert_eq!(gain["beside"], "hpa");
+    for field in [
+        "replica_hours_saved_a_month",
+        "saved_percent",
+        "price_saved_a_month",
+        "slo_minutes_a_day",
+    ] {
+        assert!(gain[field].is_number(), "{field}: {gain}");
+    }
+    let there = &json["traces"][0]["policies"][1]["forescale_there"];
+    assert!(there["overload_percent_at_its_cost"].is_number(), "{there}");
+    let slo = &json["protocol"]["slo"];
+    assert_eq!(
+        (&slo["percent"], &slo["seconds"]),
+        (&95.0.into(), &0.25.into())
+    );
+    let (page, text) = (html::html(&whole), table(&whole));
+    for words in [
+        "<svg",
+        "In short: beside `hpa`",
+        "more than 5 % of requests",
+        "What forescale told KEDA, and why",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    for words in [
+        "% of its gap captured",
+        "out of the box:",
+        "beside `hpa`, Forescale takes",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,10 +180,8 @@ async fn a_loop_that_meets_a_history_follows_a_plan_on_trial_at_once() {
         ..settings(false).trigger
     };
     let now = history.end() - Duration::from_mins(30);
-    let config = crate::plan::Config::default();
     let mut replay =
-        crate::control::replay::Replay::new(history, aims_at(0.005), models(), config, now)
-            .unwrap();
+        crate::control::replay::Replay::new(history, aims_at(0.005), rooms(), now).unwrap();
     replay.vary(aims_at(0.05));
     let mut at = now;
     let own = loop {
@@ -184,9 +226,8 @@ async fn a_variant_with_the_same_trigger_plans_what_the_loop_published() {
     };
     let measured = days(33).series;
     let now = scene.until() - Duration::from_hours(3);
-    let config = crate::plan::Config::default();
     let mut replay =
-        crate::control::replay::Replay::new(measured, spec.clone(), models(), config, now).unwrap();
+        crate::control::replay::Replay::new(measured, spec.clone(), rooms(), now).unwrap();
     replay.vary(spec);
     let mut compared = 0;
     let mut at = now;
@@ -243,6 +284,8 @@ fn a_history_that_says_nothing_is_refused_with_what_is_needed() {
 fn a_load_beyond_the_maximum_is_told_with_whose_maximum_it_is() {
     let notes = |settings: &Settings| Case::new(&days(36), settings).unwrap().notes;
     let mut settings = settings(false);
+    assert!(notes(&settings)[0].contains("0.1 % are 26 seconds"));
+    let notes = |settings: &Settings| Case::new(&days(180), settings).unwrap().notes;
     assert!(notes(&settings).is_empty());
     settings.replicas_at_median = 100_000.0;
     let told = notes(&settings);
@@ -286,12 +329,14 @@ async fn a_manifest_binds_every_policy_and_shows_what_is_configured_today() {
     );
     assert_eq!(report.notes[0], record.notes[0]);
     assert!(
-        report.notes[1].contains("needs 19 replicas at its peak, the maximum is 14"),
+        report.notes[2].contains("needs 19 replicas at its peak, the maximum is 14"),
         "{:?}",
         report.notes
     );
     let names: Vec<&str> = report.policies.iter().map(|p| p.policy.as_str()).collect();
     assert_eq!(names, ["forescale", CONFIGURED, "hpa", "perfect"]);
+    assert_eq!(report.moments.beside, CONFIGURED, "today's own is drawn");
+    assert_eq!(report.gain.as_ref().unwrap().beside, CONFIGURED);
     let hours = report.judged_until.since(report.judged_from).as_secs_f64() / 3600.0;
     for policy in &report.policies {
         let figures = &policy.usual.figures;

@@ -1,26 +1,28 @@
 //! `forescale backtest`: what Forescale would have cost and missed on recorded history, beside others.
 
+mod all;
 mod history;
 mod left_out;
 mod manifest;
+mod requests;
 #[cfg(test)]
 mod tests;
 mod trigger;
 
+use std::io::Write;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Failure;
 use super::output::{Format, Output};
-use super::progress::Progress;
-use crate::analyze::Config;
 use crate::analyze::models::Registry;
 use crate::backtest::{self, Case, Report, Settings};
 use crate::domain::HumanDuration;
+use crate::settings::{self, Overrides};
 use crate::simulate::policies::Kind;
-use crate::simulate::queueing::Service;
+use requests::{Nodes, Slo};
 
 const AFTER_HELP: &str = "\
 How it is done:
@@ -32,13 +34,14 @@ How it is done:
 
 Columns:
   overload   share of the time with more load than the Ready replicas carry
-  SLO min    minutes in which more than 5 % of requests would have taken over 250 ms
+  SLO min    minutes in which more requests than `--slo` allows would have taken longer than it says
   x perf.    replica hours over those of perfect foresight
+  Below it: what a month would have taken beside what runs today, which is the manifest's own trigger or the HPA at 70 %.
 
-Exit codes: 0 done, 1 a record can't be read or judged on, 2 wrong usage.
+Exit codes: 0 done, 1 a record can't be read or judged on (the others are reported), 2 wrong usage.
 
 Examples:
-  forescale backtest --input web.csv.gz --startup 2m --capacity 50
+  forescale backtest --input web.csv.gz --startup 2m --capacity 50 --price 0.12 --currency EUR
   forescale backtest --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[1m]))' --since 14d
   forescale backtest --config forescale.yaml --source thanos --scaled-object web.yaml
   forescale backtest --scaled-object web.yaml --prometheus http://localhost:9090 --frontier --format html --output web.html";
@@ -53,7 +56,8 @@ pub(super) struct Args {
     /// Prometheus to read the history from, with `--query` or `--scaled-object`
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
-    /// Settings file with named sources and their credentials, as `serve` takes it, in the place of `--prometheus`
+    /// Settings file as `serve` takes it: how the server plans and forecasts, its calendars, and, in the place of `--prometheus`, named
+    /// sources with their credentials
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Name of the source in the settings file [default: default]
@@ -65,6 +69,9 @@ pub(super) struct Args {
     /// A manifest with a ScaledObject whose trigger is Forescale's, or KEDA's prometheus trigger
     #[arg(long, value_name = "FILE", conflicts_with = "query")]
     scaled_object: Option<PathBuf>,
+    /// Which of the manifest's ScaledObjects, where it holds several [default: the first that can be backtested]
+    #[arg(long, value_name = "[NAMESPACE/]NAME", requires = "scaled_object")]
+    name: Option<String>,
     /// How much history is read, up to now
     #[arg(long, value_name = "DURATION", default_value = "14d")]
     since: HumanDuration,
@@ -81,6 +88,9 @@ pub(super) struct Args {
     /// `--startup` but learns its lead time, and holds `maxOverload` by what its fleet shows
     #[arg(long)]
     reads_replicas: bool,
+    /// Nodes of so many pods, each of which takes so long to come; without it there is always room
+    #[arg(long, value_name = "PODS:DURATION[:SPARE]")]
+    nodes: Option<Nodes>,
     /// Load that one replica carries; Forescale's `threshold` is set to it [default: the trigger's threshold, or that of `--replicas`]
     #[arg(long, value_name = "LOAD")]
     capacity: Option<f64>,
@@ -90,6 +100,18 @@ pub(super) struct Args {
     /// What a replica costs an hour
     #[arg(long, value_name = "PRICE", default_value_t = 0.05)]
     price: f64,
+    /// What the price is counted in, to stand behind sums
+    #[arg(long, value_name = "NAME")]
+    currency: Option<String>,
+    /// What a latency objective promises: so many of the requests of a minute within this time
+    #[arg(long, value_name = "PERCENT<DURATION", default_value_t)]
+    slo: Slo,
+    /// Mean time that a request takes on a replica with nothing else to do, for SLO minutes
+    #[arg(long, value_name = "DURATION", default_value = "50ms")]
+    service_time: HumanDuration,
+    /// Requests that one replica works on at once, for SLO minutes
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    concurrency: u32,
     /// The last share of the record that is judged
     #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
     judged: f64,
@@ -105,6 +127,12 @@ pub(super) struct Args {
     /// Seed of the simulated cluster, for `--startup-spread`
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Folders with `NAME.onnx`, looked through before `models` and those of `--config`
+    #[arg(long, value_name = "DIR")]
+    model_dir: Vec<PathBuf>,
+    /// Records that are run at the same time [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZero<usize>>,
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -115,84 +143,89 @@ pub(super) struct Args {
 
 /// Runs and reports.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let runtime = super::runtime()?;
+    check(args)?;
+    let server = server(args)?;
     let given = trigger::given(args)?;
+    let models = Arc::new(Registry::new(&server.analyze).map_err(Failure::usage)?);
+    let mut notes = given.notes.clone();
+    let without = models.without_networks();
+    notes.extend(without.map(|text| format!("{text}; `--model-dir` names another folder")));
     let settings = Settings {
         start_up: args.startup,
         start_up_spread: args.startup_spread,
+        nodes: args.nodes.map(Into::into),
         capacity: given.capacity,
         replicas_at_median: args.replicas,
         judged: args.judged,
         history: args.history,
         price: args.price,
-        trigger: given.trigger,
-        configured: given.configured,
-        notes: given.notes,
+        currency: args.currency.clone(),
+        trigger: given.trigger.clone(),
+        configured: given.configured.clone(),
+        notes,
         rivals: rivals(&args.policies)?,
         frontier: args.frontier,
-        service: Service::default(),
+        service: args.slo.service(args.service_time, args.concurrency),
+        plan: server.plan.clone(),
+        analyze: server.analyze.clone(),
         seed: args.seed,
     };
-    check(args)?;
-    let datasets = runtime.block_on(history::read(args, &settings.trigger))?;
-    let cases = datasets
-        .iter()
-        .map(|dataset| Case::new(dataset, &settings))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(anyhow::Error::from)?;
-    let output = Output::open(args.output.as_deref())?;
-    let models = Arc::new(Registry::new(&Config::default()).map_err(Failure::usage)?);
-    let progress = Progress::new(cases.iter().map(|c| c.ticks(&settings)).sum(), "ticks");
-    let mut traces = Vec::with_capacity(cases.len());
-    for case in &cases {
-        let stage = Stage::of(case.name(), case.ticks(&settings));
-        progress.say(format!("{}: {}", case.name(), backtest::FORESCALE));
-        let passed = |ticks| {
-            progress.advance(ticks);
-            if let Some(text) = stage.after(ticks) {
-                progress.say(text);
-            }
-        };
-        let report = runtime.block_on(case.run(&settings, &models, &passed));
-        traces.push(report.map_err(anyhow::Error::from)?);
+    let (datasets, mut left_out) =
+        super::runtime()?.block_on(history::read(args, &server, &given))?;
+    let mut cases = Vec::with_capacity(datasets.len());
+    for dataset in &datasets {
+        match Case::new(dataset, &settings) {
+            Ok(case) => cases.push(case),
+            Err(error) => left_out.push(error.into()),
+        }
     }
-    progress.finish();
+    let output = Output::open(args.output.as_deref())?;
+    let (traces, failed) = all::run(&cases, &settings, &models, args.jobs)?;
+    left_out.extend(failed);
+    if traces.is_empty() {
+        let whys = left_out
+            .iter()
+            .map(|it| format!("`{}`: {}", it.name, it.why));
+        let whys: Vec<String> = whys.collect();
+        return Err(anyhow::anyhow!(whys.join("\n       ")).into());
+    }
     let report = Report {
         forescale: crate::telemetry::VERSION.to_owned(),
         protocol: settings.protocol(),
         traces,
+        left_out,
     };
     let text = args
         .format
         .render(&report, backtest::table, backtest::html::html)?;
     output.write(&text)?;
-    Ok(ExitCode::SUCCESS)
+    for left_out in &report.left_out {
+        // Nobody needs to know that stderr is closed.
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "left out: `{}`: {}",
+            left_out.name,
+            left_out.why
+        );
+    }
+    Ok(if report.left_out.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
-/// What a backtest is at, beside a bar that moves with Forescale's own life only: the other policies come after it, and the
-/// searches among them take as long again.
-struct Stage<'a> {
-    trace: &'a str,
-    ticks: u64,
-    passed: AtomicU64,
-}
-
-impl<'a> Stage<'a> {
-    /// Before the first of `ticks`.
-    fn of(trace: &'a str, ticks: u64) -> Self {
-        Self {
-            trace,
-            ticks,
-            passed: AtomicU64::new(0),
-        }
-    }
-
-    /// What is to be said once so many more ticks have passed; `None` where nothing is new.
-    fn after(&self, ticks: u64) -> Option<String> {
-        let before = self.passed.fetch_add(ticks, Ordering::Relaxed);
-        let done = before < self.ticks && before + ticks >= self.ticks;
-        done.then(|| format!("{}: other policies", self.trace))
-    }
+/// The server whose loop is run: by default one that was given no settings.
+fn server(args: &Args) -> Result<settings::Settings, Failure> {
+    let overrides = Overrides {
+        prometheus: args.prometheus.clone(),
+        ..Overrides::default()
+    };
+    let file = args.config.as_deref();
+    let mut server = settings::Settings::load(file, overrides).map_err(Failure::usage)?;
+    let folders = args.model_dir.iter().cloned();
+    server.analyze.model_dirs.splice(0..0, folders);
+    Ok(server)
 }
 
 fn check(args: &Args) -> Result<(), Failure> {
@@ -209,6 +242,13 @@ fn check(args: &Args) -> Result<(), Failure> {
             args.replicas
         ));
     }
+    if !(args.price >= 0.0 && args.price.is_finite()) {
+        return usage(format!(
+            "`--price` {} is out of range: allowed are 0 and above, such as 0.05",
+            args.price
+        ));
+    }
+    requests::check(args.service_time, args.concurrency, args.slo).or_else(usage)?;
     if args.startup.get() > std::time::Duration::from_hours(1) {
         return usage(format!(
             "`--startup` {} is out of range: allowed are 0s to 1h",

@@ -150,6 +150,9 @@ async fn show(args: &Args, setup: Setup, watched: bool, log: LogHandle) -> anyho
     let mut show = if watched {
         Show::Screen(Box::new(Screen::take(colours())?))
     } else {
+        if let Some(without) = stage.engine.models().without_networks() {
+            tell(&format!("note: {without}"));
+        }
         announce(&doors);
         Show::Lines(Progress::default())
     };

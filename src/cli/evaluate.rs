@@ -10,6 +10,7 @@ use super::output::{Format, Output};
 use super::progress::Progress;
 use crate::analyze::models::Registry;
 use crate::analyze::{Config, OnnxEngine};
+use crate::backtest::LeftOut;
 use crate::dataset::{self, Dataset};
 use crate::domain::{Events, HumanDuration};
 use crate::evaluate::{self, Protocol};
@@ -163,14 +164,37 @@ fn protocol(args: &Args, registry: &Registry) -> Result<Protocol, Failure> {
 pub(super) fn read_all(files: &[PathBuf]) -> Result<Vec<Dataset>, Failure> {
     let mut datasets: Vec<Dataset> = Vec::with_capacity(files.len());
     for file in files {
-        let mut dataset = dataset::read(file).map_err(anyhow::Error::from)?;
-        let plain = dataset.name.clone();
-        let mut number = 1;
-        while datasets.iter().any(|known| known.name == dataset.name) {
-            number += 1;
-            dataset.name = format!("{plain}-{number}");
-        }
-        datasets.push(dataset);
+        add(
+            &mut datasets,
+            dataset::read(file).map_err(anyhow::Error::from)?,
+        );
     }
     Ok(datasets)
+}
+
+/// Reads each file that can be read; two of the same name get a number. What is wrong with the others stands beside them.
+pub(super) fn read_what_can_be(files: &[PathBuf]) -> (Vec<Dataset>, Vec<LeftOut>) {
+    let mut datasets: Vec<Dataset> = Vec::with_capacity(files.len());
+    let mut left_out = Vec::new();
+    for file in files {
+        match dataset::read(file) {
+            Ok(dataset) => add(&mut datasets, dataset),
+            Err(error) => left_out.push(LeftOut {
+                name: dataset::name_of(file),
+                why: error.to_string(),
+            }),
+        }
+    }
+    (datasets, left_out)
+}
+
+/// Under a name that no other one has.
+fn add(datasets: &mut Vec<Dataset>, mut dataset: Dataset) {
+    let plain = dataset.name.clone();
+    let mut number = 1;
+    while datasets.iter().any(|known| known.name == dataset.name) {
+        number += 1;
+        dataset.name = format!("{plain}-{number}");
+    }
+    datasets.push(dataset);
 }

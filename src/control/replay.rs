@@ -58,10 +58,13 @@ struct Variant {
 
 /// Settings and models of a loop.
 #[derive(Debug)]
-pub(super) struct Rooms {
-    pub(super) models: Arc<Registry>,
-    pub(super) plan: plan::Config,
-    pub(super) analyze: analyze::Config,
+pub struct Rooms {
+    /// Models.
+    pub models: Arc<Registry>,
+    /// How plans are made.
+    pub plan: plan::Config,
+    /// How forecasts are.
+    pub analyze: analyze::Config,
 }
 
 /// The engine with one workload on its board, and nothing kept on disk.
@@ -141,8 +144,7 @@ impl Replay {
     pub fn new(
         measured: Series,
         spec: TriggerSpec,
-        models: Arc<Registry>,
-        plan: plan::Config,
+        rooms: Rooms,
         now: Timestamp,
     ) -> Result<Self, BoardFull> {
         let clock = Arc::new(ManualClock::at(now));
@@ -152,11 +154,7 @@ impl Replay {
             clock: Arc::clone(&clock),
         });
         let key = WorkloadKey::new("backtest", "workload", Metadata::default());
-        let rooms = Rooms {
-            models,
-            plan: plan.clone(),
-            analyze: analyze::Config::default(),
-        };
+        let plan = rooms.plan.clone();
         let (engine, workload) = alone(
             Arc::clone(&clock) as Arc<dyn Clock>,
             Monitor::recorded(Arc::clone(&recording) as Arc<dyn ReplaySource>),

@@ -53,6 +53,13 @@ impl Default for Service {
     }
 }
 
+impl Service {
+    /// Share of requests, 0 to 1, over the objective on a replica with nothing else to do.
+    pub fn share_over_when_idle(&self) -> f64 {
+        share_over(self, 0.0)
+    }
+}
+
 /// The queue in front of a fleet.
 #[derive(Clone, Debug)]
 pub struct Queue {

@@ -84,6 +84,11 @@ impl Networks {
         })
     }
 
+    /// Where networks are looked for.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.folders.iter().map(PathBuf::as_path)
+    }
+
     /// Which engine is live: `onnx-runtime 1.32.0 (/path/of/the/library)` or `rten 0.27`.
     pub fn engine(&self) -> String {
         self.engine.name()

@@ -5,38 +5,50 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 
 use super::Args;
+use super::trigger::Given;
+use crate::backtest::LeftOut;
 use crate::cli::Failure;
 use crate::dataset::Dataset;
 use crate::domain::{Clock, Series, SourceRef, SystemClock, TriggerSpec};
 use crate::monitor::{DEFAULT_SOURCE, FetchError, FetchErrorKind, Fetched, Metrics, Monitor, Span};
-use crate::settings::{Overrides, Settings};
+use crate::settings::Settings;
 
-/// The records: files as they are, or what Prometheus says.
-pub(super) async fn read(args: &Args, trigger: &TriggerSpec) -> Result<Vec<Dataset>, Failure> {
+/// The records, files as they are or what Prometheus says; and the files that can't be read, where others can.
+pub(super) async fn read(
+    args: &Args,
+    server: &Settings,
+    given: &Given,
+) -> Result<(Vec<Dataset>, Vec<LeftOut>), Failure> {
     let usage = |text: &str| Failure::usage(anyhow!(text.to_owned()));
-    let served = args.prometheus.is_some() || args.config.is_some();
-    match (served, args.input.is_empty()) {
-        (true, false) => Err(usage(
-            "`--input` and `--prometheus` or `--config` exclude one another",
-        )),
+    let from_a_source =
+        args.prometheus.is_some() || (args.config.is_some() && args.input.is_empty());
+    match (from_a_source, args.input.is_empty()) {
+        (true, false) => Err(usage("`--input` and `--prometheus` exclude one another")),
         (false, true) => Err(usage(
             "no history is given: `--input FILE…`, or `--prometheus URL` or `--config FILE` with `--query` or `--scaled-object`",
         )),
-        (false, false) => crate::cli::evaluate::read_all(&args.input),
+        (false, false) => Ok(crate::cli::evaluate::read_what_can_be(&args.input)),
         (true, true) if args.query.is_none() && args.scaled_object.is_none() => Err(usage(
             "`--prometheus` and `--config` need `--query` or `--scaled-object`, which say what to read",
         )),
-        (true, true) => Ok(vec![from_prometheus(args, trigger).await?]),
+        (true, true) if !given.known_query => Err(usage(
+            "the trigger takes its query from elsewhere (`queryFromEnv`, `triggerName`), which is not known here: give `--set query=PROMQL`, \
+             or the history with `--input`",
+        )),
+        (true, true) => Ok((
+            vec![from_prometheus(args, server, given).await?],
+            Vec::new(),
+        )),
     }
 }
 
-async fn from_prometheus(args: &Args, trigger: &TriggerSpec) -> Result<Dataset, Failure> {
-    let overrides = Overrides {
-        prometheus: args.prometheus.clone(),
-        ..Overrides::default()
-    };
-    let settings = Settings::load(args.config.as_deref(), overrides).map_err(Failure::usage)?;
-    let monitor = Monitor::new(&settings.monitor, Metrics::default()).map_err(Failure::usage)?;
+async fn from_prometheus(
+    args: &Args,
+    server: &Settings,
+    given: &Given,
+) -> Result<Dataset, Failure> {
+    let trigger = &given.trigger;
+    let monitor = Monitor::new(&server.monitor, Metrics::default()).map_err(Failure::usage)?;
     let name = args.source.as_deref().unwrap_or(DEFAULT_SOURCE);
     let trigger = TriggerSpec {
         source: SourceRef::Named(name.to_owned()),
@@ -67,7 +79,7 @@ async fn from_prometheus(args: &Args, trigger: &TriggerSpec) -> Result<Dataset, 
         )
         .into());
     }
-    Ok(dataset(step, fetched))
+    Ok(dataset(given.name.as_deref(), step, fetched))
 }
 
 /// What went wrong, and where credentials would stand: the text tells of a source's settings, which nobody has given who has
@@ -83,8 +95,8 @@ fn in_full(error: FetchError, args: &Args) -> String {
     )
 }
 
-/// The record, with what is to be known of it.
-fn dataset(step: Duration, fetched: Fetched) -> Dataset {
+/// The record, with what is to be known of it, under the ScaledObject's name where it has one.
+fn dataset(name: Option<&str>, step: Duration, fetched: Fetched) -> Dataset {
     let mut notes = fetched.warnings;
     if fetched.not_finite > 0 {
         notes.push(format!(
@@ -93,7 +105,7 @@ fn dataset(step: Duration, fetched: Fetched) -> Dataset {
         ));
     }
     Dataset {
-        name: "prometheus".to_owned(),
+        name: name.unwrap_or("prometheus").to_owned(),
         series: Series::from_samples(step, &fetched.samples),
         notes,
     }
@@ -117,7 +129,8 @@ mod tests {
             warnings: vec!["the answer is partial".to_owned()],
             partial: true,
         };
-        let dataset = dataset(Duration::from_mins(1), fetched);
+        let dataset = dataset(Some("shop/web"), Duration::from_mins(1), fetched);
+        assert_eq!(dataset.name, "shop/web");
         assert_eq!(
             dataset.notes,
             [

@@ -1,6 +1,7 @@
 //! What a ScaledObject's manifest says of the workload: the trigger that is backtested, the bounds, KEDA's times and the
 //! HPA's behavior.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -20,9 +21,13 @@ use crate::simulate::keda::{Fallback, FallbackBehavior, ScaledObject};
 const OURS: [&str; 2] = ["external", "external-push"];
 /// The trigger that people move from.
 const KEDAS: &str = "prometheus";
+/// Keys by one of which a trigger says what it goes by.
+const SUBJECTS: [&str; 3] = ["query", "queryFromEnv", "triggerName"];
 
 /// A manifest that was read.
 pub(super) struct Manifest {
+    /// Of the ScaledObject, with its namespace where it has one.
+    pub(super) name: String,
     /// Of the trigger.
     pub(super) metadata: Metadata,
     /// Whether the trigger is Forescale's.
@@ -58,8 +63,9 @@ impl Manifest {
     }
 }
 
-/// Reads the first ScaledObject with a trigger of Forescale's, or with one of KEDA's on Prometheus.
-pub(super) fn read(file: &Path) -> Result<Manifest, Failure> {
+/// Reads the ScaledObject of this `name`, or the first one, with a trigger of Forescale's or one of KEDA's on Prometheus.
+/// Forescale's go before.
+pub(super) fn read(file: &Path, name: Option<&str>) -> Result<Manifest, Failure> {
     let usage = |text: String| Failure::usage(anyhow!("`{}`: {text}", file.display()));
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("failed to read `{}`", file.display()))?;
@@ -70,23 +76,40 @@ pub(super) fn read(file: &Path) -> Result<Manifest, Failure> {
             broken.place.line, broken.text
         )));
     }
-    let specs: Vec<&Node> = documents
+    let objects: Vec<&Node> = documents
         .iter()
         .filter(|document| document.text_of("kind") == Some("ScaledObject"))
-        .filter_map(|object| object.get("spec"))
         .collect();
-    let ours = find(&specs, &OURS);
-    let (is_ours, found) = (ours.is_some(), ours.or_else(|| find(&specs, &[KEDAS])));
+    let of_types = |types: &[&str]| -> Vec<Found<'_>> {
+        let each = objects.iter().copied();
+        each.filter_map(|object| find(object, types)).collect()
+    };
+    let (ours, kedas) = (of_types(&OURS), of_types(&[KEDAS]));
+    let names: BTreeSet<String> = (ours.iter().chain(&kedas))
+        .map(|it| format!("`{}`", it.name))
+        .collect();
+    let names: Vec<String> = names.into_iter().collect();
+    let found = pick(&ours, name)
+        .map(|found| (true, found))
+        .or_else(|| pick(&kedas, name).map(|found| (false, found)));
+    let (is_ours, found) = found.ok_or_else(|| match name {
+        Some(name) if !names.is_empty() => usage(format!(
+            "it holds no ScaledObject `{name}` that can be backtested: there {} {}",
+            if names.len() == 1 { "is" } else { "are" },
+            names.join(", ")
+        )),
+        _ => usage(
+            "it holds no ScaledObject with a trigger of type `external` or `external-push` that has a `query` or a `triggerName`, \
+             or of type `prometheus` that has a `query`"
+                .to_owned(),
+        ),
+    })?;
     let Found {
+        name: found_name,
         spec,
         trigger,
         metadata,
-    } = found.ok_or_else(|| {
-        usage(
-            "it holds no ScaledObject with a trigger of type `external`, `external-push` or `prometheus` that has a `query`"
-                .to_owned(),
-        )
-    })?;
+    } = found;
     let pairs = metadata.entries().iter().filter_map(|entry| {
         let text = match &entry.value.value {
             Value::Map(_) => None,
@@ -94,38 +117,69 @@ pub(super) fn read(file: &Path) -> Result<Manifest, Failure> {
         };
         Some((entry.key.clone(), text?.to_owned()))
     });
+    let mut left_out = left_out::of(spec, trigger);
+    if name.is_none() && names.len() > 1 {
+        left_out.push(format!(
+            "of the ScaledObjects {}, `{found_name}` is backtested: `--name` picks another",
+            names.join(", ")
+        ));
+    }
     Ok(Manifest {
+        name: found_name.clone(),
         metadata: pairs.collect(),
         ours: is_ours,
-        left_out: left_out::of(spec, trigger),
+        left_out,
         object: object(spec, trigger).map_err(usage)?,
         behavior: behavior(spec).map_err(usage)?,
     })
 }
 
-/// A trigger, with its object's spec and its metadata.
+/// A trigger, with its object's name and spec and its metadata.
 struct Found<'a> {
+    name: String,
     spec: &'a Node,
     trigger: &'a Node,
     metadata: &'a Node,
 }
 
-/// The first trigger of one of these types that has a query.
-fn find<'a>(specs: &[&'a Node], types: &[&str]) -> Option<Found<'a>> {
-    specs.iter().copied().find_map(|spec| {
-        let triggers = spec.get("triggers").map_or(&[][..], Node::items);
-        let of_type =
-            |trigger: &&Node| (trigger.text_of("type")).is_some_and(|there| types.contains(&there));
-        triggers.iter().filter(of_type).find_map(|trigger| {
-            let metadata = trigger.get("metadata")?;
-            metadata.get("query")?;
-            Some(Found {
-                spec,
-                trigger,
-                metadata,
-            })
+/// The one of this name, with or without its namespace; the first where none is given.
+fn pick<'a, 'b>(found: &'b [Found<'a>], name: Option<&str>) -> Option<&'b Found<'a>> {
+    let is = |found: &&Found<'_>| {
+        name.is_none_or(|name| {
+            let plain = found.name.rsplit('/').next();
+            found.name == name || plain == Some(name)
+        })
+    };
+    found.iter().find(is)
+}
+
+/// The object's first trigger of one of these types that says what it goes by.
+fn find<'a>(object: &'a Node, types: &[&str]) -> Option<Found<'a>> {
+    let spec = object.get("spec")?;
+    let triggers = spec.get("triggers").map_or(&[][..], Node::items);
+    let of_type =
+        |trigger: &&Node| (trigger.text_of("type")).is_some_and(|there| types.contains(&there));
+    triggers.iter().filter(of_type).find_map(|trigger| {
+        let metadata = trigger.get("metadata")?;
+        SUBJECTS.iter().find(|key| metadata.get(key).is_some())?;
+        Some(Found {
+            name: name_of(object),
+            spec,
+            trigger,
+            metadata,
         })
     })
+}
+
+/// `namespace/name`, as far as the manifest says it.
+fn name_of(object: &Node) -> String {
+    let metadata = object.get("metadata");
+    let text = |key| metadata.and_then(|metadata| metadata.text_of(key));
+    let name = text("name").unwrap_or("without a name");
+    match text("namespace") {
+        Some(namespace) => format!("{namespace}/{name}"),
+        None => name.to_owned(),
+    }
 }
 
 /// Bounds and times, and whether the HPA reads what KEDA read last; what is left out is KEDA's default.
@@ -258,7 +312,7 @@ mod tests {
         let file = folder.path().join("web.yaml");
         let text = format!("apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nspec:\n{spec}");
         std::fs::write(&file, text).unwrap();
-        read(&file).map_err(|failure| format!("{failure:?}"))
+        read(&file, None).map_err(|failure| format!("{failure:?}"))
     }
 
     const KEDAS_OWN: &str = "  minReplicaCount: 4
@@ -352,6 +406,48 @@ mod tests {
         ]) {
             assert!(note.contains(words), "{words}: {note}");
         }
+    }
+
+    #[test]
+    fn of_several_objects_one_is_named_and_the_others_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("all.yaml");
+        let one = |namespace: &str, name: &str, kind: &str| {
+            format!(
+                "kind: ScaledObject\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec:\n  triggers:\n    - type: {kind}\n      \
+                 metadata: {{query: {name}, threshold: '5'}}\n---\n"
+            )
+        };
+        let text = one("a", "web", "prometheus")
+            + &one("a", "api", "external")
+            + &one("b", "web", "prometheus");
+        std::fs::write(&file, text).unwrap();
+        let first = read(&file, None).unwrap();
+        assert_eq!((first.name.as_str(), first.ours), ("a/api", true));
+        let told = first.left_out.join("; ");
+        assert!(
+            told.contains("`a/api`, `a/web`, `b/web`, `a/api` is backtested: `--name`"),
+            "{told}"
+        );
+        let named = |name| read(&file, Some(name)).map_err(|failure| format!("{failure:?}"));
+        assert_eq!(named("b/web").unwrap().name, "b/web");
+        let plain = named("web").unwrap();
+        assert_eq!((plain.name.as_str(), plain.left_out.len()), ("a/web", 0));
+        let error = named("db").err().unwrap();
+        assert!(
+            error.contains("no ScaledObject `db`") && error.contains("`a/api`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_trigger_that_reads_its_query_elsewhere_is_taken() {
+        let text = KEDAS_OWN.replace(
+            "    - type: prometheus",
+            "    - type: external\n      metadata: {triggerName: requests, threshold: '9'}\n    - type: prometheus",
+        );
+        let read = of(&text).unwrap();
+        assert!(read.ours && !read.metadata.contains_key("query"));
     }
 
     #[test]

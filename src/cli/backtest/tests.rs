@@ -123,7 +123,7 @@ fn without_a_manifest_nothing_is_told() {
 
 #[test]
 fn the_bar_says_what_comes_after_its_end() {
-    let stage = Stage::of("web", 3);
+    let stage = all::Stage::of("web", 3);
     assert_eq!(stage.after(1), None);
     assert_eq!(stage.after(1), None);
     assert_eq!(stage.after(1).as_deref(), Some("web: other policies"));

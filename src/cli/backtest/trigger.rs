@@ -21,6 +21,10 @@ const ELSEWHERE: [&str; 5] = [
 /// What is backtested, by the flags.
 #[derive(Debug)]
 pub(super) struct Given {
+    /// Of the ScaledObject, with its namespace where it has one.
+    pub(super) name: Option<String>,
+    /// Whether the trigger says what to ask a Prometheus for.
+    pub(super) known_query: bool,
     pub(super) trigger: TriggerSpec,
     /// The load that one replica carries, if that is known.
     pub(super) capacity: Option<f64>,
@@ -31,10 +35,13 @@ pub(super) struct Given {
 
 /// The trigger that the flags mean.
 pub(super) fn given(args: &Args) -> Result<Given, Failure> {
-    let manifest = args.scaled_object.as_deref().map(manifest::read);
+    let manifest = args.scaled_object.as_deref();
+    let manifest = manifest.map(|file| manifest::read(file, args.name.as_deref()));
     let manifest = manifest.transpose()?;
+    let name = manifest.as_ref().map(|manifest| manifest.name.clone());
     let mut notes = Vec::new();
     let mut strings = strings(args, manifest.as_ref(), &mut notes)?;
+    let known_query = strings.contains_key("query");
     let known_threshold = strings.contains_key("threshold");
     for (key, stand_in) in [("query", "recorded"), ("threshold", "1")] {
         strings
@@ -50,12 +57,37 @@ pub(super) fn given(args: &Args) -> Result<Given, Failure> {
     let threshold = known_threshold.then_some(reading.spec.threshold);
     let ours = manifest.as_ref().map(|manifest| manifest.ours);
     notes.extend(of_the_capacity(args, ours, threshold));
+    notes.extend(ours_alone(&reading.spec));
     Ok(Given {
+        name,
+        known_query,
         configured: manifest
             .map(|manifest| manifest.configured(threshold, reading.spec.activation_threshold)),
         trigger: reading.spec,
         capacity: args.capacity.or(threshold),
         notes,
+    })
+}
+
+/// Limits on our plan that the other policies don't have: beside them it looks dearer, or shorter, than it is.
+fn ours_alone(trigger: &TriggerSpec) -> Option<String> {
+    let limits = [
+        ("bounds", trigger.bounds.is_some()),
+        ("calendar", trigger.calendar.is_some()),
+        (
+            "maxReplicaHoursPerDay",
+            trigger.max_replica_hours_per_day.is_some(),
+        ),
+    ];
+    let given = limits.iter().filter(|(_, given)| *given);
+    let given: Vec<String> = given.map(|(key, _)| format!("`{key}`")).collect();
+    (!given.is_empty()).then(|| {
+        format!(
+            "{} of the trigger bind{} Forescale's plan and no other policy, perfect foresight included: what they cost, or leave \
+             short, counts as Forescale's own",
+            given.join(" and "),
+            if given.len() == 1 { "s" } else { "" }
+        )
     })
 }
 

@@ -24,6 +24,11 @@ use crate::telemetry::LogHandle;
 /// A model may take as long as it needs: on a slow machine a time-out would make a run differ from the same run on
 /// another one.
 const MODEL_TIMEOUT: HumanDuration = HumanDuration::from_secs(600);
+/// So may the replay endpoint: a read that is given up would be another history, and another plan.
+const PATIENCE: HumanDuration = HumanDuration::from_secs(600);
+/// Between a look at a usual port and taking it, another demo may have taken it; then it is looked again, so many times
+/// in all.
+const LOOKS: u32 = 5;
 /// Open calls at the end get this long.
 const DRAIN_GRACE: HumanDuration = HumanDuration::from_secs(1);
 
@@ -74,8 +79,7 @@ impl Stage {
             clock: Arc::clone(&clock),
         });
         let replay = tokio::spawn(ReplayServer::new(listener).run(source, stop.clone()));
-        let settings = settings(prometheus, grpc.choose(), http.choose());
-        let service = Service::bind_with(&settings, log, clock).await?;
+        let service = bind(prometheus, (grpc, http), log, &clock).await?;
         let (grpc, http) = (service.grpc_addr()?, service.http_addr());
         Ok(Self {
             engine: Arc::clone(service.engine()),
@@ -97,6 +101,29 @@ impl Stage {
         self.replay.await.context("the replay endpoint died")??;
         Ok(())
     }
+}
+
+/// The service with its ports taken.
+async fn bind(
+    prometheus: SocketAddr,
+    (grpc, http): (Address, Address),
+    log: Option<LogHandle>,
+    clock: &Arc<ManualClock>,
+) -> anyhow::Result<Service> {
+    let mut looks = 1;
+    loop {
+        let settings = settings(prometheus, grpc.choose(), http.choose());
+        match Service::bind_with(&settings, log.clone(), Arc::clone(clock) as _).await {
+            Err(error) if looks < LOOKS && is_taken(&error) => looks += 1,
+            bound => return bound,
+        }
+    }
+}
+
+/// Whether it is a port that another process has taken.
+fn is_taken(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
+    causes.any(|cause: &std::io::Error| cause.kind() == std::io::ErrorKind::AddrInUse)
 }
 
 impl Address {
@@ -129,10 +156,13 @@ impl ReplaySource for Replay {
 
 fn settings(prometheus: SocketAddr, grpc: SocketAddr, http: SocketAddr) -> Settings {
     let mut settings = Settings::default();
-    let source = SourceConfig {
+    let mut source = SourceConfig {
         url: format!("http://{prometheus}"),
+        timeout: PATIENCE,
+        total_timeout: PATIENCE,
         ..SourceConfig::default()
     };
+    source.circuit_breaker.failures = u32::MAX;
     settings.monitor.sources = BTreeMap::from([(DEFAULT_SOURCE.to_owned(), source)]);
     settings.keda.addr = grpc;
     settings.keda.drain_grace = DRAIN_GRACE;
@@ -184,6 +214,19 @@ mod tests {
         );
         drop(driver);
         stage.clear().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_port_that_was_taken_since_it_was_looked_at_is_known_as_such() {
+        let holder = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let taken = holder.local_addr().unwrap();
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        for (grpc, http) in [(taken, free), (free, taken)] {
+            let settings = settings(free, grpc, http);
+            let error = Service::bind(&settings, None).await.unwrap_err();
+            assert!(is_taken(&error), "{error:#}");
+        }
+        assert!(!is_taken(&anyhow::anyhow!("something else")));
     }
 
     #[test]

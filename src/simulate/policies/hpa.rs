@@ -33,11 +33,16 @@ impl HpaOnMetric {
         Self { activation, ..self }
     }
 
-    /// With a behavior of its own, under the name that says whose it is.
+    /// Under the name that says whose it is.
     #[must_use]
-    pub fn with_behavior(self, name: &'static str, behavior: Behavior) -> Self {
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    /// With a behavior of its own.
+    #[must_use]
+    pub fn with_behavior(self, behavior: Behavior) -> Self {
         Self {
-            name,
             behavior: Some(behavior),
             ..self
         }

@@ -79,7 +79,9 @@ impl Default for Candidate {
 impl Candidate {
     /// As a policy, where a replica carries `capacity`.
     pub fn policy(&self, capacity: f64) -> HpaOnMetric {
-        HpaOnMetric::new(capacity, self.target).with_behavior("hpa-tuned", self.behavior.clone())
+        HpaOnMetric::new(capacity, self.target)
+            .named("hpa-tuned")
+            .with_behavior(self.behavior.clone())
     }
 }
 
