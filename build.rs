@@ -22,7 +22,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=.git/HEAD");
     // HEAD names a branch, and stays as it is with a commit on that; its log does not.
     let log = ".git/logs/HEAD";
-    if fs::exists(log)? {
+    // In a worktree `.git` is a file.
+    if fs::exists(log).unwrap_or(false) {
         println!("cargo::rerun-if-changed={log}");
     }
     println!("cargo::rerun-if-env-changed=FORESCALE_COMMIT");

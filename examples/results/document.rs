@@ -148,7 +148,13 @@ pub(crate) fn shown(value: Option<f64>, digits: usize) -> String {
 }
 
 pub(crate) fn percent(value: Option<f64>) -> String {
-    shown(value.map(|value| 100.0 * value), 0)
+    // Where the median record keeps to it at no setting there is no number.
+    shown(
+        value
+            .filter(|value| value.is_finite())
+            .map(|value| 100.0 * value),
+        0,
+    )
 }
 
 fn summary(text: &mut String, main: &[&Row]) {

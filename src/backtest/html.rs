@@ -100,7 +100,10 @@ fn section(page: &mut Page, trace: &TraceReport, currency: Option<&str>) {
 /// What is to be seen in a stretch.
 fn why(stretch: &Stretch, beside: &str) -> String {
     match stretch.why {
-        Why::Short => "Load that nobody carried".to_owned(),
+        Why::Short => format!(
+            "Load that Ready replicas did not carry, Forescale's or those of {}",
+            crate::plot::escape(beside)
+        ),
         Why::Tight => "Least to spare, and nothing unmet".to_owned(),
         Why::Saved => format!("Most saved beside {}", crate::plot::escape(beside)),
         Why::Dear => format!("Most spent beside {}", crate::plot::escape(beside)),

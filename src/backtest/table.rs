@@ -168,12 +168,19 @@ fn medians(text: &mut String, report: &Report) {
             of(|at| at.captured(&at.default_tolerance)),
         );
         if let (Some((hard, records)), Some((usual, _))) = (hard, usual) {
+            let percent = |share: f64| {
+                if share.is_finite() {
+                    format!("{:.0} %", 100.0 * share)
+                } else {
+                    "nothing".to_owned()
+                }
+            };
             let _ = writeln!(
                 text,
-                "at {overload} % overload, Forescale captures {:.0} % of the gap between the HPA and perfect foresight in the \
-                 median over {records} records, {:.0} % if the HPA keeps its default tolerance",
-                100.0 * hard,
-                100.0 * usual,
+                "at {overload} % overload, Forescale captures {} of the gap between the HPA and perfect foresight in the median \
+                 over {records} records, {} if the HPA keeps its default tolerance",
+                percent(hard),
+                percent(usual),
             );
         }
     }

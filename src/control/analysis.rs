@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::anomalies;
 use super::engine::Engine;
-use super::metrics::{Outcome, To, Wanted as Asked};
+use super::metrics::{To, Wanted as Asked};
 use super::recording::Event;
 use crate::analyze::ensemble::{self, Other, Turn, Wanted};
 use crate::analyze::{self, ForecastInput, Forecaster, ModelError, Prepared, models};
@@ -82,7 +82,7 @@ impl Engine {
                 .filter_map(|raw| prepare(&registry, raw))
                 .collect::<Vec<_>>()
         });
-        let ready = self.done_aside(ready.await);
+        let ready = Self::done_aside(ready.await);
         let answers = self.run_models(ready).await;
         self.parts
             .metrics
@@ -92,13 +92,11 @@ impl Engine {
     }
 
     /// What was worked out on another thread; nothing where that died, which is a defect, and told of as one.
-    fn done_aside<T>(&self, done: Result<Vec<T>, tokio::task::JoinError>) -> Vec<T> {
+    fn done_aside<T>(done: Result<Vec<T>, tokio::task::JoinError>) -> Vec<T> {
         done.unwrap_or_else(|error| {
             if error.is_panic() {
-                let refreshes = &self.parts.metrics.refreshes;
-                refreshes.get_or_create(&Outcome::PANIC).inc();
+                tracing::error!(%error, "a batch of forecasts died; please report this");
             }
-            tracing::error!(%error, "a batch of forecasts died; please report this");
             Vec::new()
         })
     }
@@ -204,7 +202,7 @@ impl Engine {
             });
             each.collect::<Vec<_>>()
         });
-        let taken = self.done_aside(taken.await);
+        let taken = Self::done_aside(taken.await);
         taken
             .into_iter()
             .map(|(ready, turn)| match turn {

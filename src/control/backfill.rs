@@ -5,15 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::engine::Engine;
-use super::fetch::record;
+use super::fetch::{WHOLE_WITHIN, record};
 use super::recording::Asked;
 use super::schedule::{Backfill, Missing};
-use crate::domain::TriggerSpec;
+use crate::domain::{Timestamp, TriggerSpec};
 use crate::knowledge::Workload;
 use crate::monitor::{FetchError, FetchErrorKind, Span};
-
-/// So often a window that was answered in part is asked for again, before what there is of it is taken: ten minutes.
-const PATIENCE: u32 = 20;
 
 impl Engine {
     /// Reads what is missing. Stops at the first failure and goes on from there after a while.
@@ -39,10 +36,14 @@ impl Engine {
         while let Some(window) = self.newest_window(workload, left) {
             let step = window.step;
             left = match self.parts.monitor.fetch(&workload.spec, window).await {
-                Ok(fetched) if fetched.partial && left.in_part < PATIENCE => {
-                    let in_part = left.in_part + 1;
+                Ok(fetched) if fetched.partial && waits(left, self.now()) => {
+                    let in_part_since = left.in_part_since.or(Some(self.now()));
+                    let left = Missing {
+                        in_part_since,
+                        ..left
+                    };
                     let why = "part of the storage did not answer";
-                    return self.go_on_later(workload, Missing { in_part, ..left }, &why);
+                    return self.go_on_later(workload, left, &why);
                 }
                 Ok(fetched) => {
                     let read = fetched.samples.len() as u64;
@@ -53,7 +54,9 @@ impl Engine {
                     left.before(window.from, step)
                 }
                 Err(error) => {
-                    let left = smaller(left, window, &error);
+                    let present = workload.published();
+                    let is_well = present.is_some_and(|known| known.health.fault.is_none());
+                    let left = smaller(left, window, &error, is_well);
                     return self.go_on_later(workload, left, &error);
                 }
             };
@@ -86,23 +89,26 @@ impl Engine {
     }
 }
 
+/// Whether a window that was answered in part is asked for again, before what there is of it is taken: as long as the present is.
+fn waits(missing: Missing, now: Timestamp) -> bool {
+    let since = missing.in_part_since.filter(|since| *since <= now);
+    since.is_none_or(|since| now.since(since) <= WHOLE_WITHIN)
+}
+
 /// What is still missing after a window has failed. One that may have failed for its length, or for some moments in it, is
-/// halved; a moment that fails by itself, and not for the server's sake, stays unknown.
-fn smaller(missing: Missing, window: Span, error: &FetchError) -> Missing {
-    let of_a_moment = error.while_running
-        || matches!(
-            error.kind,
-            FetchErrorKind::ManySeries | FetchErrorKind::Body
-        );
-    let of_its_length = of_a_moment || error.kind == FetchErrorKind::Timeout;
+/// halved. A moment that fails by itself stays unknown, where the present `is_well`, and so the server is.
+fn smaller(missing: Missing, window: Span, error: &FetchError, is_well: bool) -> Missing {
+    let of_a_moment = error.while_running || error.kind == FetchErrorKind::ManySeries;
+    let of_its_length =
+        of_a_moment || matches!(error.kind, FetchErrorKind::Timeout | FetchErrorKind::Body);
     let points = window.points();
     if points > 1 && of_its_length {
         Missing {
             most: Some(points / 2),
             ..missing
         }
-    } else if of_a_moment {
-        missing.before(window.from, window.step)
+    } else if of_a_moment && is_well {
+        missing.without(window.from, window.step)
     } else {
         missing
     }
@@ -132,7 +138,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::Timestamp;
 
     const STEP: Duration = Duration::from_mins(1);
 
@@ -141,13 +146,18 @@ mod tests {
     }
 
     /// What is left of the minutes from 0 to `until` once the window of the newest `points` of them has failed so.
-    fn left(until: i64, points: i64, error: &FetchError) -> (Timestamp, Option<u64>) {
+    fn left(
+        until: i64,
+        points: i64,
+        error: &FetchError,
+        is_well: bool,
+    ) -> (Timestamp, Option<u64>) {
         let window = Span {
             from: at(until - points + 1),
             until: at(until),
             step: STEP,
         };
-        let left = smaller(Missing::new(at(0), at(until)), window, error);
+        let left = smaller(Missing::new(at(0), at(until)), window, error, is_well);
         (left.until, left.most)
     }
 
@@ -161,15 +171,17 @@ mod tests {
         for (error, many, one) in [
             (of(FetchErrorKind::Timeout), Some(50), at(200)),
             (of(FetchErrorKind::ManySeries), Some(50), at(199)),
-            (of(FetchErrorKind::Body), Some(50), at(199)),
+            (of(FetchErrorKind::Body), Some(50), at(200)),
             (conflict, Some(50), at(199)),
             (of(FetchErrorKind::Status), None, at(200)),
             (of(FetchErrorKind::Unreachable), None, at(200)),
             (of(FetchErrorKind::RateLimited), None, at(200)),
             (of(FetchErrorKind::CircuitOpen), None, at(200)),
         ] {
-            assert_eq!(left(200, 100, &error), (at(200), many), "{error:?}");
-            assert_eq!(left(200, 1, &error).0, one, "{error:?}");
+            assert_eq!(left(200, 100, &error, true), (at(200), many), "{error:?}");
+            assert_eq!(left(200, 1, &error, true).0, one, "{error:?}");
+            // A server that is ill fails at every moment.
+            assert_eq!(left(200, 1, &error, false).0, at(200), "{error:?}");
         }
     }
 
@@ -177,13 +189,14 @@ mod tests {
     fn what_went_well_in_small_pieces_is_tried_in_larger_ones() {
         let missing = Missing {
             most: Some(50),
-            in_part: 3,
+            in_part_since: Some(at(190)),
             ..Missing::new(at(0), at(200))
         };
+        assert!(waits(missing, at(250)) && !waits(missing, at(251)));
         let left = missing.before(at(151), STEP);
         assert_eq!(
-            (left.until, left.most, left.in_part),
-            (at(150), Some(100), 0)
+            (left.until, left.most, left.in_part_since),
+            (at(150), Some(100), None)
         );
     }
 }

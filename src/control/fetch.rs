@@ -21,7 +21,7 @@ pub(super) const LATENESS: Duration = Duration::from_secs(45);
 const MIN_TAIL: Duration = Duration::from_mins(2);
 
 /// After so long without a whole answer, one in part is taken for the load.
-const WHOLE_WITHIN: Duration = Duration::from_hours(1);
+pub(super) const WHOLE_WITHIN: Duration = Duration::from_hours(1);
 
 /// Moments that are asked for alone.
 const ALONE: u64 = 4;
@@ -49,6 +49,8 @@ impl Engine {
         let mut part = None;
         let outcome = match fetched {
             Err(error) => {
+                // Of what is not answered at all nobody knows whether it would be whole.
+                workload.learned().in_part_since = None;
                 self.note_read(&workload, Asked::Load, now, Err(&error));
                 Err(fault_of(&error, now))
             }
@@ -59,7 +61,7 @@ impl Engine {
             }
             Ok(fetched) => {
                 if !fetched.partial {
-                    workload.learned().in_part_since = None;
+                    self.read_again_in_whole(&workload, span, now);
                 }
                 self.store_tail(&workload, &fetched, span, now);
                 match unusable(&workload.spec, &fetched, span, now) {
@@ -73,6 +75,21 @@ impl Engine {
             started,
             outcome,
             part,
+        }
+    }
+
+    /// The storage is whole again. What was taken in part meanwhile is read once more.
+    fn read_again_in_whole(&self, workload: &Arc<Workload>, span: Span, now: Timestamp) {
+        let mut learned = workload.learned();
+        let since = learned.in_part_since.take();
+        let since = since.filter(|since| now.since(*since) > WHOLE_WITHIN);
+        if since.is_some() {
+            learned.live = None;
+        }
+        drop(learned);
+        if let Some(since) = since.filter(|since| *since < span.from) {
+            let missing = Missing::new(since, span.from);
+            self.schedule().gap(workload, missing, now);
         }
     }
 
@@ -154,7 +171,8 @@ fn waits_for_the_whole(workload: &Workload, now: Timestamp) -> bool {
 }
 
 fn partial(spec: &TriggerSpec, fetched: &Fetched, now: Timestamp) -> Fault {
-    let said = fetched.warnings.first();
+    let language = |text: &&String| text.starts_with("PromQL ");
+    let said = fetched.warnings.iter().find(|text| !language(text));
     let said = said.map_or_else(String::new, |text| format!(" ({text})"));
     Fault {
         at: now,

@@ -141,10 +141,12 @@ impl Engine {
         let mut learned = workload.learned();
         let health = health(before.as_deref(), reading, learned.backfilled, now);
         self.count(reading);
+        // Before there is a plan to raise, a part of the load says nothing: KEDA keeps the replicas, or goes by its `fallback`.
+        let part = reading.part.filter(|_| learned.memory.last_good.is_some());
         let facts = workload.cluster();
         self.note_facts(workload, learned.decision.as_deref(), facts.as_ref(), now);
         let known_now = Known {
-            observed: reading.part.or(learned.live),
+            observed: part.or(learned.live),
             ready: learned.side.of(SideQuery::Replicas).newest,
             facts: facts.as_deref(),
             health: &health,

@@ -51,8 +51,8 @@ pub(super) struct Missing {
     pub(super) until: Timestamp,
     /// Moments that are asked for at once, at most, since more of them failed.
     pub(super) most: Option<u64>,
-    /// How often its newest part was answered in part only.
-    pub(super) in_part: u32,
+    /// Since when its newest part has been answered in part only.
+    pub(super) in_part_since: Option<Timestamp>,
 }
 
 impl Missing {
@@ -61,7 +61,15 @@ impl Missing {
             from,
             until,
             most: None,
-            in_part: 0,
+            in_part_since: None,
+        }
+    }
+
+    /// What is left without one moment that can't be had.
+    pub(super) fn without(self, moment: Timestamp, step: Duration) -> Self {
+        Self {
+            until: moment - step,
+            ..self
         }
     }
 
@@ -70,7 +78,7 @@ impl Missing {
         Self {
             until: read - step,
             most: self.most.map(|most| most.saturating_mul(2)),
-            in_part: 0,
+            in_part_since: None,
             ..self
         }
     }

@@ -13,8 +13,8 @@ use super::memory::Past;
 use super::{Config, Inputs};
 use crate::domain::{
     Authority, Basis, BoundWindow, Capacity, CapacityBound, ChosenPlan, Experience, Forecast,
-    Grade, Guards, HumanDuration, LeadSource, LeadTime, Mode, Peak, PlanTrials, Quantile, Reason,
-    Sample, Timestamp, TriggerSpec,
+    GoodPlan, Grade, Guards, HumanDuration, LeadSource, LeadTime, Mode, Peak, PlanTrials, Quantile,
+    Reason, Sample, Timestamp, TriggerSpec,
 };
 
 /// A measured load this little (relatively) above a whole number of replicas is float noise.
@@ -73,6 +73,8 @@ pub(super) struct Decision {
     pub(super) basis: Basis,
     /// What KEDA is told.
     pub(super) replicas: u32,
+    /// What is held from now on, where a part of the load has raised it; `None` elsewhere.
+    pub(super) held: Option<GoodPlan>,
     /// What the forecast asks for.
     pub(super) planned: u32,
     /// The same before the scale-down window and ramps.

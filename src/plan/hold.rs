@@ -8,7 +8,7 @@ use super::outlook::{Outlook, Seen, over_lead_time};
 use super::predict::activate;
 use super::smooth;
 use super::stage;
-use crate::domain::{Basis, Limit, Mode, Sample, Stage};
+use crate::domain::{Basis, GoodPlan, Limit, Mode, Sample, Stage};
 
 /// What stands while nothing is measured.
 struct Standing {
@@ -22,17 +22,38 @@ struct Standing {
 pub(super) fn hold(case: &Case<'_>, absent: &Absent) -> Option<Decision> {
     let standing = standing(case, absent)?;
     let part = part(case, absent);
-    Some(match stage::so_far(case) {
+    let decision = match stage::so_far(case) {
         Stage::Predictive | Stage::ScaleOut => raised(case, standing, part),
         Stage::Shadow => served(case, standing, part),
+    };
+    Some(Decision {
+        held: part.and_then(|part| raised_by(case, part)),
+        ..decision
     })
 }
 
-/// A sample that is younger than the last good plan and yet no present load: part of the storage did not answer. There is
-/// as much load as it shows, or more.
+/// The last good plan as a part of the load has raised it: what was told of that is not taken back with the next fault.
+fn raised_by(case: &Case<'_>, part: Sample) -> Option<GoodPlan> {
+    let good = case.past.last_good()?;
+    let served = match stage::so_far(case) {
+        Stage::Predictive | Stage::ScaleOut => measured(case, part.value),
+        Stage::Shadow => case.plain_need(part.value),
+    };
+    let most = case.upper_bound();
+    Some(GoodPlan {
+        planned: good.planned.max(case.measured_need(part.value).min(most)),
+        served: good.served.max(served.min(most)),
+        active: good.active || case.activates(part.value),
+        ..good
+    })
+}
+
+/// A sample that is younger than that of the last good plan and yet no present load: part of the storage did not answer.
+/// There is as much load as it shows, or more.
 fn part(case: &Case<'_>, absent: &Absent) -> Option<Sample> {
     let good = case.past.last_good()?;
-    let younger = |sample: &Sample| sample.at > good.at && sample.at <= case.now;
+    let seen = good.observed.map_or(good.at, |seen| seen.at);
+    let younger = |sample: &Sample| sample.at > seen && sample.at <= case.now;
     let sample = absent.last.filter(younger)?;
     (case.now.since(sample.at) <= case.stale).then_some(sample)
 }
@@ -155,5 +176,6 @@ fn decision(
         fresh: None,
         guards: None,
         budget: None,
+        held: None,
     }
 }

@@ -146,7 +146,7 @@ pub(super) fn remember(case: &Case<'_>, decision: &mut Decision, asked: u32) -> 
     let plans = case.past.recent.iter().copied().chain([newest]);
     PlanMemory {
         recent: thin_out(plans, case.spec, case.now),
-        last_good: good.or(case.past.last_good),
+        last_good: good.or(decision.held).or(case.past.last_good),
         trials: (decision.trials.as_ref())
             .map_or_else(|| Arc::clone(&case.past.trials), Arc::clone),
         experience: case.past.experience.clone(),

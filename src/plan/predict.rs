@@ -75,6 +75,7 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
         fresh: Some(sample),
         guards: Some(guards),
         budget,
+        held: None,
     }
 }
 
@@ -105,6 +106,7 @@ pub(super) fn reactive(case: &Case<'_>, sample: Sample) -> Decision {
         fresh: Some(sample),
         guards: None,
         budget: None,
+        held: None,
     }
 }
 

@@ -22,7 +22,7 @@ const GROWTH: f64 = 1.05;
 const HALF_LIFE: Duration = Duration::from_hours(24);
 /// A reading is never so much older than one that came before it, unless the clock was set back.
 const LATE: Duration = Duration::from_mins(10);
-/// After so long without a reading, those before it count for nothing beside the next ones.
+/// After so long without a reading, those before it say nothing of the pods that come then.
 const SILENCE: Duration = Duration::from_hours(7 * 24);
 /// Fewer readings say too little: an hour of minutes.
 const ENOUGH: u32 = 60;
@@ -121,8 +121,7 @@ impl Resource {
         let fading = 0.5_f64.powf(passed.as_secs_f64() / HALF_LIFE.as_secs_f64());
         let weight = moment.ready.min(MOST_PODS);
         if passed > SILENCE {
-            // What is left of its weights is less than that of the one reading that comes now.
-            usage.readings = 0;
+            *usage = PodUsage::default();
         }
         usage.at = Some(moment.at);
         usage.readings = usage.readings.saturating_add(1);

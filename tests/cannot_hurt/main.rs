@@ -45,6 +45,8 @@ const LIVES: u64 = 80;
 const TURNS: u64 = 60;
 const START: Timestamp = Timestamp::from_secs(1_780_000_020);
 const THRESHOLD: f64 = 10.0;
+/// An hour, less what passes between a reading and a look at what came of it.
+const IN_PART: Duration = Duration::from_mins(57);
 /// A plan that is older than this is not told after a restart.
 const TOO_OLD: Duration = Duration::from_mins(30);
 
@@ -130,8 +132,18 @@ struct Known {
     max: u32,
     /// When that was.
     made: Option<Timestamp>,
-    /// Whether a part of the load may have been taken for all of it, after an hour of nothing else.
-    in_part: bool,
+    /// Since when there was nothing but parts of the load, by the loop's clock: after an hour one may be taken for all.
+    in_part_since: Option<Timestamp>,
+    /// The number of the held plan before, where that was held too.
+    held: Option<u32>,
+}
+
+impl Known {
+    fn look(&mut self, fault: Fault, clock: Timestamp) {
+        let since = self.in_part_since.filter(|at| *at <= clock);
+        let is_partial = matches!(fault, Fault::Partial(_));
+        self.in_part_since = is_partial.then(|| since.unwrap_or(clock));
+    }
 }
 
 /// One life: a loop with its world, its snapshots, and what it may be held to.
@@ -235,6 +247,9 @@ impl<'a> Life<'a> {
         let (data, dice) = (self.data.path(), &mut self.dice);
         self.engine = Some(engine(&self.world, self.networks, data, dice, self.max));
         self.known = self.saved;
+        for known in &mut self.known {
+            (known.held, known.in_part_since) = (None, None);
+        }
         for place in 0..WORKLOADS.len() {
             self.check(place);
         }
@@ -254,7 +269,8 @@ impl<'a> Life<'a> {
     fn check(&mut self, place: usize) {
         let workload = self.workload(place);
         let state = self.world.state.lock().unwrap().clone();
-        self.known[place].in_part |= matches!(state.faults[place], Fault::Partial(_));
+        let clock = self.engine().now();
+        self.known[place].look(state.faults[place], clock);
         let context = |what: &str, plan: Option<&Plan>| {
             format!(
                 "{what}: life {} at turn {}, `{}` with {:?}, last good {:?}: {plan:#?}",
@@ -263,16 +279,14 @@ impl<'a> Life<'a> {
         };
         let known = &self.known[place];
         let Some(published) = workload.published() else {
-            let now = self.engine().now();
-            let old = known
-                .made
-                .is_none_or(|at| now.since(at).max(at.since(now)) > TOO_OLD);
+            let apart = |at: Timestamp| clock.since(at).max(at.since(clock));
+            let old = known.made.is_none_or(|at| apart(at) > TOO_OLD);
             assert!(
                 old || known.good.is_none(),
                 "{}",
                 context("an answer was lost", None)
             );
-            self.known[place].good = None;
+            (self.known[place].good, self.known[place].held) = (None, None);
             return;
         };
         let plan = &*published.plan;
@@ -311,16 +325,26 @@ impl<'a> Life<'a> {
         );
         if plan.basis == Basis::Held {
             let now = needs(self.world.load(place, state.now));
-            if let Some(good) = self.known[place].good {
+            if let Some(good) = known.good {
                 that(
                     plan.replicas >= now.min(good).min(max),
                     "too few while holding",
                 );
             }
+            // More may be told where the HPA would not hear of a plan within its tolerance.
+            let told_alone = matches!(workload.spec.mode, Mode::Shadow | Mode::Reactive);
+            let holds = [plan.planned, plan.replicas][usize::from(told_alone)];
+            if let Some(held) = known.held {
+                that(holds >= held.min(max), "lowered while holding");
+            }
+            self.known[place].held = Some(holds);
         } else {
             let seen = plan.observed.unwrap();
             let is = self.world.load(place, seen.at);
-            let part = known.in_part && seen.value < is;
+            let long = known
+                .in_part_since
+                .is_some_and(|at| clock.since(at) > IN_PART);
+            let part = long && seen.value < is;
             that(
                 part || seen.value.to_bits() == is.to_bits(),
                 "planned on a load that never was",
@@ -336,6 +360,7 @@ impl<'a> Life<'a> {
                 );
             }
             self.known[place].good = Some(plan.replicas);
+            self.known[place].held = None;
         }
         self.known[place].max = max;
         self.known[place].made = Some(plan.at);

@@ -146,6 +146,26 @@ async fn an_answer_in_part_raises_the_plan_and_never_lowers_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_first_answer_in_part_is_no_answer() {
+    let set = Set::up();
+    set.says(400.0, true);
+    for _ in 0..10 {
+        set.clock.advance(Duration::from_secs(15));
+        set.engine.turn().await;
+    }
+    assert!(set.workload.published().is_none());
+    let fault = set.workload.first_fault().unwrap();
+    assert_eq!(fault.kind, FaultKind::Partial);
+    assert_eq!(
+        set.workload.learned().history.series().observed(),
+        0,
+        "nor any history"
+    );
+    set.says(1000.0, false);
+    assert!(set.pass(15).await.replicas >= 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_storage_that_is_never_whole_is_believed_after_an_hour() {
     let set = Set::up();
     set.pass(15).await;

@@ -37,11 +37,10 @@ pub(super) fn run(
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
-        let ended = workers.into_iter().map(|worker| {
-            worker
-                .join()
-                .unwrap_or_else(|_| Err(anyhow::anyhow!("a backtest panicked; please report this")))
-        });
+        // What a thread that panicked was at has no outcome, and others go on with what it left.
+        let ended = workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or(Ok(())));
         // All of them are joined, whatever the first one says.
         ended
             .collect::<Vec<_>>()
@@ -50,11 +49,14 @@ pub(super) fn run(
     })?;
     progress.finish();
     let (mut traces, mut left_out) = (Vec::new(), Vec::new());
-    for outcome in outcomes {
+    for (case, outcome) in cases.iter().zip(outcomes) {
         match outcome.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(Ok(report)) => traces.push(report),
             Some(Err(error)) => left_out.push(error.into()),
-            None => {}
+            None => left_out.push(LeftOut {
+                name: case.name().to_owned(),
+                why: "its backtest panicked; please report this".to_owned(),
+            }),
         }
     }
     Ok((traces, left_out))

@@ -89,6 +89,16 @@ pub(super) fn read(file: &Path, name: Option<&str>) -> Result<Manifest, Failure>
         .map(|it| format!("`{}`", it.name))
         .collect();
     let names: Vec<String> = names.into_iter().collect();
+    let meant = names
+        .iter()
+        .filter(|it| name.is_some_and(|name| is_called(it.trim_matches('`'), name)));
+    let meant: Vec<&str> = meant.map(String::as_str).collect();
+    if let (Some(name), [_, _, ..]) = (name, meant.as_slice()) {
+        return Err(usage(format!(
+            "`{name}` may be {}: give its namespace too",
+            meant.join(" or ")
+        )));
+    }
     let found = pick(&ours, name)
         .map(|found| (true, found))
         .or_else(|| pick(&kedas, name).map(|found| (false, found)));
@@ -144,13 +154,13 @@ struct Found<'a> {
 
 /// The one of this name, with or without its namespace; the first where none is given.
 fn pick<'a, 'b>(found: &'b [Found<'a>], name: Option<&str>) -> Option<&'b Found<'a>> {
-    let is = |found: &&Found<'_>| {
-        name.is_none_or(|name| {
-            let plain = found.name.rsplit('/').next();
-            found.name == name || plain == Some(name)
-        })
-    };
+    let is = |found: &&Found<'_>| name.is_none_or(|name| is_called(&found.name, name));
     found.iter().find(is)
+}
+
+/// Whether `whole`, a name with its namespace, may be called `name`.
+fn is_called(whole: &str, name: &str) -> bool {
+    whole == name || whole.rsplit('/').next() == Some(name)
 }
 
 /// The object's first trigger of one of these types that says what it goes by.
@@ -431,8 +441,10 @@ mod tests {
         );
         let named = |name| read(&file, Some(name)).map_err(|failure| format!("{failure:?}"));
         assert_eq!(named("b/web").unwrap().name, "b/web");
-        let plain = named("web").unwrap();
-        assert_eq!((plain.name.as_str(), plain.left_out.len()), ("a/web", 0));
+        let plain = named("api").unwrap();
+        assert_eq!((plain.name.as_str(), plain.left_out.len()), ("a/api", 0));
+        let error = named("web").err().unwrap();
+        assert!(error.contains("`web` may be `a/web` or `b/web`"), "{error}");
         let error = named("db").err().unwrap();
         assert!(
             error.contains("no ScaledObject `db`") && error.contains("`a/api`"),

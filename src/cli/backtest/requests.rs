@@ -33,12 +33,16 @@ pub(super) struct Nodes {
 impl Slo {
     /// Requests of this mean service time, so many at once, with this objective.
     pub(super) fn service(self, mean: HumanDuration, concurrency: u32) -> Service {
+        let usual = Service::default();
+        let objective = self.within.get();
         Service {
             concurrency,
             mean: mean.get(),
-            objective: self.within.get(),
+            objective,
             allowed: 1.0 - self.percent / 100.0,
-            ..Service::default()
+            // Who gives up before it is late misses no objective.
+            patience: usual.patience.max(objective * 2),
+            ..usual
         }
     }
 }

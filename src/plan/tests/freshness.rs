@@ -159,61 +159,67 @@ fn a_sample_from_far_ahead_means_that_the_clock_jumped_back_and_is_no_present_lo
     );
 }
 
-#[test]
-fn what_is_known_of_the_load_in_part_raises_what_is_held_and_what_was_known_before_does_not() {
-    for (mode, value, age, expected) in [
-        (Mode::Predictive, 1500.0, 0, 15),
-        (Mode::Predictive, 400.0, 0, 10),
-        (Mode::Shadow, 1500.0, 0, 15),
-        (Mode::ScaleOut, 1500.0, 0, 15),
-        // From before the last good plan, and from too long ago.
-        (Mode::Predictive, 1500.0, 40, 10),
-        (Mode::Predictive, 1500.0, 700, 10),
-    ] {
-        let mut scenario = Scenario::new().with(|spec| spec.mode = mode);
-        scenario.sees(1000.0);
-        scenario.later(30);
-        let at = scenario.now - Duration::from_secs(age);
-        let inputs = Inputs {
-            now: scenario.now,
-            spec: &scenario.spec,
-            observed: Some(Sample { at, value }),
-            fault: Some("it was answered in part"),
-            forecast: None,
-            distrust: None,
-            ready: None,
-            facts: None,
-            memory: &scenario.memory,
-        };
-        let (plan, _) = decide(&scenario.config, &inputs).unwrap();
-        assert_eq!(
-            (plan.basis, plan.replicas, plan.active),
-            (Basis::Held, expected, true),
-            "{mode:?} {value} {age}"
-        );
-    }
-}
-
-#[test]
-fn a_part_of_the_load_wakes_a_workload_that_was_held_asleep() {
-    let mut scenario = Scenario::new();
-    assert!(!scenario.sees(0.0).active);
-    scenario.later(30);
-    let observed = Sample {
-        at: scenario.now,
-        value: 250.0,
-    };
+/// Decides on what is known of the load in part, or on nothing new.
+fn in_part(scenario: &mut Scenario, part: Option<Sample>) -> Plan {
     let inputs = Inputs {
         now: scenario.now,
         spec: &scenario.spec,
-        observed: Some(observed),
-        fault: Some("it was answered in part"),
+        observed: part,
+        fault: Some("it was not answered in whole"),
         forecast: None,
         distrust: None,
         ready: None,
         facts: None,
         memory: &scenario.memory,
     };
-    let (plan, _) = decide(&scenario.config, &inputs).unwrap();
-    assert!(plan.active && plan.replicas == 3, "{plan:#?}");
+    let (plan, memory) = decide(&scenario.config, &inputs).unwrap();
+    scenario.memory = memory;
+    plan
+}
+
+#[test]
+fn what_is_known_of_the_load_in_part_raises_what_is_held_and_what_was_known_before_does_not() {
+    for (mode, value, age, expected) in [
+        (Mode::Predictive, 1500.0, 0, 15),
+        (Mode::Predictive, 400.0, 0, 10),
+        (Mode::Shadow, 1500.0, 0, 15),
+        (Mode::Reactive, 1500.0, 0, 15),
+        (Mode::ScaleOut, 1500.0, 0, 15),
+        // From before the last good plan's sample, and from too long ago.
+        (Mode::Predictive, 1500.0, 41, 10),
+        (Mode::Predictive, 1500.0, 700, 10),
+    ] {
+        let mut scenario = Scenario::new().with(|spec| spec.mode = mode);
+        scenario.sees(1000.0);
+        scenario.later(30);
+        let at = scenario.now - Duration::from_secs(age);
+        let plan = in_part(&mut scenario, Some(Sample { at, value }));
+        assert_eq!(
+            (plan.basis, plan.replicas, plan.active),
+            (Basis::Held, expected, true),
+            "{mode:?} {value} {age}"
+        );
+        // Nor is it taken back while nothing more is known.
+        scenario.later(15);
+        assert_eq!(in_part(&mut scenario, None).replicas, expected, "{mode:?}");
+        scenario.later(15);
+        let at = scenario.now;
+        let less = Sample { at, value: 100.0 };
+        assert_eq!(in_part(&mut scenario, Some(less)).replicas, expected);
+    }
+}
+
+#[test]
+fn a_part_of_the_load_wakes_a_workload_that_was_held_asleep_and_it_stays_awake() {
+    for mode in [Mode::Predictive, Mode::Shadow] {
+        let mut scenario = Scenario::new().with(|spec| spec.mode = mode);
+        assert!(!scenario.sees(0.0).active);
+        scenario.later(30);
+        let (at, value) = (scenario.now, 250.0);
+        let plan = in_part(&mut scenario, Some(Sample { at, value }));
+        assert!(plan.active && plan.replicas == 3, "{plan:#?}");
+        scenario.later(15);
+        let plan = in_part(&mut scenario, None);
+        assert!(plan.active && plan.replicas == 3, "{plan:#?}");
+    }
 }
