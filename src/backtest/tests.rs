@@ -344,3 +344,52 @@ async fn a_manifest_binds_every_policy_and_shows_what_is_configured_today() {
         assert!(figures.replica_hours >= 11.9 * hours, "{}", policy.policy);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_the_first_minute_on_it_is_short_no_more_than_the_measured_load_alone_would_be() {
+    let mut settings = settings(false);
+    settings.trigger.interval = HumanDuration::from_secs(15);
+    settings.history = HumanDuration::from_secs(0);
+    // An hour is known before.
+    settings.judged = 29.0 / 30.0;
+    settings.capacity = Some(10.0);
+    // KEDA's own trigger at the same threshold, and an HPA that follows it as it follows a plan.
+    settings.configured = Some(Configured {
+        object: ScaledObject {
+            min_replicas: 1,
+            max_replicas: 1000,
+            ..ScaledObject::default()
+        },
+        behavior: Some(configured::under_a_plan(&settings.trigger)),
+        ours: false,
+        target: Some(10.0),
+        activation: 0.0,
+    });
+    let mut jumps = days(30);
+    jumps.name = "jumps".to_owned();
+    let values = jumps.series.values().iter().enumerate();
+    let jumped = values.map(|(minute, value)| value * if minute % 190 < 20 { 2.5 } else { 1.0 });
+    jumps.series = Series::new(jumps.series.start(), jumps.series.step(), jumped.collect());
+    for record in [days(30), jumps] {
+        let case = Case::of_any_length(&record, &settings).unwrap();
+        let report = case.run(&settings, &models(), &|_| {}).await.unwrap();
+        let of = |name: &str| {
+            let policy = report.policies.iter().find(|it| it.policy == name);
+            policy.unwrap().usual.figures
+        };
+        let (ours, reactive) = (of(FORESCALE), of(CONFIGURED));
+        assert!(
+            reactive.overload_minutes > 5.0,
+            "{}",
+            reactive.overload_minutes
+        );
+        assert!(
+            ours.overload_minutes <= reactive.overload_minutes,
+            "{}: {} against {} min",
+            record.name,
+            ours.overload_minutes,
+            reactive.overload_minutes
+        );
+        assert!(ours.unmet_percent <= reactive.unmet_percent);
+    }
+}

@@ -27,6 +27,9 @@ const REFIT_SHARE: u32 = 10;
 /// No workload is fitted more often than this.
 const REFIT_AT_MOST: Duration = Duration::from_mins(2);
 
+/// The label of a network that is in no folder.
+const UNKNOWN: &str = "onnx:unknown";
+
 /// One workload's raw material, copied out of its lock.
 struct Raw {
     workload: Arc<Workload>,
@@ -271,11 +274,15 @@ impl Engine {
 
     fn stand_in(&self, ready: Ready, why: String) -> Answer {
         let wanted: Arc<str> = ready.workload.spec.model.to_string().into();
+        // Whoever writes metadata must not write labels: a network that is nowhere has no series of its own.
+        let is_known = !wanted.starts_with("onnx:")
+            || (self.parts.models.names().iter()).any(|name| **name == *wanted);
+        let label = if is_known { &wanted } else { UNKNOWN };
         self.parts
             .metrics
             .stand_ins
             .get_or_create(&Asked {
-                wanted: wanted.to_string(),
+                wanted: label.to_string(),
             })
             .inc();
         tracing::debug!(workload = %ready.workload.key, %wanted, %why, "a stand-in forecasts");

@@ -83,8 +83,12 @@ impl Endpoint {
             headers: &headers,
             body: &body,
         });
-        // Not by what a proxy answers while the server is away.
-        if refused && judged.is_ok() {
+        // By its own words alone, and not by what a proxy answers while the server is away.
+        let its_own = |failure: &Failure| {
+            let kind = failure.error.kind;
+            matches!(kind, FetchErrorKind::Query | FetchErrorKind::ManySeries)
+        };
+        if refused && judged.as_ref().map_or_else(its_own, |_| true) {
             self.use_get.store(true, Ordering::Relaxed);
         }
         judged

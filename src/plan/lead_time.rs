@@ -37,6 +37,8 @@ const LEVEL: f64 = 0.9;
 const SHORTEST: Duration = Duration::from_secs(10);
 /// A scale-up that takes longer has failed.
 const GIVE_UP: Duration = Duration::from_hours(1);
+/// Clocks of nodes that are well are no further apart.
+const CLOCKS_APART: Duration = Duration::from_mins(1);
 /// Ready replicas that were read longer ago than this say nothing about now, and an end that lies in a longer gap between
 /// two readings can't be placed in time (unless the scale-up took much longer than the gap).
 const GAP: Duration = Duration::from_mins(1);
@@ -110,9 +112,13 @@ fn settle(record: &mut LeadRecord, ready: Sample) {
 pub(super) fn learn_starts(mut record: LeadRecord, starts: &PodStarts) -> LeadRecord {
     // What was watched through the number of Ready replicas would count twice.
     record.pending.clear();
-    let until = record.pods_until;
+    // A pod is created by the API server's clock and Ready by its node's, which may be another one: what became Ready before
+    // it was there, or will in a while, was timed by a clock that is wrong.
+    let latest = starts.at + CLOCKS_APART;
+    let until = record.pods_until.filter(|until| *until <= latest);
     let mut news: Vec<_> = (starts.batches.iter())
         .filter(|batch| until.is_none_or(|until| batch.ready > until))
+        .filter(|batch| (batch.created..=latest).contains(&batch.ready))
         .filter(|batch| batch.ready.since(batch.created) <= GIVE_UP && batch.pods > 0)
         .collect();
     news.sort_by_key(|batch| (batch.ready, batch.created));

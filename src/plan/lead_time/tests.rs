@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
+use crate::domain::PodBatch;
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_040);
 const DEFAULT: Duration = Duration::from_mins(3);
@@ -289,5 +290,33 @@ proptest! {
             prop_assert!(record.pending.len() <= WATCHED && record.scale_ups.len() <= KEPT);
             prop_assert!(record.scale_ups.iter().all(|it| it.seconds > 0.0 && it.seconds <= 3600.0 && it.batch > 0));
         }
+    }
+}
+
+#[test]
+fn pods_that_were_timed_by_a_clock_that_is_wrong_teach_nothing() {
+    let now = Timestamp::from_secs(1_700_000_040);
+    let batch = |created: i64, ready: i64| PodBatch {
+        created: Timestamp::from_secs(now.as_secs() + created),
+        ready: Timestamp::from_secs(now.as_secs() + ready),
+        pods: 3,
+    };
+    let starts = PodStarts {
+        at: now,
+        batches: vec![
+            batch(-300, -200),
+            // A node that is 90 s behind, and one that is a day ahead.
+            batch(-100, -130),
+            batch(-100, 86_400),
+        ],
+    };
+    let ahead = LeadRecord {
+        pods_until: Some(now + Duration::from_hours(24)),
+        ..LeadRecord::default()
+    };
+    for record in [LeadRecord::default(), ahead] {
+        let learned = learn_starts(record, &starts);
+        assert_eq!(seen(&learned), [(3, 115.0)]);
+        assert_eq!(learned.pods_until, Some(starts.batches[0].ready));
     }
 }
