@@ -45,7 +45,7 @@ control:
 
 /// Every fault, and the kinds under which it may be reported beside `circuit-open`. An empty list means that the
 /// fault is none: the answer is still usable.
-const FAULTS: [(Fault, &[&str]); 24] = [
+const FAULTS: [(Fault, &[&str]); 25] = [
     (Fault::Refuse, &["unreachable"]),
     (Fault::BlackHole, &["timeout"]),
     (Fault::HangUp, &["unreachable", "body"]),
@@ -70,6 +70,7 @@ const FAULTS: [(Fault, &[&str]); 24] = [
     (Fault::Values("+Inf"), &["not-finite"]),
     (Fault::Values("-Inf"), &["not-finite"]),
     (Fault::Stale, &["stale", "empty"]),
+    (Fault::Part, &["partial"]),
 ];
 
 /// The modes that poll at the same time, a ScaledObject each.
@@ -254,13 +255,13 @@ async fn no_fault_shows_as_less_load_as_inactive_or_as_an_error() {
         until_well(&forescale).await;
     }
 
-    // Warnings are no fault, but they are shown.
+    // What the language says of the query is no fault, but it is shown.
     proxy.switch(Fault::Warnings).await;
     forescale
         .workload_until("shop", MODES[0], "the warning to be shown", |workload| {
             workload["health"]["warnings"]
                 .to_string()
-                .contains("one store could not be reached")
+                .contains("metric might not be a counter")
                 && workload["health"]["fault"].is_null()
         })
         .await;

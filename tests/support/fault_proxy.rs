@@ -51,8 +51,10 @@ pub enum Fault {
     Values(&'static str),
     /// Only samples older than [`STALE`].
     Stale,
-    /// The real answer with warnings beside it.
+    /// The real answer with what the query language warns of beside it.
     Warnings,
+    /// Half of the load, and a warning that a store is away.
+    Part,
 }
 
 /// How long slow answers take: far longer than the time-out that the tests set.
@@ -201,7 +203,12 @@ async fn serve(
             respond(&mut client, 200, "", body).await
         }
         Fault::OtherJson => respond(&mut client, 200, "", r#"{"hello":["world"]}"#).await,
-        Fault::Empty | Fault::ManySeries | Fault::Values(_) | Fault::Stale | Fault::Warnings => {
+        Fault::Empty
+        | Fault::ManySeries
+        | Fault::Values(_)
+        | Fault::Stale
+        | Fault::Warnings
+        | Fault::Part => {
             let answer = forward(&request, upstream).await?;
             let body = &answer[body_start(&answer)..];
             let Ok(real) = serde_json::from_slice(body) else {
@@ -378,6 +385,15 @@ fn bend(mut answer: Value, fault: Fault) -> Value {
         }
         Fault::Stale => make_stale(result),
         Fault::Warnings => {
+            answer["warnings"] = json!(["PromQL warning: metric might not be a counter"]);
+        }
+        Fault::Part => {
+            for pair in result.iter_mut().flat_map(pairs) {
+                let whole = pair[1].as_str().and_then(|text| text.parse::<f64>().ok());
+                if let Some(whole) = whole {
+                    pair[1] = json!((whole / 2.0).to_string());
+                }
+            }
             answer["warnings"] = json!(["one store could not be reached"]);
         }
         _ => {}
