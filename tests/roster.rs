@@ -154,9 +154,9 @@ async fn a_workload_of_the_settings_is_planned_with_nobody_calling_and_its_numbe
     );
 }
 
-/// More than an hour in which nobody asks.
+/// More than the six hours in which nobody asks about anything, as if KEDA were away.
 async fn rest(stage: &Stage, engine: &Arc<Engine>) {
-    for _ in 0..16 {
+    for _ in 0..95 {
         stage.clock.advance(Duration::from_mins(4));
         engine.turn().await;
     }
