@@ -20,12 +20,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure().compile_fds(descriptors)?;
 
     println!("cargo::rerun-if-changed=.git/HEAD");
-    // HEAD names a branch, and stays as it is with a commit on that; its log does not.
-    let log = ".git/logs/HEAD";
-    // In a worktree `.git` is a file.
-    if fs::exists(log).unwrap_or(false) {
-        println!("cargo::rerun-if-changed={log}");
-    }
     println!("cargo::rerun-if-env-changed=FORESCALE_COMMIT");
     println!("cargo::rustc-env=FORESCALE_COMMIT={}", commit());
     Ok(())
