@@ -93,11 +93,11 @@ fn a_server_that_wants_credentials_is_read_as_a_source_of_a_settings_file() {
 }
 
 #[test]
-fn a_settings_file_is_no_place_for_files() {
+fn a_server_is_no_place_for_files_and_the_settings_of_one_count_for_them() {
     let both = forescale(&[
         "backtest",
-        "--config",
-        "forescale.yaml",
+        "--prometheus",
+        "http://127.0.0.1:9",
         "--input",
         "web.csv",
     ]);
@@ -107,4 +107,30 @@ fn a_settings_file_is_no_place_for_files() {
         "{}",
         stderr(&both)
     );
+    let folder = TempDir::new().unwrap();
+    let (settings, record) = (folder.path().join("s.yaml"), folder.path().join("web.csv"));
+    fs::write(&settings, "analyze:\n  modelDirs: [nowhere]\n").unwrap();
+    let rows = (0..1860).map(|minute| format!("{},{}\n", 60 * minute, 100 + minute % 60));
+    let rows: String = rows.collect();
+    fs::write(&record, format!("timestamp_unix,value\n{rows}")).unwrap();
+    let run = forescale(&[
+        "backtest",
+        "--config",
+        settings.to_str().unwrap(),
+        "--input",
+        record.to_str().unwrap(),
+        "nothing.csv",
+        "--judged",
+        "0.2",
+        "--policies",
+        "hpa",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(run.status.code(), Some(1), "one of two can't be read");
+    let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(report["left_out"][0]["name"], "nothing", "{report:#}");
+    assert_eq!(report["traces"][0]["gain"]["beside"], "hpa");
+    let notes = report["protocol"]["notes"].to_string();
+    assert!(notes.contains("`nowhere`"), "{notes}");
 }
