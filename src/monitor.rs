@@ -44,7 +44,7 @@ pub use config::{
 pub use error::{ConfigError, FetchError, FetchErrorKind};
 pub use metrics::Metrics;
 pub use recorded::Script;
-pub use span::{Fetched, Span};
+pub use span::{Fetched, Span, is_of_the_language};
 
 use crate::domain::{Clock, SourceRef, SystemClock, TriggerSpec};
 use address::{AllowPattern, BaseUrl};

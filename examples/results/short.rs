@@ -46,7 +46,7 @@ fn tables(text: &mut String, rows: &[Row], shows: Shows) {
     text.push_str(SUMMARY);
     for history in histories {
         let of: Vec<&Row> = all().filter(|row| row.history == history).collect();
-        summary(text, shows, &of);
+        summary(text, &of);
     }
     text.push_str(RECORDS);
     for row in all() {
@@ -54,7 +54,7 @@ fn tables(text: &mut String, rows: &[Row], shows: Shows) {
     }
 }
 
-fn summary(text: &mut String, shows: Shows, rows: &[&Row]) {
+fn summary(text: &mut String, rows: &[&Row]) {
     let Some(first) = rows.first() else { return };
     let overloads = || rows.iter().map(|row| row.ours().overload);
     let hpa = || {
@@ -66,7 +66,7 @@ fn summary(text: &mut String, shows: Shows, rows: &[&Row]) {
     let _ = writeln!(
         text,
         "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-        known(shows, first),
+        known(first),
         rows.len(),
         shown(median(overloads()), 2),
         shown(overloads().reduce(f64::max), 2),
@@ -85,7 +85,7 @@ fn record(text: &mut String, row: &Row) {
         text,
         "| {} | {} | {:.2} | {:.0} | {} | {} | {} | {} |",
         row.trace,
-        known(row.shows, row),
+        known(row),
         ours.overload,
         ours.hours,
         shown(beside_perfect(row), 3),
@@ -95,8 +95,8 @@ fn record(text: &mut String, row: &Row) {
     );
 }
 
-fn known(shows: Shows, row: &Row) -> String {
-    if shows == Shows::FirstDay {
+fn known(row: &Row) -> String {
+    if row.shows == Shows::FirstDay {
         "read back".to_owned()
     } else {
         format!("{} h", row.history / 3600)

@@ -112,12 +112,16 @@ impl Registry {
             .collect()
     }
 
+    /// Whether a folder has the network of this name.
+    pub fn has_network(&self, name: &str) -> bool {
+        self.networks.has(name)
+    }
+
     /// That `auto` does without networks which the settings name, in words; `None` where all are there.
     pub fn without_networks(&self) -> Option<String> {
-        let there = self.networks.names();
         let missing = self.auto_networks.iter();
         let missing: Vec<String> = missing
-            .filter(|name| !there.contains(name))
+            .filter(|name| !self.has_network(name))
             .map(|name| format!("`{name}`"))
             .collect();
         let looked = self.networks.folders();

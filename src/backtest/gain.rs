@@ -62,11 +62,10 @@ impl Gain {
         })
     }
 
-    /// In a sentence. `currency` stands behind sums where it is known.
-    fn told(&self, currency: Option<&str>) -> String {
+    /// In a sentence. `currency` stands right behind sums.
+    fn told(&self, currency: &str) -> String {
         let saved = self.replica_hours_saved_a_month;
         let less = if saved < 0.0 { "more" } else { "fewer" };
-        let currency = currency.map_or_else(String::new, |name| format!(" {name}"));
         format!(
             "beside `{}`, Forescale takes {:.0} replica hours a month {less} ({:.1} %, {:.2}{currency}), and has {:.1} minutes of overload a day instead of {:.1}",
             self.beside,
@@ -80,7 +79,7 @@ impl Gain {
 }
 
 /// What the owner of the workload reads first: ours beside what runs today, as both are, and where one of the two is alike.
-pub(super) fn told(trace: &TraceReport, currency: Option<&str>) -> Option<String> {
+pub(super) fn told(trace: &TraceReport, currency: &str) -> Option<String> {
     let gain = trace.gain.as_ref()?;
     let mut text = gain.told(currency);
     let mut others = trace.policies.iter();
@@ -164,7 +163,7 @@ mod tests {
         let ours = policy("forescale", 900.0, 4.0);
         let (hpa, today) = (policy("hpa", 1000.0, 2.0), policy(CONFIGURED, 1200.0, 40.0));
         let gain = Gain::of(&[ours.clone(), hpa.clone(), today], 0.1).unwrap();
-        let told = gain.told(Some("EUR"));
+        let told = gain.told(" EUR");
         assert_eq!(
             told,
             "beside `hpa-configured`, Forescale takes 4500 replica hours a month fewer (25.0 %, 450.00 EUR), and has 2.0 \
@@ -173,13 +172,13 @@ mod tests {
         let gain = Gain::of(&[ours, hpa], 0.1).unwrap();
         assert_eq!(gain.beside, "hpa");
         assert!(
-            gain.told(None)
+            gain.told("")
                 .contains("1500 replica hours a month fewer (10.0 %, 150.00), and")
         );
         let (ours, hpa) = (policy("forescale", 1100.0, 0.0), policy("hpa", 1000.0, 0.0));
         let gain = Gain::of(&[ours.clone(), hpa], 0.1).unwrap();
         assert!(
-            gain.told(None)
+            gain.told("")
                 .contains("1500 replica hours a month more (10.0 %, 150.00)")
         );
         assert_eq!(Gain::of(&[ours, policy("perfect", 900.0, 0.0)], 0.1), None);

@@ -45,7 +45,7 @@ pub fn html(report: &Report) -> String {
     }
     let mut page = Page::new("Backtest", &lede);
     for trace in &report.traces {
-        section(&mut page, trace, protocol.currency.as_deref());
+        section(&mut page, trace, &protocol.currency());
     }
     page.render()
 }
@@ -60,7 +60,7 @@ fn noted(notes: &[String]) -> String {
     text
 }
 
-fn section(page: &mut Page, trace: &TraceReport, currency: Option<&str>) {
+fn section(page: &mut Page, trace: &TraceReport, currency: &str) {
     let mut html = figures(trace);
     let judged = (trace.judged_from, trace.judged_until);
     html.push_str(&load(trace, judged));
@@ -129,9 +129,7 @@ fn figures(trace: &TraceReport) -> String {
         let cells = [
             format!("{:.3}", figures.overload_percent),
             format!("{:.1}", figures.overload_minutes),
-            figures
-                .slo_violation_minutes
-                .map_or_else(|| "–".to_owned(), |minutes| format!("{minutes:.1}")),
+            shown(figures.slo_violation_minutes, 1),
             format!("{:.3}", figures.unmet_percent),
             format!("{:.1}", figures.replica_hours),
             format!("{:.2}", own.price),
@@ -229,6 +227,10 @@ fn frontiers(trace: &TraceReport) -> String {
     chart.render()
 }
 
+fn shown(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
+}
+
 /// Ours at the overload and at the cost of each other policy as it is out of the box.
 fn equal(trace: &TraceReport) -> String {
     let head = [
@@ -239,9 +241,6 @@ fn equal(trace: &TraceReport) -> String {
         "Forescale at that cost, overload %",
     ];
     let mut grid = Grid::new(head.map(str::to_owned));
-    let shown = |value: Option<f64>, digits: usize| {
-        value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
-    };
     for policy in &trace.policies {
         let Some(there) = &policy.forescale_there else {
             continue;
@@ -278,10 +277,7 @@ fn reasons(trace: &TraceReport, (from, until): (Timestamp, Timestamp)) -> String
     let mut plans: Vec<_> = plans.collect();
     // The decisions around the worst moment are those that mattered.
     let worst = worst_moment(trace, from, until).unwrap_or(from);
-    plans.sort_by_key(|plan| {
-        let at = plan.at.max(from);
-        at.since(worst).max(worst.since(at))
-    });
+    plans.sort_by_key(|plan| plan.at.max(from).apart(worst));
     plans.truncate(TOLD);
     plans.sort_by_key(|plan| plan.at);
     let mut html = format!("<p>What {FORESCALE} told KEDA, and why:</p><ul>");

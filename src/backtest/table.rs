@@ -76,7 +76,7 @@ fn one(text: &mut String, report: &Report, trace: &TraceReport) {
         frontiers(text, report, trace);
         equal(text, trace);
     }
-    if let Some(told) = gain::told(trace, report.protocol.currency.as_deref()) {
+    if let Some(told) = gain::told(trace, &report.protocol.currency()) {
         let _ = writeln!(text, "{told}");
     }
     text.push('\n');

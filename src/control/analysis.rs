@@ -275,8 +275,10 @@ impl Engine {
     fn stand_in(&self, ready: Ready, why: String) -> Answer {
         let wanted: Arc<str> = ready.workload.spec.model.to_string().into();
         // Whoever writes metadata must not write labels: a network that is nowhere has no series of its own.
-        let is_known = !wanted.starts_with("onnx:")
-            || (self.parts.models.names().iter()).any(|name| **name == *wanted);
+        let is_known = match &ready.workload.spec.model {
+            ModelChoice::Onnx(name) => self.parts.models.has_network(name),
+            _ => true,
+        };
         let label = if is_known { &wanted } else { UNKNOWN };
         self.parts
             .metrics

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::engine::Engine;
-use super::fetch::{WHOLE_WITHIN, record};
+use super::fetch::{record, waits_for_the_whole};
 use super::recording::Asked;
 use super::schedule::{Backfill, Missing};
-use crate::domain::{Timestamp, TriggerSpec};
+use crate::domain::TriggerSpec;
 use crate::knowledge::Workload;
 use crate::monitor::{FetchError, FetchErrorKind, Span};
 
@@ -36,12 +36,10 @@ impl Engine {
         while let Some(window) = self.newest_window(workload, left) {
             let step = window.step;
             left = match self.parts.monitor.fetch(&workload.spec, window).await {
-                Ok(fetched) if fetched.partial && waits(left, self.now()) => {
-                    let in_part_since = left.in_part_since.or(Some(self.now()));
-                    let left = Missing {
-                        in_part_since,
-                        ..left
-                    };
+                Ok(fetched)
+                    if fetched.partial
+                        && waits_for_the_whole(&mut left.in_part_since, self.now()) =>
+                {
                     let why = "part of the storage did not answer";
                     return self.go_on_later(workload, left, &why);
                 }
@@ -69,8 +67,9 @@ impl Engine {
     /// The newest part of what is missing that is asked for at once; `None` once nothing is missing.
     fn newest_window(&self, workload: &Workload, missing: Missing) -> Option<Span> {
         let span = grid_span(&workload.spec, missing);
+        // They come newest first.
         let windows = self.parts.monitor.windows(&workload.spec, span);
-        let newest = windows.into_iter().max_by_key(|window| window.until)?;
+        let newest = windows.into_iter().next()?;
         Some(missing.most.map_or(newest, |most| newest.newest(most))).filter(|it| it.points() > 0)
     }
 
@@ -87,12 +86,6 @@ impl Engine {
             not_before: self.now() + self.parts.control.backfill_retry.get(),
         }
     }
-}
-
-/// Whether a window that was answered in part is asked for again, before what there is of it is taken: as long as the present is.
-fn waits(missing: Missing, now: Timestamp) -> bool {
-    let since = missing.in_part_since.filter(|since| *since <= now);
-    since.is_none_or(|since| now.since(since) <= WHOLE_WITHIN)
 }
 
 /// What is still missing after a window has failed. One that may have failed for its length, or for some moments in it, is
@@ -138,6 +131,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::Timestamp;
 
     const STEP: Duration = Duration::from_mins(1);
 
@@ -192,7 +186,8 @@ mod tests {
             in_part_since: Some(at(190)),
             ..Missing::new(at(0), at(200))
         };
-        assert!(waits(missing, at(250)) && !waits(missing, at(251)));
+        let waits = |now| waits_for_the_whole(&mut missing.in_part_since.clone(), now);
+        assert!(waits(at(250)) && !waits(at(251)));
         let left = missing.before(at(151), STEP);
         assert_eq!(
             (left.until, left.most, left.in_part_since),

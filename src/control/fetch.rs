@@ -8,7 +8,7 @@ use super::recording::{Answer, Asked, Event};
 use super::schedule::Missing;
 use crate::domain::{Sample, Timestamp, TriggerSpec};
 use crate::knowledge::{Fault, FaultKind, Learned, Workload};
-use crate::monitor::{FetchError, FetchErrorKind, Fetched, Span};
+use crate::monitor::{FetchError, FetchErrorKind, Fetched, Span, is_of_the_language};
 
 /// Steps that every tail read covers again, so that samples which arrived late are mended.
 const OVERLAP_STEPS: u32 = 5;
@@ -21,7 +21,7 @@ pub(super) const LATENESS: Duration = Duration::from_secs(45);
 const MIN_TAIL: Duration = Duration::from_mins(2);
 
 /// After so long without a whole answer, one in part is taken for the load.
-pub(super) const WHOLE_WITHIN: Duration = Duration::from_hours(1);
+const WHOLE_WITHIN: Duration = Duration::from_hours(1);
 
 /// Moments that are asked for alone.
 const ALONE: u64 = 4;
@@ -54,7 +54,10 @@ impl Engine {
                 self.note_read(&workload, Asked::Load, now, Err(&error));
                 Err(fault_of(&error, now))
             }
-            Ok(fetched) if fetched.partial && waits_for_the_whole(&workload, now) => {
+            Ok(fetched)
+                if fetched.partial
+                    && waits_for_the_whole(&mut workload.learned().in_part_since, now) =>
+            {
                 self.note_read(&workload, Asked::Load, now, Ok(&fetched));
                 part = fetched.samples.last().copied();
                 Err(partial(&workload.spec, &fetched, now))
@@ -162,17 +165,20 @@ impl Engine {
 
 /// Whether an answer in part is no answer yet. Where the storage has not been whole for so long, it is taken for what it is:
 /// a server that warns of something for ever must not keep a workload at its replicas for ever.
-fn waits_for_the_whole(workload: &Workload, now: Timestamp) -> bool {
-    let mut learned = workload.learned();
-    let since = learned.in_part_since.filter(|since| *since <= now);
-    let since = since.unwrap_or(now);
-    learned.in_part_since = Some(since);
-    now.since(since) <= WHOLE_WITHIN
+///
+/// `since` is when that began, and is set where it begins now.
+pub(super) fn waits_for_the_whole(since: &mut Option<Timestamp>, now: Timestamp) -> bool {
+    // A moment that has not come means that the clock was set back.
+    let began = since.filter(|since| *since <= now).unwrap_or(now);
+    *since = Some(began);
+    now.since(began) <= WHOLE_WITHIN
 }
 
 fn partial(spec: &TriggerSpec, fetched: &Fetched, now: Timestamp) -> Fault {
-    let language = |text: &&String| text.starts_with("PromQL ");
-    let said = fetched.warnings.iter().find(|text| !language(text));
+    let said = fetched
+        .warnings
+        .iter()
+        .find(|text| !is_of_the_language(text));
     let said = said.map_or_else(String::new, |text| format!(" ({text})"));
     Fault {
         at: now,

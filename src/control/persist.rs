@@ -54,7 +54,7 @@ impl Engine {
             errors.join("; ")
         })?;
         let made = from.published.as_ref().map(|published| published.plan.at);
-        if made.is_some_and(|at| now.since(at).max(at.since(now)) > STANDS) {
+        if made.is_some_and(|at| at.apart(now) > STANDS) {
             // Nobody knows what has become of the workload since, and to say nothing is safer than to say what was right
             // then: KEDA keeps the replicas, or goes by its `fallback`.
             from.published = None;

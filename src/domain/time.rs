@@ -52,6 +52,11 @@ impl Timestamp {
         Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
 
+    /// Time between it and `other`, whichever is later.
+    pub fn apart(self, other: Self) -> Duration {
+        self.since(other).max(other.since(self))
+    }
+
     /// RFC 3339 in UTC, to the second.
     pub fn to_rfc3339(self) -> String {
         jiff::Timestamp::from_second(self.as_secs())

@@ -8,10 +8,7 @@ use ::http::{HeaderMap, StatusCode};
 use super::credentials::Redactor;
 use super::error::{Failure, FetchErrorKind, shorten};
 use super::json::Envelope;
-use super::span::{Fetched, MAX_WARNINGS, Span};
-
-/// How annotations of a query begin.
-const OF_THE_LANGUAGE: &str = "PromQL ";
+use super::span::{Fetched, MAX_WARNINGS, Span, is_of_the_language};
 
 /// Longest warning that is kept.
 const MAX_WARNING_CHARS: usize = 300;
@@ -127,12 +124,10 @@ impl Asked<'_> {
 }
 
 /// Whether part of the storage did not answer. VictoriaMetrics says so in a field of its own; Thanos, and Prometheus over
-/// remote reads, in a warning. Warnings of the query language itself are marked as such (Prometheus,
-/// `util/annotations`), and are about the query.
+/// remote reads, in a warning.
 fn is_partial(envelope: &Envelope) -> bool {
-    let warnings = envelope.warnings.iter().flatten();
-    let mut others = warnings.filter(|text| !text.starts_with(OF_THE_LANGUAGE));
-    envelope.is_partial.unwrap_or(false) || others.next().is_some()
+    let mut warnings = envelope.warnings.iter().flatten();
+    envelope.is_partial.unwrap_or(false) || warnings.any(|text| !is_of_the_language(text))
 }
 
 #[cfg(test)]

@@ -33,6 +33,12 @@ pub struct Fetched {
 /// Warnings kept of one read, so that a chatty server can't fill memory.
 pub(super) const MAX_WARNINGS: usize = 8;
 
+/// Whether a warning is one of the query language itself: those are marked as such (Prometheus, `util/annotations`), and are
+/// about the query and not about the storage.
+pub fn is_of_the_language(warning: &str) -> bool {
+    warning.starts_with("PromQL ")
+}
+
 // === impl Span ===
 
 impl Span {

@@ -38,7 +38,7 @@ pub(super) struct Tolerance {
 
 impl<'a> Cluster<'a> {
     pub(super) fn of(facts: Option<&'a ClusterFacts>, now: Timestamp) -> Self {
-        let counts = |at: Timestamp| apart(at, now) <= COUNTS_FOR;
+        let counts = |at: Timestamp| at.apart(now) <= COUNTS_FOR;
         let Some(facts) = facts else {
             return Self::default();
         };
@@ -84,7 +84,7 @@ impl<'a> Cluster<'a> {
     /// Replicas that the HPA compares with, where they are known of now.
     pub(super) fn current(&self) -> Option<u32> {
         let fleet = self.fleet?;
-        (apart(fleet.at, self.now) <= MOVES).then_some(fleet.replicas)
+        (fleet.at.apart(self.now) <= MOVES).then_some(fleet.replicas)
     }
 
     /// Ready replicas, for a trigger without `replicasQuery`.
@@ -231,10 +231,6 @@ fn climb(policy: Ramp, from: u32, batch: u32) -> Duration {
         }
     };
     policy.per.get() * steps.min(MOST_PERIODS).saturating_sub(1)
-}
-
-fn apart(one: Timestamp, other: Timestamp) -> Duration {
-    one.since(other).max(other.since(one))
 }
 
 #[cfg(test)]

@@ -18,55 +18,64 @@ struct Standing {
     text: String,
 }
 
+/// What is known of the load in part: there is as much, or more.
+struct Part {
+    load: f64,
+    /// Replicas that KEDA is told for it, and that a plan asks for.
+    told: u32,
+    planned: u32,
+    activates: bool,
+}
+
 /// Holds; `None` when there is nothing to hold and there never was a sample.
 pub(super) fn hold(case: &Case<'_>, absent: &Absent) -> Option<Decision> {
     let standing = standing(case, absent)?;
-    let part = part(case, absent);
+    let part = Part::of(case, absent);
     let decision = match stage::so_far(case) {
-        Stage::Predictive | Stage::ScaleOut => raised(case, standing, part),
-        Stage::Shadow => served(case, standing, part),
+        Stage::Predictive | Stage::ScaleOut => raised(case, standing, part.as_ref()),
+        Stage::Shadow => served(case, standing, part.as_ref()),
     };
+    let good = part.zip(case.past.last_good());
     Some(Decision {
-        held: part.and_then(|part| raised_by(case, part)),
+        held: good.map(|(part, good)| part.onto(good, case.upper_bound())),
         ..decision
     })
 }
 
-/// The last good plan as a part of the load has raised it: what was told of that is not taken back with the next fault.
-fn raised_by(case: &Case<'_>, part: Sample) -> Option<GoodPlan> {
-    let good = case.past.last_good()?;
-    let served = match stage::so_far(case) {
-        Stage::Predictive | Stage::ScaleOut => measured(case, part.value),
-        Stage::Shadow => case.plain_need(part.value),
-    };
-    let most = case.upper_bound();
-    Some(GoodPlan {
-        planned: good.planned.max(case.measured_need(part.value).min(most)),
-        served: good.served.max(served.min(most)),
-        active: good.active || case.activates(part.value),
-        ..good
-    })
-}
+impl Part {
+    /// Of a sample that is younger than that of the last good plan and yet no present load: part of the storage did not answer.
+    fn of(case: &Case<'_>, absent: &Absent) -> Option<Self> {
+        let good = case.past.last_good()?;
+        let seen = good.observed.map_or(good.at, |seen| seen.at);
+        let younger = |sample: &Sample| sample.at > seen && sample.at <= case.now;
+        let sample = absent.last.filter(younger)?;
+        let load = sample.value;
+        (case.now.since(sample.at) <= case.stale).then(|| Self {
+            load,
+            told: match stage::so_far(case) {
+                Stage::Predictive | Stage::ScaleOut => measured(case, load),
+                Stage::Shadow => case.plain_need(load),
+            },
+            planned: case.measured_need(load),
+            activates: case.activates(load),
+        })
+    }
 
-/// A sample that is younger than that of the last good plan and yet no present load: part of the storage did not answer.
-/// There is as much load as it shows, or more.
-fn part(case: &Case<'_>, absent: &Absent) -> Option<Sample> {
-    let good = case.past.last_good()?;
-    let seen = good.observed.map_or(good.at, |seen| seen.at);
-    let younger = |sample: &Sample| sample.at > seen && sample.at <= case.now;
-    let sample = absent.last.filter(younger)?;
-    (case.now.since(sample.at) <= case.stale).then_some(sample)
-}
-
-/// Raises the number to what is needed by the part of the load that is known.
-fn raise_by(ledger: &mut Ledger, part: Option<Sample>, need: impl Fn(f64) -> u32) {
-    if let Some(part) = part {
-        ledger.raise_to(Limit::ObservedFloor, need(part.value), || {
-            format!(
-                "the part of the load that is known, {}, needs more",
-                amount(part.value)
-            )
+    fn raise(&self, ledger: &mut Ledger) {
+        ledger.raise_to(Limit::ObservedFloor, self.told, || {
+            let load = amount(self.load);
+            format!("the part of the load that is known, {load}, needs more")
         });
+    }
+
+    /// The last good plan as it is raised: what was told of a part is not taken back with the next fault.
+    fn onto(&self, good: GoodPlan, most: u32) -> GoodPlan {
+        GoodPlan {
+            planned: good.planned.max(self.planned.min(most)),
+            served: good.served.max(self.told.min(most)),
+            active: good.active || self.activates,
+            ..good
+        }
     }
 }
 
@@ -106,7 +115,7 @@ fn measured(case: &Case<'_>, load: f64) -> u32 {
 }
 
 /// Where the plan has a say: raised by the forecast, and never below what has been held so far.
-fn raised(case: &Case<'_>, standing: Standing, part: Option<Sample>) -> Decision {
+fn raised(case: &Case<'_>, standing: Standing, part: Option<&Part>) -> Decision {
     let before = standing.planned.max(standing.served);
     // Plans made while holding are remembered too, so a raise is not taken back when the forecast runs out.
     let held = case
@@ -114,7 +123,9 @@ fn raised(case: &Case<'_>, standing: Standing, part: Option<Sample>) -> Decision
         .previous()
         .map_or(before, |previous| previous.max(before));
     let mut ledger = Ledger::open(Limit::Hold, before, held, standing.text);
-    raise_by(&mut ledger, part, |load| measured(case, load));
+    if let Some(part) = part {
+        part.raise(&mut ledger);
+    }
     let seen = match over_lead_time(case) {
         Outlook::Seen(seen) => Some(seen),
         Outlook::Blind(_) => None,
@@ -124,7 +135,7 @@ fn raised(case: &Case<'_>, standing: Standing, part: Option<Sample>) -> Decision
         ledger.raise_to(Limit::Forecast, need, || seen.text(case));
     }
     let expected = seen.as_ref().map_or(0.0, |seen| seen.peak.value);
-    let shown = part.is_some_and(|part| case.activates(part.value));
+    let shown = part.is_some_and(|part| part.activates);
     let by_load = standing.active || shown || case.foresees_activity(expected);
     let active = by_load || case.window_runs();
     activate(case, by_load, expected, &mut ledger);
@@ -133,10 +144,12 @@ fn raised(case: &Case<'_>, standing: Standing, part: Option<Sample>) -> Decision
 }
 
 /// Where the plan has no say in what KEDA is told.
-fn served(case: &Case<'_>, standing: Standing, part: Option<Sample>) -> Decision {
-    let active = standing.active || part.is_some_and(|part| case.activates(part.value));
+fn served(case: &Case<'_>, standing: Standing, part: Option<&Part>) -> Decision {
+    let active = standing.active || part.is_some_and(|part| part.activates);
     let mut ledger = Ledger::open(Limit::Hold, standing.served, standing.served, standing.text);
-    raise_by(&mut ledger, part, |load| case.plain_need(load));
+    if let Some(part) = part {
+        part.raise(&mut ledger);
+    }
     let planned = if case.spec.mode == Mode::Reactive {
         ledger.bound(case);
         None

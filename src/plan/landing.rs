@@ -219,7 +219,7 @@ impl Ready {
 }
 
 fn there(sample: Sample, now: Timestamp) -> Option<Ready> {
-    let near = now.since(sample.at).max(sample.at.since(now)) <= READ_LATELY;
+    let near = sample.at.apart(now) <= READ_LATELY;
     (near && sample.value.is_finite() && sample.value >= 0.0).then(|| Ready {
         at: sample.at,
         // A float too large for the type becomes its largest value.

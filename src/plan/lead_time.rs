@@ -69,7 +69,7 @@ pub(super) fn observe(
         });
         record.pending.retain(|pending| pending.target <= served);
     }
-    let fresh = ready.filter(|sample| now.since(sample.at).max(sample.at.since(now)) <= GAP);
+    let fresh = ready.filter(|sample| sample.at.apart(now) <= GAP);
     if let (Some(before), Some(ready)) = (before, fresh) {
         // A float too large for the type becomes its largest value.
         let missing = served.saturating_sub(ready.value.round() as u32);

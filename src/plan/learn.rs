@@ -180,5 +180,5 @@ fn settled(lead: &LeadRecord, plan: &Plan, now: Timestamp) -> Option<Sample> {
 }
 
 fn is_near(sample: Sample, at: Timestamp) -> bool {
-    sample.at.since(at).max(at.since(sample.at)) <= TOGETHER
+    sample.at.apart(at) <= TOGETHER
 }

@@ -1,10 +1,8 @@
 //! Is there a present load? A sample that is old, missing or no number is a fault, never a zero.
 
-use std::time::Duration;
-
 use super::ledger::{ago, span};
 use super::{Config, Inputs};
-use crate::domain::{Sample, Timestamp};
+use crate::domain::Sample;
 
 /// The measured load.
 pub(super) enum Load {
@@ -49,7 +47,8 @@ pub(super) fn judge(config: &Config, inputs: &Inputs<'_>) -> Load {
         }
         Some(sample) => {
             let sample = not_negative(sample);
-            if distance(sample.at, now) <= limit {
+            // A sample from far ahead means that the clock has jumped back: it says as little about the present as an old one.
+            if sample.at.apart(now) <= limit {
                 Load::Fresh(sample)
             } else {
                 let (when, limit) = (ago(sample.at, now), span(limit));
@@ -70,9 +69,4 @@ fn not_negative(sample: Sample) -> Sample {
 
 fn absent(last: Option<Sample>, why: String) -> Load {
     Load::Absent(Absent { last, why })
-}
-
-/// A sample from far ahead means that the clock has jumped back: it says as little about the present as an old one.
-fn distance(at: Timestamp, now: Timestamp) -> Duration {
-    now.since(at).max(at.since(now))
 }

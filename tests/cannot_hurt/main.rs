@@ -279,8 +279,7 @@ impl<'a> Life<'a> {
         };
         let known = &self.known[place];
         let Some(published) = workload.published() else {
-            let apart = |at: Timestamp| clock.since(at).max(at.since(clock));
-            let old = known.made.is_none_or(|at| apart(at) > TOO_OLD);
+            let old = known.made.is_none_or(|at| at.apart(clock) > TOO_OLD);
             assert!(
                 old || known.good.is_none(),
                 "{}",

@@ -84,6 +84,11 @@ impl Networks {
         })
     }
 
+    /// Whether a folder has a network of this name; whether it can be used is not looked at.
+    pub fn has(&self, name: &str) -> bool {
+        check_name(name).is_ok() && self.find(name).is_some()
+    }
+
     /// Where networks are looked for.
     pub fn folders(&self) -> impl Iterator<Item = &Path> {
         self.folders.iter().map(PathBuf::as_path)

@@ -85,19 +85,21 @@ pub(super) fn read(file: &Path, name: Option<&str>) -> Result<Manifest, Failure>
         each.filter_map(|object| find(object, types)).collect()
     };
     let (ours, kedas) = (of_types(&OURS), of_types(&[KEDAS]));
-    let names: BTreeSet<String> = (ours.iter().chain(&kedas))
-        .map(|it| format!("`{}`", it.name))
-        .collect();
-    let names: Vec<String> = names.into_iter().collect();
-    let meant = names
-        .iter()
-        .filter(|it| name.is_some_and(|name| is_called(it.trim_matches('`'), name)));
-    let meant: Vec<&str> = meant.map(String::as_str).collect();
-    if let (Some(name), [_, _, ..]) = (name, meant.as_slice()) {
-        return Err(usage(format!(
-            "`{name}` may be {}: give its namespace too",
-            meant.join(" or ")
-        )));
+    let all = ours.iter().chain(&kedas).map(|it| it.name.as_str());
+    let names: BTreeSet<&str> = all.collect();
+    let listed = |names: &BTreeSet<&str>, between: &str| {
+        let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        quoted.join(between)
+    };
+    if let Some(name) = name {
+        let meant = names.iter().copied().filter(|it| is_called(it, name));
+        let meant: BTreeSet<&str> = meant.collect();
+        if meant.len() > 1 {
+            let meant = listed(&meant, " or ");
+            return Err(usage(format!(
+                "`{name}` may be {meant}: give its namespace too"
+            )));
+        }
     }
     let found = pick(&ours, name)
         .map(|found| (true, found))
@@ -106,7 +108,7 @@ pub(super) fn read(file: &Path, name: Option<&str>) -> Result<Manifest, Failure>
         Some(name) if !names.is_empty() => usage(format!(
             "it holds no ScaledObject `{name}` that can be backtested: there {} {}",
             if names.len() == 1 { "is" } else { "are" },
-            names.join(", ")
+            listed(&names, ", ")
         )),
         _ => usage(
             "it holds no ScaledObject with a trigger of type `external` or `external-push` that has a `query` or a `triggerName`, \
@@ -131,7 +133,7 @@ pub(super) fn read(file: &Path, name: Option<&str>) -> Result<Manifest, Failure>
     if name.is_none() && names.len() > 1 {
         left_out.push(format!(
             "of the ScaledObjects {}, `{found_name}` is backtested: `--name` picks another",
-            names.join(", ")
+            listed(&names, ", ")
         ));
     }
     Ok(Manifest {
