@@ -51,7 +51,7 @@ const WORKLOADS: [(&str, &[(&str, &str)]); 4] = [
             ("model", "naive"),
             ("quantile", "0.8"),
             ("scaleDownWindow", "5s"),
-            // Wide, so that it bites whatever the timing of this run is.
+            // Wide, so that it bites soon whatever the timing of this run is.
             ("hpaTolerance", "0.5"),
             ("replicasQuery", READY),
             ("cpuQuery", "sum(absent_series)"),
@@ -136,6 +136,26 @@ async fn a_bad_day(exporter: &Exporter, prometheus: &mut Prometheus, recording: 
     decisions(recording, 2).await;
     exporter.set(WEB, Gauge::Fixed(170.0));
     decisions(recording, 14).await;
+    a_climb_within_the_dead_band(exporter, recording).await;
+}
+
+/// Raises the load by a fifth at a time, well within `hpaTolerance`, until the dead band bites. Which step does it depends
+/// on where the fleet of this run stands.
+async fn a_climb_within_the_dead_band(exporter: &Exporter, recording: &Path) {
+    let before = plans(recording).len();
+    let mut load = 170.0;
+    eventually("the dead band bites", PATIENCE, async || {
+        load *= 1.2;
+        exporter.set(WEB, Gauge::Fixed(load));
+        decisions(recording, 3).await;
+        limited(&plans(recording)[before..], Limit::Tolerance).then_some(())
+    })
+    .await;
+}
+
+fn limited(plans: &[Plan], by: Limit) -> bool {
+    let mut reasons = plans.iter().flat_map(|plan| &plan.reasons);
+    reasons.any(|it| it.limit == by)
 }
 
 /// Polls as KEDA does; the values that it was told.
@@ -211,16 +231,9 @@ async fn the_decisions_of_a_live_run_come_out_the_same_when_its_recording_is_rep
     for basis in [Basis::Forecast, Basis::Reactive, Basis::Held] {
         assert!(plans.iter().any(|plan| plan.basis == basis), "{basis}");
     }
-    let bit = |limit| {
-        plans
-            .iter()
-            .flat_map(|plan| &plan.reasons)
-            .any(|it| it.limit == limit)
-    };
-    assert!(
-        bit(Limit::Tolerance) && bit(Limit::Hold),
-        "the dead band and holding"
-    );
+    for limit in [Limit::Tolerance, Limit::Hold] {
+        assert!(limited(&plans, limit), "{limit:?}");
+    }
     let recorded: BTreeSet<i64> = plans
         .iter()
         .map(|plan| forescale::domain::milli_truncated(plan.served.value))
