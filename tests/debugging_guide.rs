@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use page::{Ends, Step, matches, steps};
+use page::{Step, matches, steps};
 use support::exporter::{Exporter, Gauge};
 use support::forescale::{Forescale, PATIENCE, PROGRAM, Setup};
 use support::openmetrics::Backfill;
@@ -76,7 +76,7 @@ fn run(code: &str, desk: &Path, forescale: &Forescale) -> (bool, String) {
 
 /// What is wrong with what came out; `None` when the guide tells the truth.
 fn complaint(step: &Step, success: bool, said: &str) -> Option<String> {
-    if success != (step.ends != Ends::Failing) {
+    if success == step.fails {
         return Some(format!(
             "it {} ",
             if success { "succeeded" } else { "failed" }
@@ -130,8 +130,9 @@ async fn what_the_guide_shows_is_what_comes_out() {
                 say(format!("--- line {}\n{}{said}", step.line, step.code));
                 break;
             };
+            // Every command may be given again, and on a slow machine the first answer may not come in time.
             assert!(
-                step.ends == Ends::Sometime && begun.elapsed() < PATIENCE,
+                begun.elapsed() < PATIENCE,
                 "docs/debugging.md:{}:\n{}\n{complaint}it said\n{said}",
                 step.line,
                 step.code

@@ -168,6 +168,7 @@ async fn two_weeks_of_history_are_read_back_exactly_and_the_tail_follows_the_liv
     assert!(workload["forecast"].is_object(), "{}", workload["forecast"]);
 
     // A jump of the live load is in the plan as soon as it is scraped: it is the floor.
+    let jump = now().as_millis();
     exporter.set(WEB, Gauge::Fixed(5000.0));
     keda.reading_until("the jump", |reading| reading.desired >= 500)
         .await;
@@ -176,8 +177,8 @@ async fn two_weeks_of_history_are_read_back_exactly_and_the_tail_follows_the_liv
             workload["plan"]["observed"]["value"] == 5000.0
         })
         .await;
-    let age = now().as_millis() - workload["plan"]["observed"]["at"].as_i64().unwrap();
-    assert!(age < 60_000, "the newest sample is {age} ms old");
+    let at = workload["plan"]["observed"]["at"].as_i64().unwrap();
+    assert!(at >= jump, "{at} is before {jump}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,9 +212,16 @@ async fn a_restart_answers_at_once_from_the_snapshot_and_needs_no_back_fill() {
     first_life.terminate();
     assert!(first_life.ended().await.success());
 
-    // Prometheus says nothing for now: whatever the second life knows comes from the snapshot.
+    // Prometheus says nothing for now: whatever the second life knows comes from the snapshot, as long as it waits for an
+    // answer.
     proxy.switch(Fault::BlackHole).await;
-    let second_life = Forescale::start(&setup).await;
+    let patient = Setup {
+        settings: SETTINGS
+            .replace("timeout: 2s", "timeout: 20s")
+            .replace("totalTimeout: 4s", "totalTimeout: 20s"),
+        ..setup
+    };
+    let second_life = Forescale::start(&patient).await;
     let mut keda = Keda::of(second_life.grpc, "shop", "web", &metadata).await;
     let restored = keda.read().await.expect("the very first call is answered");
     assert!(restored.active);
@@ -330,7 +338,8 @@ async fn a_query_without_one_good_answer_is_an_error_that_says_why_and_never_zer
         let error = keda.read().await.expect_err(query);
         let workload = forescale
             .workload_until("shop", name, "the fault", |workload| {
-                !fault_kind(workload).is_empty()
+                // A machine that stands still for a moment makes a time-out of any fault.
+                !["", "timeout"].contains(&fault_kind(workload))
             })
             .await;
         assert_eq!(

@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::BufReader;
 use std::path::Path;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use forescale::control::recording::Event;
 use forescale::control::rerun::{Report, rerun};
-use forescale::domain::{Basis, Limit, Plan};
+use forescale::domain::{Basis, Limit, Plan, WorkloadId};
 use support::exporter::{Exporter, Gauge};
 use support::forescale::{Forescale, PATIENCE, PROGRAM, Setup};
 use support::keda::Keda;
@@ -103,13 +103,42 @@ async fn replayed(recording: &Path) -> Report {
     rerun(BufReader::new(file)).await.unwrap()
 }
 
+/// How many plans each workload has had.
+fn planned(recording: &Path) -> BTreeMap<WorkloadId, usize> {
+    let mut planned = BTreeMap::new();
+    for event in events(recording) {
+        if let Event::Decided {
+            id, plan: Some(_), ..
+        } = event
+        {
+            *planned.entry(id).or_default() += 1;
+        }
+    }
+    planned
+}
+
 /// Waits until each workload has been planned `more` times again.
 async fn decisions(recording: &Path, more: usize) {
-    let before = plans(recording).len();
+    let before = planned(recording);
     let what = format!("{more} more decisions on each workload");
     eventually(&what, PATIENCE, async || {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        (plans(recording).len() >= before + more * WORKLOADS.len()).then_some(())
+        let planned = planned(recording);
+        let again =
+            |(id, count): (&WorkloadId, &usize)| *count >= before.get(id).unwrap_or(&0) + more;
+        (planned.len() == WORKLOADS.len() && planned.iter().all(again)).then_some(())
+    })
+    .await;
+}
+
+/// Waits until a plan has started from this load.
+async fn observed(recording: &Path, load: f64) {
+    eventually("the load to be read", PATIENCE, async || {
+        let mut seen = plans(recording)
+            .into_iter()
+            .filter_map(|plan| plan.observed);
+        seen.any(|sample| (sample.value - load).abs() < 1e-9)
+            .then_some(())
     })
     .await;
 }
@@ -123,6 +152,7 @@ async fn a_bad_day(exporter: &Exporter, prometheus: &mut Prometheus, recording: 
         exporter.set(WEB, Gauge::Fixed(load));
         exporter.set(READY, Gauge::Fixed(18.0 + index as f64));
         decisions(recording, 2).await;
+        observed(recording, load).await;
     }
     prometheus.kill();
     decisions(recording, 4).await;

@@ -1,17 +1,8 @@
 //! Reads the commands of the guide and what they are said to print.
 //!
-//! A block ` ```sh run ` is run; ` ```sh run fails ` must end with an error; ` ```sh run until ` is tried again until what comes out is what is
-//! shown. A block ` ```text output ` right behind one is what it prints: numbers may be others, `…` stands for anything in a line, a line of `…`
-//! alone for any lines. `<!-- test: Prometheus ends -->` ends Prometheus before the next command.
-
-/// How a command is to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ends {
-    Well,
-    Failing,
-    /// Well, and perhaps not at the first try.
-    Sometime,
-}
+//! A block ` ```sh run ` is run until what comes out is what is shown; ` ```sh run fails ` must end with an error. A block
+//! ` ```text output ` right behind one is what it prints: numbers may be others, `…` stands for anything in a line, a line of
+//! `…` alone for any lines. `<!-- test: Prometheus ends -->` ends Prometheus before the next command.
 
 /// A command of the guide.
 #[derive(Debug)]
@@ -19,7 +10,8 @@ pub(crate) struct Step {
     /// Line of the page on which its block begins.
     pub(crate) line: usize,
     pub(crate) code: String,
-    pub(crate) ends: Ends,
+    /// Whether it must end with an error.
+    pub(crate) fails: bool,
     /// What it prints, where that is shown.
     pub(crate) output: Option<String>,
     pub(crate) prometheus_ends: bool,
@@ -47,10 +39,9 @@ pub(crate) fn steps(page: &str) -> Vec<Step> {
             .take_while(|text| *text != "```")
             .collect();
         let body = body.join("\n") + "\n";
-        let ends = match info {
-            "sh run" => Ends::Well,
-            "sh run fails" => Ends::Failing,
-            "sh run until" => Ends::Sometime,
+        let fails = match info {
+            "sh run" => false,
+            "sh run fails" => true,
             "text output" => {
                 let step = steps.last_mut().filter(|_| right_behind);
                 step.unwrap_or_else(|| panic!("line {line}: output of no command"))
@@ -67,7 +58,7 @@ pub(crate) fn steps(page: &str) -> Vec<Step> {
         steps.push(Step {
             line,
             code: body,
-            ends,
+            fails,
             output: None,
             prometheus_ends: std::mem::take(&mut prometheus_ends),
         });
@@ -160,7 +151,7 @@ fn marked_blocks_are_found_and_others_left() {
     let steps = steps(page);
     assert_eq!(steps.len(), 1);
     assert_eq!((steps[0].line, steps[0].code.as_str()), (5, "false\n"));
-    assert_eq!(steps[0].ends, Ends::Failing);
+    assert!(steps[0].fails);
     assert_eq!(steps[0].output.as_deref(), Some("x\n"));
     assert!(steps[0].prometheus_ends);
 }

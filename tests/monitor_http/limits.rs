@@ -202,7 +202,7 @@ async fn a_failing_server_is_left_alone_and_probed_later() {
     let mut source = quick(&server.url);
     source.retries.max_attempts = 1;
     source.circuit_breaker.failures = 2;
-    source.circuit_breaker.open_for = HumanDuration(Duration::from_millis(300));
+    source.circuit_breaker.open_for = HumanDuration(Duration::from_secs(3));
     let monitor = monitor(source);
     let read = async || monitor.fetch(&spec(), minutes(5)).await;
 
@@ -216,7 +216,7 @@ async fn a_failing_server_is_left_alone_and_probed_later() {
     assert_eq!(server.count(), 2);
 
     well.store(true, Ordering::SeqCst);
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    tokio::time::sleep(Duration::from_millis(3100)).await;
     assert_eq!(read().await.unwrap().samples.len(), 5);
     assert_eq!(server.count(), 3);
 }

@@ -42,7 +42,10 @@ impl Prometheus {
             child: None,
             http: reqwest::Client::new(),
         };
-        prometheus.start_again().await;
+        while !prometheus.started().await {
+            // Somebody else had taken the port between the look at it and now.
+            prometheus.port = free_port();
+        }
         prometheus
     }
 
@@ -66,7 +69,14 @@ impl Prometheus {
 
     /// Starts it on the data and port it had before.
     pub async fn start_again(&mut self) {
+        assert!(self.started().await, "it ended before it was ready");
+    }
+
+    /// Starts it; whether it has become ready, and not ended.
+    async fn started(&mut self) -> bool {
         assert!(self.child.is_none(), "it is running");
+        let ready = format!("{}/-/ready", self.url());
+        let http = self.http.clone();
         let file = |name: &str| self.dir.path().join(name).display().to_string();
         let log = fs::OpenOptions::new()
             .create(true)
@@ -83,18 +93,23 @@ impl Prometheus {
             .stderr(log)
             .spawn()
             .unwrap();
-        self.child = Some(child);
-        let ready = format!("{}/-/ready", self.url());
-        let http = self.http.clone();
-        eventually(
+        let child = self.child.insert(child);
+        let started = eventually(
             "Prometheus to be ready",
             Duration::from_mins(1),
             async || {
-                let answer = http.get(&ready).send().await.ok()?;
-                answer.status().is_success().then_some(())
+                let answer = http.get(&ready).send().await;
+                if child.try_wait().unwrap().is_some() {
+                    return Some(false);
+                }
+                answer.ok()?.status().is_success().then_some(true)
             },
         )
         .await;
+        if !started {
+            self.child = None;
+        }
+        started
     }
 
     /// The samples of an expression that returns one series, in seconds since the epoch; empty when there is none.

@@ -1,7 +1,7 @@
 //! Listening, waiting, stopping.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -12,18 +12,15 @@ use crate::admin::{Config, Heartbeat, Server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_never_finishes_its_request_is_let_go() {
-    let patience = Patience {
-        request: Duration::from_millis(100),
-        idle: Duration::from_millis(100),
+    // Long enough where it is not what ends the connection.
+    let long = Duration::from_secs(20);
+    let short = Duration::from_millis(100);
+    let running = async |request, idle| {
+        let heartbeat = Heartbeat::new(Duration::from_mins(1));
+        Running::with(Config::default(), heartbeat, Patience { request, idle }).await
     };
-    let running = Running::with(
-        Config::default(),
-        Heartbeat::new(Duration::from_mins(1)),
-        patience,
-    )
-    .await;
-    let addr = running.addr;
-    let talk = move |lines: &'static [&'static [u8]]| {
+    let (hasty, tidy) = (running(short, long).await, running(long, short).await);
+    let talk = |addr: SocketAddr, lines: &'static [&'static [u8]]| {
         let mut stream = TcpStream::connect(addr).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
@@ -37,12 +34,15 @@ async fn a_client_that_never_finishes_its_request_is_let_go() {
         let _ = stream.read_to_string(&mut answer);
         answer
     };
+    let addr = hasty.addr;
     let drip = tokio::task::spawn_blocking(move || {
-        talk(&[b"G", b"E", b"T", b" ", b"/", b"h", b"e", b"a"])
+        talk(addr, &[b"G", b"E", b"T", b" ", b"/", b"h", b"e", b"a"])
     });
     assert_eq!(drip.await.unwrap(), "", "drop by drop does not prolong it");
-    let idle =
-        tokio::task::spawn_blocking(move || talk(&[b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"]));
+    let addr = tidy.addr;
+    let idle = tokio::task::spawn_blocking(move || {
+        talk(addr, &[b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"])
+    });
     assert!(
         idle.await.unwrap().starts_with("HTTP/1.1 200"),
         "answered, then closed"
