@@ -15,6 +15,8 @@ pub struct PlanTrials {
     pub at: Option<Timestamp>,
     /// Minutes of evidence; they fade.
     pub minutes: f64,
+    /// Of these, minutes for which the forecast said how likely each plan was to be short.
+    pub foreseen: f64,
     /// The highest load measured, by minute.
     pub loads: Slots,
     /// For each rule that weighs the risk: the most replicas that it asked for, by minute.

@@ -34,8 +34,10 @@ const STEP_WAITS: Duration = DAY;
 
 /// The plan is better when it misses no more than this share of what an HPA of its cost misses …
 const BETTER: f64 = 0.75;
-/// … and so many minutes a day less, which is more than chance; …
+/// … and so many minutes a day less, …
 const BETTER_MINUTES: f64 = 2.0;
+/// … by so many standard deviations (Poisson) of what both have missed: a handful of minutes more or less is chance; …
+const BETTER_BEYOND: f64 = 2.0;
 /// … or when it costs no more than this share of an HPA that misses as little.
 const CHEAPER: f64 = 0.95;
 
@@ -196,8 +198,11 @@ impl Evidence<'_> {
 impl Comparison {
     /// Whether the plan has brought more than what it costs would have brought a plain HPA.
     fn gains(&self) -> bool {
-        let fewer = (self.rival_missed - self.missed) * DAY_MINUTES >= BETTER_MINUTES;
-        let better = fewer && self.missed <= BETTER * self.rival_missed;
+        let fewer = self.rival_missed - self.missed;
+        let both = (self.rival_missed + self.missed) * self.minutes;
+        let beyond_chance = fewer * self.minutes >= BETTER_BEYOND * both.sqrt();
+        let worth_it = fewer * DAY_MINUTES >= BETTER_MINUTES;
+        let better = beyond_chance && worth_it && self.missed <= BETTER * self.rival_missed;
         // Where no number of spare replicas misses as little, only fewer misses at the plan's cost count.
         let cheaper = self.rival_cost.is_finite() && self.cost <= CHEAPER * self.rival_cost;
         better || cheaper

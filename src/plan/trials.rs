@@ -9,7 +9,8 @@
 //! forecast to rely on, those that need one ask for what the best on the measured load asks for.
 //!
 //! Being short is rare, and the cheapest plan that has kept to an objective so far is mostly one that was lucky. So what the
-//! forecast says of it stands beside the count (`expect`), as a prior that evidence soon outweighs.
+//! forecast says of it stands beside the count (`expect`), as a prior that evidence soon outweighs. With it twenty minutes are
+//! enough to choose; without it, it takes a day.
 //!
 //! A workload with history need not wait for evidence: what the models would have forecast in the trials of the first fit
 //! is judged in the same way (`rehearse`).
@@ -278,6 +279,7 @@ fn score(
     let least = f64::from(case.lower_bound()).min(most);
     let keep = 0.5_f64.powf(minutes / HALF_LIFE_MINUTES);
     trials.minutes = trials.minutes * keep + minutes;
+    trials.foreseen *= keep;
     for expected in &mut trials.expected {
         *expected = (f64::from(*expected) * keep) as f32;
     }
@@ -315,6 +317,7 @@ fn expect(
         }
         return;
     };
+    trials.foreseen += minutes;
     for (plan, expected) in trials.expected.iter_mut().enumerate() {
         let chance = peak.above(replicas_of(case, plan, asks).max(f64::from(case.lower_bound())));
         *expected += (minutes * chance) as f32;

@@ -10,6 +10,11 @@ use crate::domain::{ChosenPlan, HumanDuration, PlanRule, PlanTrials};
 /// Before so many minutes of evidence nothing is chosen.
 const ENOUGH_MINUTES: f64 = 1440.0;
 
+/// Or so many of which forecasts have spoken: what they expect stands in for what has not come yet. On 20 records of which
+/// nothing was known before, a day without a choice was short for 2.2 % of the time on average, a choice after 20, 60, 240 and
+/// 720 minutes for 0.8, 0.9, 1.0 and 1.5 %.
+const ENOUGH_FORESEEN: f64 = 20.0;
+
 /// What was to be expected counts as much as so many minutes of what has come, less by a seventh with every day of evidence, and
 /// nothing after a week: by then the count is worth more, and a prior only makes plans dearer that have kept to the objective.
 const EXPECTED_MINUTES: f64 = 1.8 * 1440.0;
@@ -60,7 +65,7 @@ impl Ask {
 /// Chooses, and notes the choice down; `None` while there is too little evidence.
 pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Option<Choice> {
     let trials = &mut learned.trials;
-    if trials.minutes < ENOUGH_MINUTES {
+    if !enough(trials, objective) {
         return None;
     }
     let place = best(trials, objective)?;
@@ -103,8 +108,18 @@ pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Op
 
 /// The best of the plans that need no forecast; `None` while there is too little evidence.
 pub(super) fn best_on_load(trials: &PlanTrials, objective: Objective) -> Option<usize> {
-    let enough = trials.minutes >= ENOUGH_MINUTES;
+    let enough = enough(trials, objective);
     leader(trials, objective, RISK_PLANS..PLANS).filter(|_| enough)
+}
+
+/// Whether there is evidence enough to choose by.
+fn enough(trials: &PlanTrials, objective: Objective) -> bool {
+    let foreseen = match objective {
+        Objective::Overload { .. } => trials.foreseen,
+        // What a shortage would cost is not foreseen.
+        Objective::Shortage(_) => 0.0,
+    };
+    trials.minutes >= ENOUGH_MINUTES || foreseen >= ENOUGH_FORESEEN
 }
 
 /// The cheapest plan within the objective, or the one with the least product of replicas and shortage when

@@ -121,15 +121,52 @@ fn the_tighter_the_objective_the_more_replicas() {
     assert!(tight > 1.2 * loose, "{tight} {loose}");
 }
 
+/// The minute of life with which a plan was first chosen on trial.
+fn first_chosen(mut scenario: Scenario, expect: Option<fn(usize) -> f64>) -> Option<usize> {
+    scenario.forecast = None;
+    (0..2 * 1440).find(|minute| {
+        if let Some(expect) = expect {
+            let path = (1..=10).map(|ahead| expect(minute + ahead) as f32);
+            scenario.expect_around(&path.collect::<Vec<_>>(), 0.97);
+        }
+        let plan = scenario.sees(wave(*minute));
+        scenario.later(MINUTE);
+        plan.chosen.is_some()
+    })
+}
+
 #[test]
-fn without_a_day_of_evidence_the_quantile_decides() {
-    let mut scenario = aims_at(0.005);
-    let plans = lived(&mut scenario, 1400, wave, wave);
-    assert!(plans.iter().all(|plan| plan.chosen.is_none()));
+fn twenty_minutes_of_forecasts_are_enough_to_choose_and_without_them_it_takes_a_day() {
+    // A lead time goes by before the first minute counts, and evidence fades a little within a day.
+    let (soon, late) = (20..=25, 1440..=1470);
+    let at = |scenario, expect| first_chosen(scenario, expect).unwrap();
+    assert!(soon.contains(&at(aims_at(0.005), Some(wave))));
+    assert!(late.contains(&at(aims_at(0.005), None)));
+    let priced = || Scenario::new().with(|spec| spec.shortage_cost = Some(20.0));
+    assert!(late.contains(&at(priced(), Some(wave))));
+
     let mut given = Scenario::new();
     let plans = lived(&mut given, 2 * 1440, wave, wave);
     assert!(plans.iter().all(|plan| plan.chosen.is_none()));
     assert_eq!(*given.memory.trials, PlanTrials::default());
+}
+
+#[test]
+fn what_a_few_hours_have_taught_stays_when_forecasts_end() {
+    // Bursts that no forecast sees.
+    let load = |minute: usize| if minute % 40 < 8 { 1500.0 } else { 1000.0 };
+    let mut scenario = aims_at(0.005);
+    lived(&mut scenario, 300, load, |_| 1000.0);
+    scenario.forecast = None;
+    let quiet = (300..340).filter(|minute| minute % 40 >= 8);
+    let plans: Vec<u32> = quiet
+        .map(|minute| {
+            let plan = scenario.sees(load(minute));
+            scenario.later(MINUTE);
+            plan.replicas
+        })
+        .collect();
+    assert!(plans.iter().all(|replicas| *replicas >= 15), "{plans:?}");
 }
 
 #[test]

@@ -366,8 +366,9 @@ pub const KEYS: &[Key] = &[
             show: |spec| spec.shortage_cost.map(|cost| cost.to_string()),
         }),
     Key::new(Forescale, "maxOverload", "a percentage from 0.01% to 20%", Some("0.5%"),
-        "The share of time in which the load may be above what the Ready replicas carry. Once plans have been on trial for a \
-         day, the cheapest that has kept to it is followed; until then the quantile decides. One of `quantile`, \
+        "The share of time in which the load may be above what the Ready replicas carry. Once \
+         forecasts have spoken for twenty minutes, the cheapest plan on trial that has kept to it is followed; until then the \
+         quantile decides. One of `quantile`, \
          `shortageCost` and `maxOverload`.",
         acted!(max_overload, |text| percentage(text, 0.01, 20.0).map(Some), |spec| spec.max_overload.map(percent))),
     Key::new(Forescale, "minReplicas", "a whole number from 0 to 100000, at most `maxReplicas`", None,
