@@ -15,7 +15,7 @@ pub struct PlanTrials {
     pub at: Option<Timestamp>,
     /// Minutes of evidence; they fade.
     pub minutes: f64,
-    /// Of these, minutes for which the forecast said how likely each plan was to be short.
+    /// Minutes for which the forecast said how likely each plan was to be short; they do not fade.
     pub foreseen: f64,
     /// The highest load measured, by minute.
     pub loads: Slots,

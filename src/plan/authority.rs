@@ -36,7 +36,8 @@ const STEP_WAITS: Duration = DAY;
 const BETTER: f64 = 0.75;
 /// … and so many minutes a day less, …
 const BETTER_MINUTES: f64 = 2.0;
-/// … by so many standard deviations (Poisson) of what both have missed: a handful of minutes more or less is chance; …
+/// … and over all grades by so many standard deviations (Poisson) of what both have missed: a handful of minutes more or less
+/// is chance; …
 const BETTER_BEYOND: f64 = 2.0;
 /// … or when it costs no more than this share of an HPA that misses as little.
 const CHEAPER: f64 = 0.95;
@@ -180,7 +181,8 @@ impl Evidence<'_> {
             return Some("the plan does not rest on a forecast at present".to_owned());
         }
         let both = [&self.all, &self.day];
-        if let Some(weak) = both.into_iter().find(|it| !it.gains()) {
+        let gains = [self.all.gains(BETTER_BEYOND), self.day.gains(0.0)];
+        if let Some((weak, _)) = both.into_iter().zip(gains).find(|(_, gains)| !gains) {
             let text = weak.text();
             return Some(format!("the plan is no better than spare replicas: {text}"));
         }
@@ -196,11 +198,11 @@ impl Evidence<'_> {
 }
 
 impl Comparison {
-    /// Whether the plan has brought more than what it costs would have brought a plain HPA.
-    fn gains(&self) -> bool {
+    /// Whether the plan has brought more than what it costs would have brought a plain HPA, `beyond` so many standard deviations.
+    fn gains(&self, beyond: f64) -> bool {
         let fewer = self.rival_missed - self.missed;
         let both = (self.rival_missed + self.missed) * self.minutes;
-        let beyond_chance = fewer * self.minutes >= BETTER_BEYOND * both.sqrt();
+        let beyond_chance = fewer * self.minutes >= beyond * both.sqrt();
         let worth_it = fewer * DAY_MINUTES >= BETTER_MINUTES;
         let better = beyond_chance && worth_it && self.missed <= BETTER * self.rival_missed;
         // Where no number of spare replicas misses as little, only fewer misses at the plan's cost count.

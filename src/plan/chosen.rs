@@ -1,12 +1,16 @@
 //! The number of the plan that was chosen on trial, step by step.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::case::Case;
 use super::ledger::{Ledger, amount, replicas, span};
 use super::outlook::Outlook;
 use super::trials::{self, Ask, Choice};
 use crate::domain::{ChosenPlan, Limit, PlanTrials};
+
+/// Less evidence than this is told of with what it is complemented by.
+const YOUNG: Duration = Duration::from_hours(24);
 
 /// What the trials say.
 pub(super) struct Advice {
@@ -147,6 +151,11 @@ fn risk_text(case: &Case<'_>, choice: &Choice, price: f64, stretch: f64) -> Stri
 fn verdict(case: &Case<'_>, choice: &ChosenPlan) -> String {
     let (evidence, short) = (choice.evidence, choice.short);
     if let Some(share) = case.spec.max_overload {
+        let young = if evidence.get() < YOUNG {
+            "; what forecasts expect counts beside so little"
+        } else {
+            ""
+        };
         let aimed = choice.aim.map_or_else(String::new, |aim| {
             let how = if aim > share { "less" } else { "more" };
             format!(
@@ -155,7 +164,7 @@ fn verdict(case: &Case<'_>, choice: &ChosenPlan) -> String {
             )
         });
         return format!(
-            "over {evidence} on trial the cheapest plan within `maxOverload` of {} %{aimed}, short {} % of the time",
+            "over {evidence} on trial the cheapest plan within `maxOverload` of {} %{aimed}, short {} % of the time{young}",
             amount(100.0 * share),
             amount(100.0 * short)
         );

@@ -279,7 +279,6 @@ fn score(
     let least = f64::from(case.lower_bound()).min(most);
     let keep = 0.5_f64.powf(minutes / HALF_LIFE_MINUTES);
     trials.minutes = trials.minutes * keep + minutes;
-    trials.foreseen *= keep;
     for expected in &mut trials.expected {
         *expected = (f64::from(*expected) * keep) as f32;
     }

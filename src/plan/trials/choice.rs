@@ -145,7 +145,9 @@ fn leader(trials: &PlanTrials, objective: Objective, plans: Range<usize>) -> Opt
     })
 }
 
-/// How far a plan is from the objective, and by what plans are compared that are as far.
+/// How far a plan is from the objective, and by what plans are compared that are as far. In the first day a few minutes
+/// that nobody could foresee put plans beyond an objective for the rest of it: there half the shortage is worth twice the
+/// replicas at any distance, and what is less than the objective is worth nothing.
 fn loss(trials: &PlanTrials, objective: Objective, plan: usize) -> (Miss, f64) {
     let (cost, short) = (trials.cost[plan], f64::from(trials.short[plan]));
     match objective {
@@ -156,6 +158,9 @@ fn loss(trials: &PlanTrials, objective: Objective, plan: usize) -> (Miss, f64) {
             let expected = expected.min(MOST_EXPECTED * share);
             let weight = EXPECTED_MINUTES * (1.0 - minutes / FADED_AFTER).max(0.0);
             let short = (short + weight * expected) / (minutes + weight);
+            if minutes < ENOUGH_MINUTES {
+                return (Miss::None, cost * short.max(aim));
+            }
             let miss = if short <= aim {
                 Miss::None
             } else if short <= share {
@@ -262,6 +267,27 @@ mod tests {
         trials.short[PLANS - 1] = (0.0030 * minutes) as f32;
         let at = |aim| best(&trials, Objective::Overload { share: 0.0035, aim }).unwrap();
         assert_eq!(at(0.0009), PLANS - 3);
+    }
+
+    #[test]
+    fn in_the_first_day_the_objective_is_not_kept_at_any_price() {
+        let chosen_after = |minutes: f64, cost: f64| {
+            let mut trials = PlanTrials {
+                minutes,
+                cost: vec![30.0 * minutes; PLANS],
+                short: vec![0.0; PLANS],
+                expected: vec![0.0; PLANS],
+                ..PlanTrials::default()
+            };
+            // A quarter more than the objective allows.
+            trials.cost[PLANS - 2] = 10.0 * minutes;
+            trials.short[PLANS - 2] = (1.25 * 0.005 * (minutes + EXPECTED_MINUTES)) as f32;
+            trials.cost[PLANS - 1] = cost * minutes;
+            best(&trials, exactly(0.005)).unwrap()
+        };
+        assert_eq!(chosen_after(300.0, 12.0), PLANS - 1);
+        assert_eq!(chosen_after(300.0, 13.0), PLANS - 2);
+        assert_eq!(chosen_after(8.0 * 1440.0, 13.0), PLANS - 1);
     }
 
     #[test]
