@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use super::case::Case;
 use super::grade::is_short;
-use super::stage;
-use crate::domain::{AimRecord, ChosenPlan, Limit, Plan, Stage, Timestamp, TriggerSpec};
+use super::{stage, trials};
+use crate::domain::{AimRecord, Limit, Plan, Stage, Timestamp, TriggerSpec};
 
 /// So much time without shortage raises the aim by a factor of e; a moment of it lowers the aim as much as 1 / `maxOverload`
 /// moments without raise it.
@@ -34,10 +34,6 @@ const MOST: f64 = 1.2;
 /// Replicas that have been asked for during so many lead times are owed. Fewer than two would take a lead time that is given
 /// too small for somebody else's fault.
 pub(super) const OWED: u32 = 3;
-
-/// Evidence of the plan, before which the fleet teaches nothing: what a workload's first hours miss, and a lead time that is not
-/// learned yet, would weigh on weeks.
-const PROVEN: Duration = Duration::from_hours(24);
 
 /// What the fleet has shown counts no longer than this where it is not seen any more.
 const FORGOTTEN: Duration = Duration::from_hours(7 * 24);
@@ -126,11 +122,11 @@ pub(super) fn observe(
     record
 }
 
-/// Whether all of a plan that was chosen, on a day's evidence, is what KEDA is told.
+/// Whether all of a plan that was chosen, on a day's evidence, is what KEDA is told. What a workload's first hours miss, and a lead
+/// time that is not learned yet, would weigh on weeks.
 fn is_told_in_full(plan: &Plan) -> bool {
     let stage = stage::of(plan.mode, plan.authority.as_ref());
-    let proven = |chosen: ChosenPlan| chosen.evidence.get() >= PROVEN;
-    stage == Stage::Predictive && plan.chosen.is_some_and(proven)
+    stage == Stage::Predictive && plan.chosen.as_ref().is_some_and(trials::is_proven)
 }
 
 /// Whether a bound has taken something from it.

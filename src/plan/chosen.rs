@@ -1,16 +1,12 @@
 //! The number of the plan that was chosen on trial, step by step.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::case::Case;
 use super::ledger::{Ledger, amount, replicas, span};
 use super::outlook::Outlook;
 use super::trials::{self, Ask, Choice};
 use crate::domain::{ChosenPlan, Limit, PlanTrials};
-
-/// Less evidence than this is told of with what it is complemented by.
-const YOUNG: Duration = Duration::from_hours(24);
 
 /// What the trials say.
 pub(super) struct Advice {
@@ -151,10 +147,10 @@ fn risk_text(case: &Case<'_>, choice: &Choice, price: f64, stretch: f64) -> Stri
 fn verdict(case: &Case<'_>, choice: &ChosenPlan) -> String {
     let (evidence, short) = (choice.evidence, choice.short);
     if let Some(share) = case.spec.max_overload {
-        let young = if evidence.get() < YOUNG {
-            "; what forecasts expect counts beside so little"
-        } else {
+        let young = if trials::is_proven(choice) {
             ""
+        } else {
+            "; what forecasts expect counts beside so little"
         };
         let aimed = choice.aim.map_or_else(String::new, |aim| {
             let how = if aim > share { "less" } else { "more" };

@@ -29,7 +29,7 @@ use super::aim;
 use super::case::Case;
 use super::smooth::SETTLED_AFTER;
 use crate::domain::{LeadTime, PlanTrials, Slots, Timestamp, TriggerSpec};
-pub(super) use choice::{Ask, Choice, choose};
+pub(super) use choice::{Ask, Choice, choose, is_proven};
 use family::{ASKS, LOAD_WINDOWS, Member, PLANS, RISK_PLANS, RISK_WINDOWS, RISKS, factor_of};
 pub(super) use rehearse::rehearse;
 use risk::Peak;

@@ -92,10 +92,14 @@ async fn nobody_listening_is_unreachable() {
 
 #[tokio::test]
 async fn a_name_that_does_not_resolve_is_unreachable() {
-    let error = ask("http://no-such-host.invalid:9090").await.unwrap_err();
-    // A resolver that can't be reached itself takes longer to say so than the source may.
-    let kinds = [FetchErrorKind::Unreachable, FetchErrorKind::Timeout];
-    assert!(kinds.contains(&error.kind), "{error}");
+    // A resolver that can't be reached itself takes its time to say so.
+    let mut source = quick("http://no-such-host.invalid:9090");
+    source.timeout = HumanDuration(Duration::from_mins(1));
+    source.total_timeout = source.timeout;
+    source.retries.max_attempts = 1;
+    let error = monitor(source).fetch(&spec(), minutes(5)).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind, FetchErrorKind::Unreachable, "{error}");
 }
 
 #[tokio::test]
@@ -134,12 +138,7 @@ async fn a_trigger_s_own_time_out_replaces_the_source_s() {
     let error = monitor(source).fetch(&impatient, minutes(5)).await;
     let error = error.unwrap_err();
     assert_eq!(error.kind, FetchErrorKind::Timeout, "{error}");
-    assert!(
-        error.text.contains("1.5s")
-            || error.text.contains("1s 500ms")
-            || error.text.contains("1500ms"),
-        "{error}"
-    );
+    assert!(error.text.contains("1s 500ms"), "{error}");
     assert_eq!(
         never.seen()[0].get("timeout"),
         "1.500",

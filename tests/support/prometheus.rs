@@ -42,10 +42,14 @@ impl Prometheus {
             child: None,
             http: reqwest::Client::new(),
         };
-        while !prometheus.started().await {
-            // Somebody else had taken the port between the look at it and now.
+        for _ in 0..2 {
+            if prometheus.started().await {
+                return prometheus;
+            }
+            // Somebody else may have taken the port between the look at it and now.
             prometheus.port = free_port();
         }
+        prometheus.start_again().await;
         prometheus
     }
 

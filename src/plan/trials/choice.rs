@@ -106,6 +106,11 @@ pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Op
     Some(Choice { plan, ask })
 }
 
+/// Whether a plan was chosen on a day of evidence.
+pub(in crate::plan) fn is_proven(plan: &ChosenPlan) -> bool {
+    plan.evidence.get().as_secs_f64() >= 60.0 * ENOUGH_MINUTES
+}
+
 /// The best of the plans that need no forecast; `None` while there is too little evidence.
 pub(super) fn best_on_load(trials: &PlanTrials, objective: Objective) -> Option<usize> {
     let enough = enough(trials, objective);
@@ -197,17 +202,22 @@ mod tests {
         Objective::Overload { share, aim: share }
     }
 
-    /// Two plans on the measured load, the cheaper one first; neither was ever short, and the cheaper one was expected to
-    /// be so for a share of the time.
-    fn chosen_after(days: f64, expected: f64) -> usize {
-        let minutes = days * 1440.0;
-        let mut trials = PlanTrials {
+    /// Plans that all cost the same and were neither short nor expected to be.
+    fn alike(minutes: f64) -> PlanTrials {
+        PlanTrials {
             minutes,
             cost: vec![30.0 * minutes; PLANS],
             short: vec![0.0; PLANS],
             expected: vec![0.0; PLANS],
             ..PlanTrials::default()
-        };
+        }
+    }
+
+    /// Two plans on the measured load, the cheaper one first; neither was ever short, and the cheaper one was expected to
+    /// be so for a share of the time.
+    fn chosen_after(days: f64, expected: f64) -> usize {
+        let minutes = days * 1440.0;
+        let mut trials = alike(minutes);
         trials.cost[PLANS - 2] = 10.0 * minutes;
         trials.expected[PLANS - 2] = (expected * minutes) as f32;
         trials.cost[PLANS - 1] = 12.0 * minutes;
@@ -272,13 +282,7 @@ mod tests {
     #[test]
     fn in_the_first_day_the_objective_is_not_kept_at_any_price() {
         let chosen_after = |minutes: f64, cost: f64| {
-            let mut trials = PlanTrials {
-                minutes,
-                cost: vec![30.0 * minutes; PLANS],
-                short: vec![0.0; PLANS],
-                expected: vec![0.0; PLANS],
-                ..PlanTrials::default()
-            };
+            let mut trials = alike(minutes);
             // A quarter more than the objective allows.
             trials.cost[PLANS - 2] = 10.0 * minutes;
             trials.short[PLANS - 2] = (1.25 * 0.005 * (minutes + EXPECTED_MINUTES)) as f32;
