@@ -31,13 +31,19 @@ struct Part {
 pub(super) fn hold(case: &Case<'_>, absent: &Absent) -> Option<Decision> {
     let standing = standing(case, absent)?;
     let part = Part::of(case, absent);
-    let decision = match stage::so_far(case) {
+    let (decision, by_load) = match stage::so_far(case) {
         Stage::Predictive | Stage::ScaleOut => raised(case, standing, part.as_ref()),
         Stage::Shadow => served(case, standing, part.as_ref()),
     };
-    let good = part.zip(case.past.last_good());
+    let good = case.past.last_good().map(|good| {
+        let most = case.upper_bound();
+        let good = part.as_ref().map_or(good, |part| part.onto(good, most));
+        // Whom the forecast woke is not put to sleep because it ends before the outage does.
+        let active = good.active || by_load;
+        GoodPlan { active, ..good }
+    });
     Some(Decision {
-        held: good.map(|(part, good)| part.onto(good, case.upper_bound())),
+        held: good,
         ..decision
     })
 }
@@ -114,8 +120,9 @@ fn measured(case: &Case<'_>, load: f64) -> u32 {
     }
 }
 
-/// Where the plan has a say: raised by the forecast, and never below what has been held so far.
-fn raised(case: &Case<'_>, standing: Standing, part: Option<&Part>) -> Decision {
+/// Where the plan has a say: raised by the forecast, and never below what has been held so far; and whether it is active for a
+/// load, measured or foreseen.
+fn raised(case: &Case<'_>, standing: Standing, part: Option<&Part>) -> (Decision, bool) {
     let before = standing.planned.max(standing.served);
     // Plans made while holding are remembered too, so a raise is not taken back when the forecast runs out.
     let held = case
@@ -140,11 +147,11 @@ fn raised(case: &Case<'_>, standing: Standing, part: Option<&Part>) -> Decision 
     let active = by_load || case.window_runs();
     activate(case, by_load, expected, &mut ledger);
     ledger.bound(case);
-    decision(case, active, ledger, None, seen)
+    (decision(case, active, ledger, None, seen), by_load)
 }
 
-/// Where the plan has no say in what KEDA is told.
-fn served(case: &Case<'_>, standing: Standing, part: Option<&Part>) -> Decision {
+/// The same where the plan has no say in what KEDA is told.
+fn served(case: &Case<'_>, standing: Standing, part: Option<&Part>) -> (Decision, bool) {
     let active = standing.active || part.is_some_and(|part| part.activates);
     let mut ledger = Ledger::open(Limit::Hold, standing.served, standing.served, standing.text);
     if let Some(part) = part {
@@ -160,7 +167,7 @@ fn served(case: &Case<'_>, standing: Standing, part: Option<&Part>) -> Decision 
         let need = seen.map_or(0, |peak| smooth::need(case, peak));
         Some(case.bounded(standing.planned.max(previous).max(need)))
     };
-    decision(case, active, ledger, planned, None)
+    (decision(case, active, ledger, planned, None), active)
 }
 
 fn decision(

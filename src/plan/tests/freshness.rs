@@ -223,3 +223,18 @@ fn a_part_of_the_load_wakes_a_workload_that_was_held_asleep_and_it_stays_awake()
         assert!(plan.active && plan.replicas == 3, "{plan:#?}");
     }
 }
+
+#[test]
+fn whom_the_forecast_woke_stays_awake_when_it_ends_before_the_outage_does() {
+    let mut scenario = Scenario::new();
+    scenario.sees(0.0);
+    scenario.expect(&[0.0, 0.0, 0.0, 0.0, 1200.0, 500.0]);
+    let awake: Vec<(bool, u32)> = (0..12)
+        .map(|_| scenario.later(60).sees_nothing().unwrap())
+        .map(|plan| (plan.active, plan.replicas))
+        .collect();
+    assert_eq!(awake[0], (false, 0), "{awake:?}");
+    assert_eq!(awake[1..], [(true, 12); 11]);
+    // Data ends it.
+    assert!(!scenario.later(60).sees(0.0).active);
+}
