@@ -39,7 +39,7 @@ const BETTER_MINUTES: f64 = 2.0;
 /// … and over all grades by so many standard deviations (Poisson) of what both have missed: a handful of minutes more or less
 /// is chance; …
 const BETTER_BEYOND: f64 = 2.0;
-/// … or when it costs no more than this share of an HPA that misses as little.
+/// … or when it costs no more than this share of an HPA that misses as little, over all grades as little as the plan may yet.
 const CHEAPER: f64 = 0.95;
 
 /// The plan is worse when it misses more than this share of what an HPA of its cost misses …
@@ -181,7 +181,7 @@ impl Evidence<'_> {
             return Some("the plan does not rest on a forecast at present".to_owned());
         }
         let both = [&self.all, &self.day];
-        let gains = [self.all.gains(BETTER_BEYOND), self.day.gains(0.0)];
+        let gains = [self.all.gains(Some(BETTER_BEYOND)), self.day.gains(None)];
         if let Some((weak, _)) = both.into_iter().zip(gains).find(|(_, gains)| !gains) {
             let text = weak.text();
             return Some(format!("the plan is no better than spare replicas: {text}"));
@@ -198,15 +198,17 @@ impl Evidence<'_> {
 }
 
 impl Comparison {
-    /// Whether the plan has brought more than what it costs would have brought a plain HPA, `beyond` so many standard deviations.
-    fn gains(&self, beyond: f64) -> bool {
+    /// Whether the plan has brought more than what it costs would have brought a plain HPA, `beyond` so many standard deviations
+    /// where that is asked.
+    fn gains(&self, beyond: Option<f64>) -> bool {
         let fewer = self.rival_missed - self.missed;
         let both = (self.rival_missed + self.missed) * self.minutes;
-        let beyond_chance = fewer * self.minutes >= beyond * both.sqrt();
+        let beyond_chance = fewer * self.minutes >= beyond.unwrap_or(0.0) * both.sqrt();
         let worth_it = fewer * DAY_MINUTES >= BETTER_MINUTES;
         let better = beyond_chance && worth_it && self.missed <= BETTER * self.rival_missed;
         // Where no number of spare replicas misses as little, only fewer misses at the plan's cost count.
-        let cheaper = self.rival_cost.is_finite() && self.cost <= CHEAPER * self.rival_cost;
+        let as_good = beyond.map_or(self.rival_cost, |_| self.sure_cost);
+        let cheaper = as_good.is_finite() && self.cost <= CHEAPER * as_good;
         better || cheaper
     }
 

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
-use crate::domain::{Limit, Mode, Plan, PlanMemory};
+use crate::domain::{Limit, Mode, Plan, PlanMemory, SPARE, Score, Tally};
 use crate::plan::tests::Scenario;
 
 const MINUTES: usize = 1440;
@@ -215,4 +215,45 @@ fn what_was_earned_survives_a_restart_and_counts_while_nothing_is_measured() {
     assert_eq!(held.replicas, held.planned, "the plan has a say");
     let (stages, _) = lived(&mut scenario, 2 * MINUTES..2 * MINUTES + 1, wave, expect);
     assert_eq!(stages, [(2 * MINUTES, Stage::ScaleOut)]);
+}
+
+#[test]
+fn a_cheap_plan_that_was_lucky_for_a_day_has_not_earned_it() {
+    let says = |minutes: f64| {
+        let tally = |replicas: f64, missed: f64| Tally {
+            minutes,
+            replica_minutes: replicas * minutes,
+            overload_minutes: missed * minutes / 1440.0,
+            changes: 0.0,
+        };
+        let score = |replicas, missed| Score {
+            asked: None,
+            day: tally(replicas, missed),
+            all: tally(replicas, missed),
+        };
+        let points = [(10.0, 20.0), (11.0, 6.0), (12.0, 2.0), (13.5, 0.0)];
+        let spare = SPARE.iter().enumerate();
+        let spare = spare.map(|(place, _)| points[place.min(points.len() - 1)]);
+        let spare: Vec<_> = spare.map(|(cost, missed)| score(cost, missed)).collect();
+        let grade = Grade {
+            plan: score(12.0, 0.0),
+            reactive: score(14.0, 20.0),
+            spare: spare.try_into().unwrap(),
+            ..Grade::default()
+        };
+        let evidence = Evidence {
+            all: grade::overall(&grade),
+            day: grade::lately(&grade),
+            objective: 0.005,
+            distrust: None,
+            rests_on: Basis::Forecast,
+        };
+        evidence.step_up(Stage::Shadow, DAY)
+    };
+    let refused = says(1440.0).unwrap_err().unwrap();
+    assert!(
+        refused.contains("no better than spare replicas"),
+        "{refused}"
+    );
+    assert!(says(20_000.0).is_ok());
 }

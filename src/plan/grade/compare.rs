@@ -2,6 +2,12 @@
 
 use crate::domain::{Grade, Score, Tally};
 
+/// Standard deviations (Poisson) by which a count of minutes may be lower than what it stands for …
+const LIKELY: f64 = 2.0;
+/// … and minutes: where none was missed, three may have been due (Hanley and Lippman-Hand, "If nothing goes wrong, is everything
+/// all right?", 1983).
+const NEVER_SEEN: f64 = 3.0;
+
 /// The plan beside a plain HPA over one stretch of time. Costs are replicas on average, misses the share of time in overload.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::plan) struct Comparison {
@@ -17,6 +23,8 @@ pub(in crate::plan) struct Comparison {
     pub(in crate::plan) rival_missed: f64,
     /// What an HPA costs that misses no more than the plan; infinite when none does.
     pub(in crate::plan) rival_cost: f64,
+    /// The same of one that misses no more than the plan may come to miss, going by how few minutes it has missed.
+    pub(in crate::plan) sure_cost: f64,
 }
 
 /// Over the last day.
@@ -38,7 +46,12 @@ fn compare(grade: &Grade, of: fn(&Score) -> &Tally) -> Comparison {
     // Half a minute, so that none at all has a logarithm.
     let floor = 0.5 / plan.minutes.max(1.0);
     let as_dear = Some(reactive.1).filter(|_| reactive.0 <= cost);
-    let as_good = Some(reactive.0).filter(|_| reactive.1 <= missed);
+    let costs_at = |missed: f64| {
+        let as_good = Some(reactive.0).filter(|_| reactive.1 <= missed);
+        cost_at(&curve, missed, floor).min(as_good.unwrap_or(f64::INFINITY))
+    };
+    let count = plan.overload_minutes;
+    let likely = count + LIKELY * count.sqrt() + NEVER_SEEN;
     Comparison {
         minutes: plan.minutes,
         cost,
@@ -46,7 +59,8 @@ fn compare(grade: &Grade, of: fn(&Score) -> &Tally) -> Comparison {
         plain_cost: reactive.0,
         plain_missed: reactive.1,
         rival_missed: missed_at(&curve, cost, floor).min(as_dear.unwrap_or(f64::INFINITY)),
-        rival_cost: cost_at(&curve, missed, floor).min(as_good.unwrap_or(f64::INFINITY)),
+        rival_cost: costs_at(missed),
+        sure_cost: costs_at(likely / plan.minutes.max(1.0)),
     }
 }
 
