@@ -22,6 +22,8 @@ pub(super) struct InForce {
     pub(super) min_by: Option<String>,
     /// Why `max` is not `maxReplicas`, in words.
     pub(super) max_by: Option<String>,
+    /// Whether a window that asks for a replica or more is on, or will be when what is asked for now is Ready.
+    pub(super) runs: bool,
 }
 
 /// The plain bounds, and how far ahead to look.
@@ -40,6 +42,7 @@ pub(super) fn in_force(windows: &[BoundWindow], plain: Plain) -> InForce {
         max: plain.max,
         min_by: None,
         max_by: None,
+        runs: false,
     };
     lower(windows, plain, &mut force);
     let on = windows.iter().filter(|window| window.is_on(plain.now));
@@ -78,6 +81,10 @@ fn lower(windows: &[BoundWindow], plain: Plain, force: &mut InForce) {
     if covers(plain.now) && covers(plain.now + plain.lead) {
         force.min = 0;
     }
+    let ahead = plain.now + plain.lead;
+    force.runs = windows.iter().any(|window| {
+        window.demand.min > Some(0) && (window.is_on(plain.now) || window.is_on(ahead))
+    });
     for window in windows.iter().filter(with_min) {
         let asked = match window.demand.min {
             Some(min) if window.is_on(plain.now) => Some(min),
@@ -90,6 +97,8 @@ fn lower(windows: &[BoundWindow], plain: Plain, force: &mut InForce) {
             force.min_by = Some(window.text(asked, plain));
         }
     }
+    // On its ramp too.
+    force.runs |= force.min_by.is_some() && force.min > 0;
 }
 
 /// What a window asks for while it is not on.

@@ -63,8 +63,8 @@ impl Budget {
         })
     }
 
-    /// Takes away what can't be afforded above `floor`, the measured load's need.
-    pub(super) fn limit(&mut self, case: &Case<'_>, floor: u32, ledger: &mut Ledger) {
+    /// Takes away what can't be afforded above `floor`, the measured load's need; what can.
+    pub(super) fn limit(&mut self, case: &Case<'_>, floor: u32, ledger: &mut Ledger) -> u32 {
         let most = case.upper_bound();
         let (floor, wanted) = (floor.min(most), ledger.count().min(most));
         self.spending.this_hour.floor_now = floor;
@@ -90,11 +90,18 @@ impl Budget {
         } else if loads_own {
             ledger.note(Limit::Budget, self.text(case, left, rest, loads_own));
         }
+        allowed
     }
 
-    /// What is remembered once it is decided that so many replicas are asked for.
-    pub(super) fn close(mut self, asked: u32) -> Spending {
+    /// What is remembered once it is decided that so many replicas are asked for. Of a workload that is let sleep that is
+    /// less than its load needs.
+    pub(super) fn close(mut self, asked: u32, active: bool) -> Spending {
         self.spending.replicas = asked;
+        if !active {
+            let hour = &mut self.spending.this_hour;
+            hour.floor_now = hour.floor_now.min(asked);
+            hour.wanted_now = hour.wanted_now.min(asked);
+        }
         self.spending
     }
 

@@ -20,7 +20,7 @@ use crate::domain::{
 /// A measured load this little (relatively) above a whole number of replicas is float noise.
 const MEASURED_NOISE: f64 = 1e-9;
 /// Forecasts are stored in single precision, so their noise is larger.
-const FORECAST_NOISE: f64 = 1e-6;
+pub(super) const FORECAST_NOISE: f64 = 1e-6;
 
 /// The least share of one replica's load that an expectation must be above `activationThreshold` to activate.
 const FORESEEN_SHARE: f64 = 0.05;
@@ -52,6 +52,8 @@ pub(super) struct Case<'a> {
     lag: Duration,
     /// How that is known.
     pub(super) lead_source: LeadSource,
+    /// From decision to Ready, also where that is longer than the horizon.
+    whole: Duration,
     /// How much of it the HPA's `behavior` takes, and for how many replicas.
     climb: (Duration, u32),
     /// What the cluster says.
@@ -117,6 +119,7 @@ impl<'a> Case<'a> {
             lead: Duration::ZERO,
             lag: Duration::ZERO,
             lead_source: LeadSource::Given,
+            whole: Duration::ZERO,
             climb: (Duration::ZERO, 0),
             // In reactive mode the HPA alone applies what is set up there.
             cluster: Cluster::of(
@@ -138,7 +141,9 @@ impl<'a> Case<'a> {
             LeadTime::Auto => config.default_lead_time.get(),
         };
         case.bind(config, &windows);
-        (case.lead, case.climb, case.lead_source) = case.lead_time(config);
+        let (whole, climb, source) = case.lead_time(config);
+        (case.climb, case.lead_source) = (climb, source);
+        (case.whole, case.lead) = (whole, whole.min(spec.horizon.get()));
         case.bind(config, &windows);
         // What is bounded by the clock is not late, what is measured is.
         let lag = spec.metric_lag.unwrap_or_default().get();
@@ -208,7 +213,7 @@ impl<'a> Case<'a> {
         self.spec.max_replicas.or(read).unwrap_or(u32::MAX)
     }
 
-    /// How far ahead to look, and how much of that the HPA takes. A larger step up takes longer, so that where the lead
+    /// How far ahead to look, the horizon aside, and how much of that the HPA takes. A larger step up takes longer, so that where the lead
     /// time is learned, the step that the shortest one asks for decides.
     fn lead_time(&self, config: &Config) -> (Duration, (Duration, u32), LeadSource) {
         let default = config.default_lead_time.get();
@@ -218,11 +223,11 @@ impl<'a> Case<'a> {
             (LeadTime::Auto, None) => given(default, LeadSource::Default { seen: 0 }),
             (LeadTime::Auto, Some(Experience { lead, .. })) => {
                 let most = self.spec.horizon.get();
-                let of = |batch| lead_time::lead(lead, default, most, batch);
-                let batch = self.step_up(of(1).0);
-                let (started, source) = of(batch);
+                let of = |batch, most| lead_time::lead(lead, default, most, batch);
+                let batch = self.step_up(of(1, most).0);
+                let (started, source) = of(batch, Duration::MAX);
                 let climb = self.climb_of(&source, batch);
-                ((started + climb).min(most), (climb, batch), source)
+                (started.saturating_add(climb), (climb, batch), source)
             }
         }
     }
@@ -270,7 +275,7 @@ impl<'a> Case<'a> {
 
     /// Where the time that the plan looks ahead comes from, unless it is what the trigger says.
     pub(super) fn lead_text(&self) -> Option<String> {
-        let ready = span(self.to_ready());
+        let ready = span(self.whole);
         let lead = match self.lead_source {
             LeadSource::Learned { scale_ups, batch } => {
                 let climb = if self.climb.0.is_zero() {
@@ -284,7 +289,7 @@ impl<'a> Case<'a> {
                 };
                 format!(
                     "nine in ten of {scale_ups} scale-ups were ready within {}, for {} at once{climb}",
-                    span(self.to_ready().saturating_sub(self.climb.0)),
+                    span(self.whole.saturating_sub(self.climb.0)),
                     replicas(batch)
                 )
             }
@@ -307,7 +312,18 @@ impl<'a> Case<'a> {
                 span(self.lag)
             )
         };
-        Some(format!("looking {} ahead: {lead}{lag}", span(self.lead)))
+        let cut = if self.whole > self.to_ready() {
+            let horizon = self.spec.horizon;
+            format!(
+                "; the `horizon` of {horizon} is shorter, so that scale-ups are asked for too late"
+            )
+        } else {
+            String::new()
+        };
+        Some(format!(
+            "looking {} ahead: {lead}{lag}{cut}",
+            span(self.lead)
+        ))
     }
 
     /// Replicas for a measured load.
@@ -380,9 +396,15 @@ impl Case<'_> {
         self.bounds.max
     }
 
+    /// Replicas that KEDA leaves a workload that is not active: the ScaledObject's minimum; the trigger's where that is not known.
+    pub(super) fn asleep(&self) -> u32 {
+        let least = self.cluster.rests_at().or(self.spec.min_replicas);
+        least.unwrap_or(0).min(self.bounds.max)
+    }
+
     /// Whether a window asks for replicas: it would be in vain for a workload that is scaled to zero.
     pub(super) fn window_runs(&self) -> bool {
-        self.bounds.min_by.is_some() && self.bounds.min.min(self.bounds.max) > 0
+        self.bounds.runs && self.bounds.max > 0
     }
 
     /// `replicas` within `minReplicas` and the upper bound; the upper one wins.

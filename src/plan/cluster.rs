@@ -56,6 +56,13 @@ impl<'a> Cluster<'a> {
         spec.min_replicas.is_none().then_some(min)
     }
 
+    /// Replicas that KEDA leaves while nothing is active, where its ScaledObject may be read: an HPA's minimum is at least one,
+    /// and says nothing of that.
+    pub(super) fn rests_at(&self) -> Option<u32> {
+        let min = self.scaling?.min?;
+        (min.by == BoundBy::ScaledObject).then_some(min.replicas)
+    }
+
     /// The upper bound where the trigger has none.
     pub(super) fn max(&self, spec: &TriggerSpec) -> Option<ScalingBound> {
         let max = self.scaling?.max?;

@@ -106,6 +106,8 @@ pub fn learn(
     let per_replica = plan.capacity.map_or(spec.threshold, |it| it.per_replica);
     let need = near(readings.load).map(|load| load.value.max(0.0) / per_replica.max(0.001));
     let seen = near(readings.ready).map(|it| it.value).zip(need);
+    // Who is let sleep is not short, whatever little is waiting.
+    let seen = seen.filter(|_| plan.active);
     if let Some(grade) = memory.grade.as_mut().filter(|_| reads_fleet) {
         grade::learn_actual(Arc::make_mut(grade), now, spec.interval, seen);
     }

@@ -27,12 +27,12 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
     let guards = guard::watch(case, sample);
     guard::live(case, &guards, sample.value, &mut ledger);
     let mut budget = Budget::of(case);
-    if let Some(budget) = &mut budget {
-        budget.limit(case, reactive, &mut ledger);
-    }
+    let afforded = budget
+        .as_mut()
+        .map_or(u32::MAX, |budget| budget.limit(case, reactive, &mut ledger));
     let raw = ledger.count().min(case.upper_bound());
     if choice.is_none() || case.spec.scale_down_window.is_some() {
-        smooth::scale_down_window(case, &mut ledger);
+        smooth::scale_down_window(case, afforded, &mut ledger);
     } else {
         smooth::settle(case, &mut ledger);
     }

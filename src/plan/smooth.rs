@@ -41,8 +41,9 @@ pub(super) fn settle(case: &Case<'_>, ledger: &mut Ledger) {
 }
 
 /// Holds a scale-down while the window behind has asked for more, or the window ahead expects more. It never raises
-/// the plan above the one before.
-pub(super) fn scale_down_window(case: &Case<'_>, ledger: &mut Ledger) {
+/// the plan above the one before, nor for what is expected above what is `afforded`: that holds for as long as it is
+/// expected, and no budget would ever be kept.
+pub(super) fn scale_down_window(case: &Case<'_>, afforded: u32, ledger: &mut Ledger) {
     let window = case.spec.scale_down_window.unwrap_or(USUAL_WINDOW).get();
     let wanted = ledger.count();
     let Some(before) = case.past.previous().filter(|before| wanted < *before) else {
@@ -55,9 +56,9 @@ pub(super) fn scale_down_window(case: &Case<'_>, ledger: &mut Ledger) {
     let behind = case.past.highest_raw(case.now - own).unwrap_or(0);
     let ahead = outlook::worst(case, window);
     let expected = ahead.map_or(0, |peak| need(case, peak));
-    let held = behind.max(expected).min(before);
+    let held = behind.max(expected.min(afforded)).min(before);
     ledger.raise_to(Limit::ScaleDownWindow, held, || match ahead {
-        Some(peak) if expected >= behind => format!(
+        Some(peak) if expected.min(afforded) >= behind => format!(
             "not scaling down yet: within the coming {} a peak of {} needs {}",
             span(window),
             amount(peak.value),

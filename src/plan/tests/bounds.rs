@@ -184,3 +184,18 @@ fn a_calendar_is_bounds_too_written_out_or_named() {
         7
     );
 }
+
+#[test]
+fn a_window_of_no_more_than_the_minimum_wakes_a_lead_time_before_and_keeps_awake_to_its_end() {
+    let mut scenario = bound("Mon-Fri 08:00-18:00 min=1").with(|spec| spec.min_replicas = Some(1));
+    let mut active = |now| planned(&mut scenario, now, 0.0).active;
+    for (now, expected) in [
+        ("2026-11-27T06:56:00Z", false),
+        ("2026-11-27T06:57:00Z", true),
+        ("2026-11-27T12:00:00Z", true),
+        ("2026-11-27T16:59:00Z", true),
+        ("2026-11-27T17:00:00Z", false),
+    ] {
+        assert_eq!(active(now), expected, "{now}");
+    }
+}

@@ -157,3 +157,32 @@ fn the_step_further_that_the_hpa_needs_is_paid_for_too() {
     assert_eq!((plan.planned, plan.replicas), (21, 23));
     assert_eq!(scenario.memory.spending.unwrap().replicas, 23);
 }
+
+#[test]
+fn a_window_that_expects_more_does_not_hold_a_plan_above_its_budget_for_ever() {
+    let mut scenario = scenario(240.0).with(|spec| spec.scale_down_window = None);
+    scenario.expect(&[2000.0; 10]);
+    assert_eq!(scenario.sees(2000.0).planned, 20);
+    scenario.later(60);
+    let spent = live(&mut scenario, 1439, |_| 400.0, |_| 2000.0);
+    assert!(spent < 242.0, "{spent}");
+}
+
+#[test]
+fn a_workload_that_is_let_sleep_spends_what_keda_leaves_it() {
+    let mut scenario = scenario(100.0).with(|spec| {
+        spec.activation_threshold = 5000.0;
+        spec.min_replicas = Some(0);
+    });
+    for _ in 0..480 {
+        let plan = scenario.sees(4000.0);
+        assert!(!plan.active);
+        scenario.later(60);
+    }
+    let spending = scenario.memory.spending.clone().unwrap();
+    assert!(spending.hours.abs() < 1e-9, "{spending:?}");
+    assert!(
+        spending.typical.iter().all(|hour| hour.wanted <= 0.0),
+        "{spending:?}"
+    );
+}

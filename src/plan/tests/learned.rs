@@ -350,3 +350,54 @@ fn what_keda_is_told_while_a_workload_sleeps_begins_no_scale_up() {
     look(300.0, 3.0, 4);
     assert_eq!(scale_ups(&scenario), [(3, 90.0)]);
 }
+
+#[test]
+fn scale_ups_that_take_longer_than_the_horizon_are_told_as_they_are() {
+    let mut scenario = Scenario::new().with(|spec| {
+        spec.lead_time = LeadTime::Auto;
+        spec.replicas_query = Some("ready".into());
+    });
+    let line = crate::domain::LeadLine {
+        intercept: 2500.0,
+        slope: 0.0,
+        largest: 4,
+    };
+    let scale_ups = std::iter::repeat_n(
+        crate::domain::ScaleUp {
+            batch: 2,
+            seconds: 2500.0,
+        },
+        6,
+    );
+    scenario.memory.experience = Some(Arc::new(Experience {
+        lead: crate::domain::LeadRecord {
+            scale_ups: scale_ups.collect(),
+            line: Some(line),
+            ..Default::default()
+        },
+        ..Experience::default()
+    }));
+    scenario.expect(&[100.0; 30]);
+    let plan = scenario.sees(100.0);
+    assert_eq!(plan.lead_time, HumanDuration::from_secs(1800));
+    let text = &reason(&plan, Limit::LeadTime).text;
+    assert!(
+        text.contains("within 41m40s") && text.contains("`horizon` of 30m is shorter"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_workload_that_is_let_sleep_is_not_short() {
+    let mut scenario = Scenario::new().with(|spec| {
+        spec.activation_threshold = 5000.0;
+        spec.replicas_query = Some("ready".into());
+    });
+    for _ in 0..20 {
+        let plan = scenario.later(15).sees(4000.0);
+        assert!(!plan.active);
+        learn_ready(&mut scenario, &plan, 0.0);
+    }
+    let grade = scenario.memory.grade.as_ref().unwrap();
+    assert!(grade.actual.all.overload_minutes.abs() < 1e-9);
+}
