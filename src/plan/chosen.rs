@@ -6,7 +6,7 @@ use super::case::Case;
 use super::ledger::{Ledger, amount, replicas, span};
 use super::outlook::Outlook;
 use super::trials::{self, Ask, Choice};
-use crate::domain::{ChosenPlan, Limit, PlanTrials};
+use crate::domain::{Limit, PlanTrials};
 
 /// What the trials say.
 pub(super) struct Advice {
@@ -87,7 +87,7 @@ fn by_risk(
             let text = format!("the measured load decides, {load}: {why}");
             let mut ledger = Ledger::open(Limit::Observed, reactive, reactive, text);
             ledger.move_to(Limit::Safety, needed, || {
-                let verdict = verdict(case, &choice.plan);
+                let verdict = verdict(case, choice);
                 format!("as much as the best plan on the measured load asks for; {verdict}")
             });
             ledger
@@ -112,7 +112,7 @@ fn by_load(
         window_text(choice, &amount(highest))
     });
     ledger.move_to(Limit::Safety, case.expected_need(highest * factor), || {
-        let verdict = verdict(case, &choice.plan);
+        let verdict = verdict(case, choice);
         format!("times {}: {verdict}", amount(factor))
     });
     ledger
@@ -131,7 +131,7 @@ fn window_text(choice: &Choice, highest: &str) -> String {
 }
 
 fn risk_text(case: &Case<'_>, choice: &Choice, price: f64, stretch: f64) -> String {
-    let verdict = verdict(case, &choice.plan);
+    let verdict = verdict(case, choice);
     let band = if stretch > 1.0 {
         format!(", in a band {} times as wide as forecast", amount(stretch))
     } else {
@@ -144,30 +144,38 @@ fn risk_text(case: &Case<'_>, choice: &Choice, price: f64, stretch: f64) -> Stri
     )
 }
 
-fn verdict(case: &Case<'_>, choice: &ChosenPlan) -> String {
-    let (evidence, short) = (choice.evidence, choice.short);
-    if let Some(share) = case.spec.max_overload {
-        let young = if trials::is_proven(choice) {
-            ""
-        } else {
-            "; what forecasts expect counts beside so little"
-        };
-        let aimed = choice.aim.map_or_else(String::new, |aim| {
-            let how = if aim > share { "less" } else { "more" };
-            format!(
-                " (taken for {} %, because the fleet has been short {how} often than it may be)",
-                amount(100.0 * aim)
-            )
-        });
+fn verdict(case: &Case<'_>, choice: &Choice) -> String {
+    let plan = &choice.plan;
+    let (evidence, short) = (plan.evidence, 100.0 * plan.short);
+    let Some(share) = case.spec.max_overload else {
         return format!(
-            "over {evidence} on trial the cheapest plan within `maxOverload` of {} %{aimed}, short {} % of the time{young}",
-            amount(100.0 * share),
-            amount(100.0 * short)
+            "over {evidence} on trial the cheapest plan at a `shortageCost` of {}, short of {} replicas on average",
+            amount(case.spec.shortage_cost.unwrap_or(0.0)),
+            amount(plan.short)
         );
+    };
+    let aimed = plan.aim.map_or_else(String::new, |aim| {
+        let how = if aim > share { "less" } else { "more" };
+        format!(
+            " (taken for {} %, because the fleet has been short {how} often than it may be)",
+            amount(100.0 * aim)
+        )
+    });
+    let objective = format!("`maxOverload` of {} %{aimed}", amount(100.0 * share));
+    let short = amount(short);
+    let least = "the one with the least product of replicas and shortage";
+    if choice.keeps {
+        format!(
+            "over {evidence} on trial the cheapest plan within {objective}, short {short} % of the time"
+        )
+    } else if trials::is_proven(plan) {
+        format!(
+            "over {evidence} on trial no plan keeps to {objective}; {least}, short {short} % of the time"
+        )
+    } else {
+        format!(
+            "on trial for {evidence}, too short to tell which plan keeps to {objective}; {least}, short {short} % of the time; \
+             what forecasts expect counts beside so little"
+        )
     }
-    format!(
-        "over {evidence} on trial the cheapest plan at a `shortageCost` of {}, short of {} replicas on average",
-        amount(case.spec.shortage_cost.unwrap_or(0.0)),
-        amount(short)
-    )
 }

@@ -30,11 +30,19 @@ const TOLD_FROM: f64 = 0.01;
 /// Another plan must be better by this much.
 const HYSTERESIS: f64 = 0.01;
 
+/// Spare replicas of an HPA at the usual 70 %, and the window over which it looks back before it scales down, in minutes.
+const USUAL_FACTOR: f64 = 1.0 / 0.7;
+const USUAL_WINDOW: f64 = 5.0;
+/// Further than every plan that sees ahead is from the usual one.
+const UNSEEING: f64 = 1000.0;
+
 /// The plan that is followed, and where its number comes from.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::plan) struct Choice {
     pub(in crate::plan) plan: ChosenPlan,
     pub(in crate::plan) ask: Ask,
+    /// Whether it is the cheapest of those that keep to the objective; otherwise it has the least product of replicas and shortage.
+    pub(in crate::plan) keeps: bool,
 }
 
 /// What the chosen plan asks for.
@@ -70,6 +78,8 @@ pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Op
     }
     let place = best(trials, objective)?;
     trials.chosen = u16::try_from(place).ok();
+    let young = trials.minutes < ENOUGH_MINUTES && matches!(objective, Objective::Overload { .. });
+    let keeps = !young && loss(trials, objective, place).0 == Miss::None;
     let (window, ask) = match Member::at(place) {
         Member::Risk { rule, window } => {
             let (price, stretch) = risk_of(rule);
@@ -103,7 +113,7 @@ pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Op
             Objective::Shortage(_) => None,
         },
     };
-    Some(Choice { plan, ask })
+    Some(Choice { plan, ask, keeps })
 }
 
 /// Whether a plan was chosen on a day of evidence.
@@ -139,15 +149,41 @@ fn best(trials: &PlanTrials, objective: Objective) -> Option<usize> {
         loss(trials, objective, before),
         loss(trials, objective, leader),
     );
-    let stays = old.0 == new.0 && new.1 >= old.1 * (1.0 - HYSTERESIS);
+    // Of plans that are alike the more usual one leads, and is no risk to go to.
+    let alike = new.1.to_bits() == old.1.to_bits();
+    let stays = old.0 == new.0 && new.1 >= old.1 * (1.0 - HYSTERESIS) && !alike;
     Some(if stays { before } else { leader })
 }
 
 fn leader(trials: &PlanTrials, objective: Objective, plans: Range<usize>) -> Option<usize> {
-    plans.min_by(|a, b| {
-        let (a, b) = (loss(trials, objective, *a), loss(trials, objective, *b));
-        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+    plans.min_by(|one, other| {
+        let [a, b] = [*one, *other].map(|plan| loss(trials, objective, plan));
+        let [c, d] = [*one, *other].map(|plan| unusual(objective, plan));
+        (a.0.cmp(&b.0))
+            .then(a.1.total_cmp(&b.1))
+            .then(c.total_cmp(&d))
     })
+}
+
+/// How far a plan is from what one would begin with. Where a minimum has carried the load so far, or there was none, plans
+/// that ask for no more are alike in cost and shortage to the last bit, and the first of them has no foresight at all.
+fn unusual(objective: Objective, plan: usize) -> f64 {
+    match Member::at(plan) {
+        Member::Risk { rule, window } => {
+            // A minute short costs as many replica-minutes as it may be short seldom.
+            let usual = match objective {
+                Objective::Overload { share, .. } => 1.0 / share,
+                Objective::Shortage(price) => price,
+            };
+            let (price, stretch) = risk_of(rule);
+            let far = (price / usual.max(1.0)).log2().abs();
+            far + stretch - 1.0 + f64::from(RISK_WINDOWS[window])
+        }
+        Member::Load { window, factor } => {
+            let far = (factor_of(factor) / USUAL_FACTOR).log2().abs();
+            UNSEEING + far + (f64::from(LOAD_WINDOWS[window]) - USUAL_WINDOW).abs()
+        }
+    }
 }
 
 /// How far a plan is from the objective, and by what plans are compared that are as far. In the first day a few minutes
@@ -292,6 +328,25 @@ mod tests {
         assert_eq!(chosen_after(300.0, 12.0), PLANS - 1);
         assert_eq!(chosen_after(300.0, 13.0), PLANS - 2);
         assert_eq!(chosen_after(8.0 * 1440.0, 13.0), PLANS - 1);
+    }
+
+    #[test]
+    fn of_plans_that_are_alike_the_usual_one_is_followed_also_after_another() {
+        let mut trials = alike(8.0 * 1440.0);
+        for before in [None, Some(0), Some(RISK_PLANS as u16)] {
+            trials.chosen = before;
+            let place = best(&trials, exactly(0.005)).unwrap();
+            let Member::Risk { rule, window: 0 } = Member::at(place) else {
+                panic!("{place}")
+            };
+            assert_eq!(risk_of(rule), (256.0, 1.0), "after {before:?}");
+        }
+        let place = leader(&trials, exactly(0.005), RISK_PLANS..PLANS).unwrap();
+        let Member::Load { window, factor } = Member::at(place) else {
+            panic!("{place}")
+        };
+        assert_eq!(LOAD_WINDOWS[window], 5);
+        assert!((factor_of(factor) - 1.43).abs() < 0.06);
     }
 
     #[test]

@@ -43,26 +43,25 @@ pub(in crate::plan) fn rehearse(
         experience: memory.experience.clone(),
         ..PlanMemory::default()
     };
-    let case = |now: Timestamp, forecast| {
-        let inputs = Inputs {
-            now,
-            spec,
-            observed: None,
-            fault: None,
-            forecast,
-            distrust: None,
-            ready: None,
-            facts,
-            memory: &known,
-        };
-        Case::new(config, &inputs)
-    };
+    let mut facts = facts.cloned();
     let mut trials = PlanTrials::default();
     let mut before: Option<Timestamp> = None;
     let mut heard = history.start();
     for forecast in said {
         let at = forecast.origin();
-        let case = case(at, Some(forecast));
+        facts.iter_mut().for_each(|facts| take_for(facts, at));
+        let inputs = Inputs {
+            now: at,
+            spec,
+            observed: None,
+            fault: None,
+            forecast: Some(forecast),
+            distrust: None,
+            ready: None,
+            facts: facts.as_ref(),
+            memory: &known,
+        };
+        let case = Case::new(config, &inputs);
         arrange(&mut trials, &case);
         hear(&mut trials, history, heard, at);
         heard = at;
@@ -96,6 +95,13 @@ pub(in crate::plan) fn rehearse(
     doubt(&mut trials, said.len());
     trials.at = before;
     Some(trials)
+}
+
+/// Bounds and rules are taken to have been then what they are; how many replicas there were is not known.
+fn take_for(facts: &mut ClusterFacts, then: Timestamp) {
+    facts.fleet = None;
+    facts.scaling.iter_mut().for_each(|it| it.at = then);
+    facts.starts.iter_mut().for_each(|it| it.at = then);
 }
 
 /// A trial that was short speaks for all the minutes until the next one, so that a handful of them decides whether a plan keeps
@@ -159,7 +165,7 @@ mod tests {
     use std::f64::consts::TAU;
 
     use super::*;
-    use crate::domain::Quantile;
+    use crate::domain::{BoundBy, Quantile, Scaling, ScalingBound, ScalingRules};
     use crate::plan::tests::Scenario;
     use crate::plan::trials::family::{RISK_PLANS, RISKS};
 
@@ -268,6 +274,38 @@ mod tests {
             f64::from(short) <= 0.01 * f64::from(minutes),
             "{short} of {minutes}"
         );
+    }
+
+    #[test]
+    fn the_bounds_of_the_cluster_hold_in_a_rehearsal_as_those_of_the_trigger_do() {
+        let minutes = (0..DAYS * 1440).step_by(11);
+        let said: Vec<Forecast> = minutes.map(|minute| said_at(minute, 1.0)).collect();
+        let taught = |scenario: &Scenario| {
+            let (config, spec, memory) = (&scenario.config, &scenario.spec, &scenario.memory);
+            let facts = scenario.facts.as_ref();
+            rehearse(config, spec, facts, memory, &history(DAYS * 1440), &said).unwrap()
+        };
+        let mut read = aims_at(0.005);
+        let by = BoundBy::ScaledObject;
+        let bound = |replicas| Some(ScalingBound { replicas, by });
+        read.facts = Some(ClusterFacts {
+            scaling: Some(Scaling {
+                // Read now, long after what is rehearsed.
+                at: time_of(DAYS * 1440),
+                min: bound(10),
+                max: bound(15),
+                up: ScalingRules::usual_up(),
+                down: ScalingRules::usual_down(),
+                paused: false,
+            }),
+            ..ClusterFacts::default()
+        });
+        let given = aims_at(0.005).with(|spec| {
+            spec.min_replicas = Some(10);
+            spec.max_replicas = Some(15);
+        });
+        let (read, given) = (taught(&read), taught(&given));
+        assert_eq!((read.cost, read.short), (given.cost, given.short));
     }
 
     #[test]

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use super::super::case::Case;
+use super::super::case::{Case, FORECAST_NOISE};
 use super::super::outlook;
 use super::family::{PRICES, RISKS, STRETCHES, price_of};
 use crate::domain::{Forecast, Quantile, Timestamp};
@@ -35,7 +35,7 @@ const SURPRISE: f64 = 0.5;
 const LARGEST_SURPRISE: f64 = 0.3;
 
 /// Least distance of 0.9 and 0.99, in replicas: a band without width is a certainty.
-const LEAST_WIDTH: f64 = 1e-6;
+const LEAST_WIDTH: f64 = 1e-9;
 
 /// The highest load of the time ahead, in replicas.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,8 +79,9 @@ impl Peak {
         width / 10.0_f64.ln()
     }
 
-    /// The chance that so many replicas are too few.
+    /// The chance that so many replicas are too few. A load that is certain, and as much as they carry, is not above them.
     pub(super) fn above(&self, replicas: f64) -> f64 {
+        let replicas = replicas + FORECAST_NOISE * replicas.max(1.0);
         let beyond = replicas - self.at[TOP];
         if beyond >= 0.0 {
             return (1.0 - LEVELS[TOP]) * (-beyond / self.tail()).exp();
@@ -164,7 +165,7 @@ mod tests {
     fn the_chance_of_being_short_falls_with_every_replica_and_meets_the_levels() {
         let peak = peak(20.0, 1.5);
         for (level, at) in LEVELS.iter().zip(peak.at) {
-            assert!((peak.above(at) - (1.0 - level)).abs() < 1e-9, "{level}");
+            assert!((peak.above(at) - (1.0 - level)).abs() < 1e-5, "{level}");
         }
         let chances: Vec<f64> = (0..400).map(|n| peak.above(f64::from(n) / 8.0)).collect();
         assert!(chances.windows(2).all(|pair| pair[1] <= pair[0]));
@@ -201,6 +202,23 @@ mod tests {
                 .all(|wish| (*wish - 20.0).abs() < 1e-6),
             "{wishes:?}"
         );
+    }
+
+    #[test]
+    fn a_certain_load_of_whole_replicas_takes_no_more_than_these() {
+        // As much as single precision makes of 20, and none at all.
+        for (load, enough) in [(20.0, 20.0), (20.000_001, 20.0), (0.0, 0.0)] {
+            let certain = Peak::new([load; LEVELS.len()]);
+            assert!(certain.above(enough) < 1e-9, "{load}");
+            let wishes = wishes(&certain, 0);
+            assert!(
+                wishes[6..PRICES]
+                    .iter()
+                    .all(|wish| (f64::from(*wish) - enough).abs() < 1e-6),
+                "{load}: {wishes:?}"
+            );
+        }
+        assert!(Peak::new([20.001; LEVELS.len()]).above(20.0) > 0.5);
     }
 
     #[test]

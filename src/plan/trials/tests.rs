@@ -390,3 +390,49 @@ fn a_long_horizon_does_not_lengthen_the_lead_time_that_plans_are_judged_by() {
     scenario.sees(500.0);
     assert_eq!(scenario.memory.trials.asked.width, 1_350_000);
 }
+
+#[test]
+fn a_constant_load_of_whole_replicas_is_not_given_one_too_many() {
+    let mut scenario = aims_at(0.005);
+    for _ in 0..180 {
+        scenario.expect_around(&[2000.0; 10], 1.0);
+        scenario.sees(2000.0);
+        scenario.later(MINUTE);
+    }
+    assert_eq!(scenario.sees(2000.0).planned, 20);
+}
+
+#[test]
+fn a_plan_beyond_the_objective_is_not_said_to_be_within_it() {
+    let verdict = |short: f32, minutes: f64| {
+        let mut scenario = aims_at(0.005);
+        scenario.expect_around(&[1200.0; 10], 0.9);
+        scenario.sees(1000.0);
+        let mut trials = (*scenario.memory.trials).clone();
+        trials.minutes = minutes;
+        trials.foreseen = minutes;
+        trials.cost = vec![10.0 * minutes; PLANS];
+        trials.short = vec![short * minutes as f32; PLANS];
+        trials.expected = trials.short.clone();
+        scenario.memory.trials = Arc::new(trials);
+        let plan = scenario.later(15).sees(1000.0);
+        let reason = plan.reasons.iter().find(|it| it.limit == Limit::Safety);
+        reason.unwrap().text.clone()
+    };
+    let fortnight = 14.0 * 1440.0;
+    let text = verdict(0.014, fortnight);
+    assert!(
+        text.contains("no plan keeps to `maxOverload` of 0.5 %; the one with the least product"),
+        "{text}"
+    );
+    let text = verdict(0.001, fortnight);
+    assert!(
+        text.contains("the cheapest plan within `maxOverload` of 0.5 %"),
+        "{text}"
+    );
+    let text = verdict(0.001, 300.0);
+    assert!(
+        text.contains("too short to tell which plan keeps to"),
+        "{text}"
+    );
+}
