@@ -121,6 +121,55 @@ async fn a_workload_that_nobody_asks_about_is_forgotten_on_disk_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_that_was_edited_is_forgotten_once_the_new_one_has_settled_and_a_sibling_is_not()
+{
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let mut engine = stage.engine().await;
+    let trigger = |engine: &Engine, threshold: &str| {
+        let metadata = [("threshold", threshold)];
+        register_with(engine, "web", "naive", &metadata).touch(engine.now());
+    };
+    let thresholds = |engine: &Engine| {
+        let all = engine.board().of_scaled_object("shop", "web");
+        let mut all: Vec<String> = (all.iter())
+            .map(|workload| workload.key.metadata["threshold"].clone())
+            .collect();
+        all.sort();
+        all
+    };
+    trigger(&engine, "10");
+    trigger(&engine, "20");
+    register(&engine, "web-too", "naive");
+    engine.turn().await;
+    stage.clock.advance(Duration::from_secs(30));
+    // `10` becomes `30`; KEDA asks about `20` first, and about both in each pass from then on.
+    for minute in 0..=11 {
+        trigger(&engine, "20");
+        stage.clock.advance(Duration::from_millis(50));
+        trigger(&engine, "30");
+        engine.turn().await;
+        let old = if minute < 10 { &["10"][..] } else { &[] };
+        assert_eq!(
+            thresholds(&engine),
+            [old, &["20", "30"]].concat(),
+            "{minute}"
+        );
+        if minute == 6 {
+            engine.save().await;
+            drop(engine);
+            engine = stage.engine().await;
+        }
+        stage.clock.advance(Duration::from_mins(1));
+    }
+    assert_eq!(
+        engine.board().len(),
+        3,
+        "another ScaledObject is no sibling"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_forgotten_for_silence_while_nobody_could_ask() {
     let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let stage = Stage::set(models.path(), data.path()).await;
