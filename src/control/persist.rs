@@ -24,17 +24,28 @@ const STANDS: Duration = Duration::from_mins(30);
 
 impl Engine {
     /// Puts the workloads of the snapshot back on the board. Their first answer is the last plan, marked by its age. However
-    /// long nobody has asked about one: while the server was away nobody could. From now on silence counts.
+    /// long nobody has asked about one: while the server was away nobody could. From now on silence counts. A snapshot that
+    /// can't be read is counted as one that failed, and brings nothing back.
     ///
     /// # Errors
-    /// When the snapshot can't be read; the board is then as empty as before.
+    /// When another process holds the snapshot.
     pub fn restore(&self) -> Result<RestoreReport, StoreError> {
         let Some(store) = &self.parts.store else {
             return Ok(RestoreReport::default());
         };
         let now = self.now();
         let mut report = RestoreReport::default();
-        for restored in store.load()? {
+        let saved = match store.load() {
+            Ok(saved) => saved,
+            Err(held @ StoreError::Locked { .. }) => return Err(held),
+            Err(error) => {
+                // What the past has taught is worth less than an answer.
+                tracing::error!(%error, "no snapshot can be read, learning starts anew");
+                self.count_snapshot("failed");
+                return Ok(report);
+            }
+        };
+        for restored in saved {
             let key = restored.key.clone();
             match self.put_back(restored, now) {
                 Ok(()) => report.restored += 1,
@@ -100,7 +111,12 @@ impl Engine {
                 "failed"
             }
         };
-        metrics.snapshots.get_or_create(&Outcome { outcome }).inc();
+        self.count_snapshot(outcome);
+    }
+
+    fn count_snapshot(&self, outcome: &'static str) {
+        let snapshots = &self.parts.metrics.snapshots;
+        snapshots.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// Takes forgotten workloads out of the snapshot.

@@ -4,7 +4,7 @@
 //! They are ordinary workloads with the metadata of an ordinary trigger, read by the same code and refused with the same
 //! words; only that they are never forgotten while they stand there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,10 @@ use crate::monitor;
 /// Where nobody asks about any workload, silence counts from here on at the earliest: what was learned of all of them is worth
 /// more than to be lost with an upgrade of KEDA that went wrong.
 const KEDA_AWAY: Duration = Duration::from_hours(6);
+
+/// A trigger that KEDA has asked about for so long is one of its ScaledObject, and those that it has not asked about meanwhile
+/// are none any more.
+const SETTLED: Duration = Duration::from_mins(10);
 
 /// One workload of the settings, under `workloads:`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,7 +133,8 @@ impl Engine {
     }
 
     /// Those that nobody asks about any more. KEDA asks nothing about a ScaledObject that is paused, and comes back: silence
-    /// counts from the last word that it is. Where nobody asks about any of them, it is KEDA that is away.
+    /// counts from the last word that it is. Where nobody asks about any of them, it is KEDA that is away. A trigger that was
+    /// edited has another workload in its place, and goes sooner.
     pub(super) fn unasked(&self, now: Timestamp) -> Vec<Arc<Workload>> {
         let forget_after = self.parts.knowledge.forget_after.get();
         let listening = self.listens_since();
@@ -154,12 +159,36 @@ impl Engine {
             let paused = paused_at(workload).map_or(asked, |at| at.min(now));
             now.since(asked.max(paused).max(listening)) > patience
         };
+        let edited = edited_at(&all, now);
         all.retain(|workload| {
+            let edited = edited.get(&scaled_object(workload));
+            let replaced = edited.is_some_and(|at| workload.last_asked() < *at);
             let kept = workload.followed() || workload.enrolled();
-            silent(workload) && !kept
+            (replaced || silent(workload)) && !kept
         });
         all
     }
+}
+
+fn scaled_object(workload: &Workload) -> (Arc<str>, Arc<str>) {
+    let key = &workload.key;
+    (Arc::clone(&key.namespace), Arc::clone(&key.name))
+}
+
+/// When the triggers of each ScaledObject were last edited: the newest that has settled came then. KEDA asks about all
+/// triggers of one in a pass, so those that it has not asked about since are gone. A restart changes nothing in this, for
+/// only what is saved counts.
+fn edited_at(all: &[Arc<Workload>], now: Timestamp) -> HashMap<(Arc<str>, Arc<str>), Timestamp> {
+    let mut edited = HashMap::new();
+    for workload in all {
+        let (came, asked) = (workload.registered_at, workload.last_asked());
+        // What was asked while the clock ran ahead says nothing of what came first.
+        if came + SETTLED <= asked && asked <= now {
+            let at = edited.entry(scaled_object(workload)).or_insert(came);
+            *at = came.max(*at);
+        }
+    }
+    edited
 }
 
 /// When the cluster last said that the ScaledObject is paused, if that is the last that it said.

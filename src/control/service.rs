@@ -13,7 +13,7 @@ use super::{Engine, Metrics, Parts, roster};
 use crate::admin::{self, Heartbeat, Latch};
 use crate::domain::{Clock, SystemClock};
 use crate::execute::cluster::{self, Cluster};
-use crate::knowledge::{Board, Store};
+use crate::knowledge::{Board, Store, StoreError};
 use crate::monitor::Monitor;
 use crate::settings::Settings;
 use crate::telemetry::{self, LogHandle, Registry};
@@ -196,7 +196,12 @@ fn engine(
     tracing::info!(engine = live, "engine of ONNX models");
     telemetry::register_onnx_engine(registry, live, settings.analyze.onnx_engine.as_str());
     let store = match &settings.knowledge.data_dir {
-        Some(dir) => Some(Arc::new(Store::open(dir)?)),
+        Some(dir) => match Store::open(dir) {
+            // Another process learns there, and answers.
+            Err(held @ StoreError::Locked { .. }) => return Err(held.into()),
+            // Scaling goes on without: that it can't be read is told by `restore`, and each save tries anew.
+            opened => Some(Arc::new(opened.unwrap_or_else(|_| Store::at(dir)))),
+        },
         None => None,
     };
     let recorder = match &settings.control.record {

@@ -68,7 +68,7 @@ impl History {
     }
 
     /// The same with so many steps in the fine part.
-    fn with_fine(step: Duration, capacity: usize, fine: usize) -> Self {
+    pub(super) fn with_fine(step: Duration, capacity: usize, fine: usize) -> Self {
         let step_millis = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
         let mut history = Self {
             step_millis: step_millis.max(1000),
@@ -247,6 +247,8 @@ impl History {
             // The oldest bin is the mean of all its steps, also where the capacity ends within it.
             let oldest = older.bin_start(oldest);
             while let Some(block) = self.fine.pop_before(first_fine) {
+                // A change like any other, also where nothing was recorded: a snapshot must hold it.
+                self.edits = self.edits.saturating_add(1);
                 for (offset, value) in block.values().into_iter().enumerate() {
                     let index = block.index_at(offset);
                     if index >= oldest && !value.is_nan() {

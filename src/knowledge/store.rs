@@ -5,8 +5,8 @@
 //! when there is a new one, and a small head for each workload whose state has changed ([`records`]).
 //!
 //! What can go wrong and what happens then: a damaged or foreign file is moved aside and a fresh one is started; another
-//! process that holds the file is an error at start; a full disk fails the save, keeps the previous snapshot whole and the
-//! next save opens the file anew; a record in an unknown format is left out and counted in the log.
+//! process that holds the file is an error at start; a folder that can't be used fails each save until it can; a full disk
+//! fails the save, keeps the previous snapshot whole and the next save opens the file anew; a record in an unknown format is left out and counted in the log.
 
 mod file;
 mod index;
@@ -48,7 +48,7 @@ pub struct Store {
 }
 
 struct State {
-    /// `None` after the disk said no: the next call opens the file anew.
+    /// `None` before it was opened and after the disk said no: the next call opens the file anew.
     database: Option<Database>,
     index: Index,
 }
@@ -126,18 +126,26 @@ impl Store {
         Self::open_with(dir, WorkloadKey::id)
     }
 
+    /// The store in folder `dir`, which each call tries to open until one can.
+    pub fn at(dir: &Path) -> Self {
+        Self::closed(dir, WorkloadKey::id)
+    }
+
     fn open_with(dir: &Path, id_of: fn(&WorkloadKey) -> WorkloadId) -> Result<Self, StoreError> {
-        let path = file::prepare_folder(dir)?;
-        let store = Self {
-            path,
+        let store = Self::closed(dir, id_of);
+        store.ensure_open(&mut store.lock())?;
+        Ok(store)
+    }
+
+    fn closed(dir: &Path, id_of: fn(&WorkloadKey) -> WorkloadId) -> Self {
+        Self {
+            path: file::path_in(dir),
             state: Mutex::new(State {
                 database: None,
                 index: Index::default(),
             }),
             id_of,
-        };
-        store.ensure_open(&mut store.lock())?;
-        Ok(store)
+        }
     }
 
     /// Writes these workloads in one atomic, durable transaction, only what has changed since their last save.

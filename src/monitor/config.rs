@@ -48,7 +48,7 @@ pub struct SourceConfig {
     /// Headers that a trigger's `customHeaders` may set although the source has credentials. A source without
     /// credentials takes any header but those that carry identity or steer HTTP.
     pub trigger_headers: Vec<String>,
-    /// Requests at the same time; more wait.
+    /// Requests at the same time; more wait. Those with a longer time-out than the source's get at most half of them.
     pub concurrency: usize,
     /// Time for one attempt, the body included; a trigger's `timeout` replaces it.
     pub timeout: HumanDuration,

@@ -57,7 +57,7 @@ impl Service<RangeRequest> for EndpointService {
 
 impl Endpoint {
     async fn ask(&self, request: &RangeRequest) -> Result<Fetched, Failure> {
-        let get = self.use_get.load(Ordering::Relaxed);
+        let get = self.use_get.load(Ordering::Relaxed) || self.names_a_namespace(request);
         let (response, redactor) = self.send(request, get).await?;
         let refused = !get && refuses_method(response.status());
         let (response, redactor) = if refused {
@@ -92,6 +92,13 @@ impl Endpoint {
             self.use_get.store(true, Ordering::Relaxed);
         }
         judged
+    }
+
+    /// Proxies that keep tenants apart look for the namespace in the URL alone, and take a POST for the wish to create
+    /// something, which nobody who may only read has the right to.
+    fn names_a_namespace(&self, request: &RangeRequest) -> bool {
+        let form = request.form(&self.parameters);
+        form.iter().any(|(name, _)| *name == "namespace")
     }
 
     /// POST keeps long queries out of URLs and access logs.

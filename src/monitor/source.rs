@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::http::{HeaderName, HeaderValue};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::retry::RetryLayer;
@@ -48,6 +49,9 @@ pub(super) struct Source {
     stack: Stack,
     timeout: Duration,
     total_timeout: Duration,
+    /// For attempts that may take longer than the source's own: fewer than there are slots, so that one tenant's patience
+    /// is not everybody's wait.
+    patient: Semaphore,
     limits: Limits,
     metrics: SourceMetrics,
 }
@@ -148,6 +152,7 @@ impl Source {
             stack,
             timeout: settings.timeout.get(),
             total_timeout: settings.total_timeout.get(),
+            patient: Semaphore::new((settings.concurrency / 2).max(1)),
             limits: Limits {
                 max_points: AtomicU64::new(settings.max_points),
                 max_range_millis: AtomicU64::new(u64::MAX),
@@ -221,6 +226,7 @@ impl Source {
     async fn ask(&self, query: &Arc<Query>, span: Span) -> Result<Fetched, Failure> {
         let started = Instant::now();
         let timeout = query.timeout.unwrap_or(self.timeout);
+        let longer = timeout > self.timeout;
         // A trigger that sets a longer time-out gets at least one attempt of that length.
         let total = self.total_timeout.max(timeout);
         let request = RangeRequest {
@@ -230,7 +236,15 @@ impl Source {
             deadline: started + total,
         };
         let deadline = request.deadline;
-        let call = self.stack.clone().oneshot(request);
+        let call = async {
+            // Never closed, so that there is one for each.
+            let _place = if longer {
+                self.patient.acquire().await.ok()
+            } else {
+                None
+            };
+            self.stack.clone().oneshot(request).await
+        };
         // The layers stop at the deadline by themselves and say why; the grace keeps their words.
         let grace = Duration::from_millis(100);
         let result = timeout_at(deadline + grace, call)
@@ -239,9 +253,14 @@ impl Source {
                 Err(Failure::passing(
                     FetchErrorKind::Timeout,
                     format!(
-                        "{} had no free slot within {}; it is slow, or `concurrency` is small",
+                        "{} had no free slot within {}; it is slow, or `concurrency` is small{}",
                         self.place,
-                        HumanDuration(total)
+                        HumanDuration(total),
+                        if longer {
+                            "; half of it is for triggers with a longer `timeout` than the source's"
+                        } else {
+                            ""
+                        }
                     ),
                 ))
             });

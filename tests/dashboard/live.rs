@@ -242,6 +242,7 @@ async fn rules_are_healthy(world: &World) {
         "RightMissing",
         "ClusterUnreachable",
         "WorkloadStale",
+        "WorkloadUnplanned",
         "WorkloadNotAsked",
         "HpaNotFollowing",
         "CapacityDropped",

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forescale::control::Engine;
-use forescale::control::service::Service;
 use forescale::domain;
 use forescale::domain::{Basis, Clock, ClusterFacts, Scaling, ScalingRules};
 
@@ -54,6 +53,36 @@ async fn after_a_restart_the_first_answer_is_the_snapshot_s_and_needs_no_backfil
     assert_eq!(gaps, 0, "what was missed in between has been read");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_folder_for_snapshots_plans_are_made_and_each_save_looks_for_it_again() {
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let in_the_way = data.path().join("volume");
+    std::fs::write(&in_the_way, "a file").unwrap();
+    let stage = Stage::set(models.path(), &in_the_way.join("data")).await;
+    let (engine, http, stop) = stage.served().await;
+    let web = register(&engine, "web", "auto");
+    engine.turn().await;
+    let planned = web.published().unwrap().plan.replicas;
+    assert!(planned > 0);
+    engine.save().await;
+    let metrics = reqwest::get(format!("http://{http}/metrics"))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    // The start counts too.
+    let failed = "forescale_loop_snapshots_total{outcome=\"failed\"} 2";
+    assert!(metrics.contains(failed), "{metrics}");
+
+    std::fs::remove_file(&in_the_way).unwrap();
+    engine.save().await;
+    drop((engine, web, stop));
+    let engine = stage.engine_again().await;
+    let web = &engine.board().of_scaled_object("shop", "web")[0];
+    assert_eq!(web.published().unwrap().plan.replicas, planned);
+}
+
 /// The workloads on the board.
 fn names(engine: &Engine) -> Vec<String> {
     let all = engine.board().all();
@@ -88,6 +117,55 @@ async fn a_workload_that_nobody_asks_about_is_forgotten_on_disk_too() {
         names(&engine),
         ["shop/asked"],
         "the snapshot has forgotten it as well"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_that_was_edited_is_forgotten_once_the_new_one_has_settled_and_a_sibling_is_not()
+{
+    let (models, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stage = Stage::set(models.path(), data.path()).await;
+    let mut engine = stage.engine().await;
+    let trigger = |engine: &Engine, threshold: &str| {
+        let metadata = [("threshold", threshold)];
+        register_with(engine, "web", "naive", &metadata).touch(engine.now());
+    };
+    let thresholds = |engine: &Engine| {
+        let all = engine.board().of_scaled_object("shop", "web");
+        let mut all: Vec<String> = (all.iter())
+            .map(|workload| workload.key.metadata["threshold"].clone())
+            .collect();
+        all.sort();
+        all
+    };
+    trigger(&engine, "10");
+    trigger(&engine, "20");
+    register(&engine, "web-too", "naive");
+    engine.turn().await;
+    stage.clock.advance(Duration::from_secs(30));
+    // `10` becomes `30`; KEDA asks about `20` first, and about both in each pass from then on.
+    for minute in 0..=11 {
+        trigger(&engine, "20");
+        stage.clock.advance(Duration::from_millis(50));
+        trigger(&engine, "30");
+        engine.turn().await;
+        let old = if minute < 10 { &["10"][..] } else { &[] };
+        assert_eq!(
+            thresholds(&engine),
+            [old, &["20", "30"]].concat(),
+            "{minute}"
+        );
+        if minute == 6 {
+            engine.save().await;
+            drop(engine);
+            engine = stage.engine().await;
+        }
+        stage.clock.advance(Duration::from_mins(1));
+    }
+    assert_eq!(
+        engine.board().len(),
+        3,
+        "another ScaledObject is no sibling"
     );
 }
 
@@ -217,16 +295,7 @@ async fn a_stage_that_was_earned_is_counted_when_it_is_reached_and_survives_a_re
 
     engine.save().await;
     drop((engine, auto, stop));
-    // The store is free once the servers are gone.
-    let mut tries = 0..500;
-    let engine = loop {
-        let clock = Arc::clone(&stage.clock) as Arc<dyn Clock>;
-        match Service::bind_with(&stage.settings, None, clock).await {
-            Ok(service) => break Arc::clone(service.engine()),
-            Err(error) => assert!(tries.next().is_some(), "{error:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
+    let engine = stage.engine_again().await;
     let auto = &engine.board().of_scaled_object("shop", "auto")[0];
     engine.turn().await;
     let plan = Arc::clone(&auto.published().unwrap().plan);

@@ -115,6 +115,19 @@ impl Stage {
         Arc::clone(service.engine())
     }
 
+    /// The same after another one with servers: the store is free once they are gone.
+    pub(crate) async fn engine_again(&self) -> Arc<Engine> {
+        let mut tries = 0..500;
+        loop {
+            let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+            match Service::bind_with(&self.settings, None, clock).await {
+                Ok(service) => return Arc::clone(service.engine()),
+                Err(error) => assert!(tries.next().is_some(), "{error:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// An engine that is turned by hand, with its servers running.
     pub(crate) async fn served(
         &self,

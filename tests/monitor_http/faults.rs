@@ -29,7 +29,6 @@ async fn a_read_is_one_post_with_everything_the_trigger_and_the_source_add() {
         ..quick(&format!("{}/prometheus/", server.url))
     };
     let spec = TriggerSpec {
-        namespace: Some("web".to_owned()),
         query_parameters: vec![("max_source_resolution".to_owned(), "5m & more".to_owned())],
         custom_headers: vec![("X-Team".to_owned(), "blue".to_owned())],
         ..spec()
@@ -51,7 +50,6 @@ async fn a_read_is_one_post_with_everything_the_trigger_and_the_source_add() {
         ("end", "1700000280"),
         ("step", "60"),
         ("timeout", "5"),
-        ("namespace", "web"),
         ("dedup", "true"),
         ("max_source_resolution", "5m & more"),
     ] {
@@ -78,6 +76,36 @@ async fn a_server_that_refuses_post_is_asked_by_get_from_then_on() {
         .map(|seen| seen.method.to_string())
         .collect();
     assert_eq!(methods, ["POST", "GET", "GET"]);
+}
+
+/// As a proxy in front of a tenancy port does: the right is asked for by the parameter in the URL, and
+/// the verb is taken from the method.
+#[tokio::test]
+async fn a_namespace_goes_by_get_since_a_proxy_looks_for_it_in_the_url() {
+    let server = Server::of(|_, seen| {
+        let url = seen.url_query.as_deref().unwrap_or_default();
+        if !url.split('&').any(|pair| pair == "namespace=web") {
+            return StatusCode::BAD_REQUEST.into_response();
+        }
+        if seen.method != "GET" {
+            return StatusCode::FORBIDDEN.into_response();
+        }
+        ones(&seen).into_response()
+    })
+    .await;
+    let of_trigger = TriggerSpec {
+        namespace: Some("web".to_owned()),
+        ..spec()
+    };
+    let of_source = SourceConfig {
+        query_parameters: [("namespace".to_owned(), "web".to_owned())].into(),
+        ..quick(&server.url)
+    };
+    for (source, spec) in [(quick(&server.url), of_trigger), (of_source, spec())] {
+        let fetched = monitor(source).fetch(&spec, minutes(5)).await.unwrap();
+        assert_eq!(fetched.samples.len(), 5);
+    }
+    assert_eq!(server.count(), 2, "at the first attempt");
 }
 
 #[tokio::test]

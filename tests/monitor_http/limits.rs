@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use forescale::domain::HumanDuration;
+use forescale::domain::{HumanDuration, TriggerSpec};
 use forescale::monitor::{Config, FetchErrorKind, Metrics, Monitor, Span};
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
@@ -171,6 +171,49 @@ async fn no_more_requests_than_the_limit_are_under_way() {
         read.await.unwrap().unwrap();
     }
     assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn triggers_with_a_longer_time_out_leave_slots_to_the_others() {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let server = Server::start(move |_, seen| {
+        let held = Arc::clone(&held);
+        Box::pin(async move {
+            if seen.get("query") == "slow" {
+                held.acquire().await.unwrap().forget();
+            }
+            ones(&seen).into_response()
+        })
+    })
+    .await;
+    let mut source = quick(&server.url);
+    source.concurrency = 4;
+    let monitor = Arc::new(monitor(source));
+    let slow = TriggerSpec {
+        query: "slow".to_owned(),
+        timeout: Some(HumanDuration::from_secs(120)),
+        ..spec()
+    };
+    let reads: Vec<_> = (0..4)
+        .map(|_| {
+            let (monitor, slow) = (Arc::clone(&monitor), slow.clone());
+            tokio::spawn(async move { monitor.fetch(&slow, minutes(5)).await })
+        })
+        .collect();
+    while server.count() < 2 {
+        tokio::task::yield_now().await;
+    }
+    // Time for a third to come, if it could.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let fetched = monitor.fetch(&spec(), minutes(5)).await.unwrap();
+    assert_eq!(fetched.samples.len(), 5);
+    assert_eq!(server.count(), 3, "two slow ones wait for their turn");
+    gate.add_permits(4);
+    for read in reads {
+        read.await.unwrap().unwrap();
+    }
+    assert_eq!(server.count(), 5);
 }
 
 #[tokio::test]

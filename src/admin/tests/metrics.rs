@@ -29,7 +29,11 @@ async fn metrics_hold_a_set_of_series_for_each_workload() {
             reading.failures = failures;
         }
     }
-    running.add("young");
+    running.add("young").note_first_fault(Fault {
+        at: NOW,
+        kind: FaultKind::Config,
+        text: "no such source".into(),
+    });
     let held = running.add("held");
     let mut published = samples::published(NOW);
     let mut plan = samples::plan(NOW);
@@ -103,10 +107,23 @@ async fn metrics_hold_a_set_of_series_for_each_workload() {
             && !text.contains("reactive_replicas{namespace=\"shop\",name=\"held\"")
     );
     assert!(text.contains("forescale_workload_faults_in_a_row{namespace=\"shop\",name=\"held\""));
-    let fault = |line: &str| {
-        line.starts_with("forescale_workload_fault{") && line.ends_with("kind=\"timeout\"} 1.0")
+    for (name, kind) in [("held", "timeout"), ("young", "config")] {
+        let name = format!("name=\"{name}\"");
+        let kind = format!("kind=\"{kind}\"}} 1.0");
+        let fault = |line: &str| {
+            line.starts_with("forescale_workload_fault{")
+                && line.contains(&name)
+                && line.ends_with(&kind)
+        };
+        assert!(text.lines().any(fault), "{kind} of {name}: {text}");
+    }
+    // What the alert on workloads without a plan compares.
+    let of_young = |series: &str| {
+        let begins = format!("{series}{{namespace=\"shop\",name=\"young\"");
+        text.contains(&begins)
     };
-    assert!(text.lines().any(fault), "{text}");
+    assert!(of_young("forescale_workload_info"));
+    assert!(!of_young("forescale_workload_plan_timestamp_seconds"));
     let off = Config {
         workload_metrics: false,
         ..Config::default()

@@ -7,7 +7,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 
 use super::{Row, Values};
-use crate::knowledge::{Side, SideQuery};
+use crate::knowledge::{FaultKind, Side, SideQuery};
 
 /// Name, help, and what to show of one workload.
 type Family = (&'static str, &'static str, fn(&Row) -> Values);
@@ -88,13 +88,11 @@ fn limits(row: &Row) -> Values {
 }
 
 fn fault(row: &Row) -> Values {
-    let fault = row
-        .published
-        .as_deref()
-        .and_then(|published| published.health.fault.as_ref());
-    let one = |kind: &str| (Some(("kind", kind.to_owned())), 1.0);
-    fault
-        .map(|fault| one(fault.kind.as_str()))
-        .into_iter()
-        .collect()
+    let kind = match row.published.as_deref() {
+        Some(published) => published.health.fault.as_ref().map(|fault| fault.kind),
+        // What keeps the first plan from being made.
+        None => row.workload.first_fault().map(|fault| fault.kind),
+    };
+    let one = |kind: FaultKind| (Some(("kind", kind.as_str().to_owned())), 1.0);
+    kind.map(one).into_iter().collect()
 }

@@ -42,15 +42,16 @@ enum Found {
     },
 }
 
-/// Makes the folder if need be; the path of the file in it.
-pub(super) fn prepare_folder(dir: &Path) -> Result<PathBuf, StoreError> {
-    let path = dir.join(NAME);
-    fs::create_dir_all(dir).map_err(|source| open_error(&path, source))?;
-    Ok(path)
+/// The path of the file in folder `dir`.
+pub(super) fn path_in(dir: &Path) -> PathBuf {
+    dir.join(NAME)
 }
 
-/// Opens or creates the file; one that can't be trusted is moved aside first.
+/// Opens or creates the file, and its folder; one that can't be trusted is moved aside first.
 pub(super) fn open(path: &Path) -> Result<Database, StoreError> {
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir).map_err(|source| open_error(path, source))?;
+    }
     let reason = match try_open(path) {
         Ok(database) => return Ok(database),
         Err(Refusal::Unusable(reason)) => reason,

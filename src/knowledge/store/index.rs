@@ -95,13 +95,18 @@ impl Entry {
         }
     }
 
-    /// A workload that has just been read.
+    /// A workload that has just been read. Where some of its history has become older by that, it is not as in the file.
     pub(super) fn restored(slot: u32, restored: &Restored) -> Self {
         let history = &restored.learned.history;
+        let sealed = if history.edits() == 0 {
+            Sealed::all_of(history)
+        } else {
+            Default::default()
+        };
         Self {
             lineage: Some(history.lineage()),
-            saved_edit: Some(history.edits()),
-            sealed: Sealed::all_of(history),
+            saved_edit: Some(0),
+            sealed,
             fit_at: restored.learned.fit.as_ref().map(|fit| fit.at),
             ..Self::new(restored.key.clone(), slot)
         }

@@ -277,7 +277,7 @@ pub const KEYS: &[Key] = &[
         acted!(unsafe_ssl, boolean))
         .warning(unsafe_connection),
     Key::new(Prometheus, "timeout", "a number of milliseconds or a duration, from 1ms to 5m", None,
-        "Time-out of one query; the source's own when it is not given.",
+        "Time-out of one query; the source's own when it is not given. Triggers with a longer one share half of the source's slots.",
         optional!(timeout, timeout)),
 
     Key::new(Forescale, "source", "1 to 63 letters, digits, `-`, `_` and `.`", None,

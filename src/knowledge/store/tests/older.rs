@@ -137,6 +137,36 @@ fn a_file_from_before_there_was_an_older_part_is_read_and_written_on() {
 }
 
 #[test]
+fn what_becomes_older_while_it_is_read_is_written_too() {
+    let dir = folder();
+    let workload = Arc::new(Workload::new(samples::key("web", &[]), spec(), vec![], NOW));
+    // All of it fine, as a version without an older part has written it.
+    let steps = spec().history_steps();
+    workload.learned().history = History::with_fine(spec().step(), steps, steps);
+    samples::fill(&workload, DAYS * 1440);
+    let store = Store::open(dir.path()).unwrap();
+    let all = workload.learned().history.len();
+    store.save(&[workload], NOW).unwrap();
+    drop(store);
+    assert_eq!(older_blocks(&dir), 0);
+
+    let store = Store::open(dir.path()).unwrap();
+    let restored = store.load().unwrap().pop().unwrap();
+    let again = Board::new(10).restore(restored, spec(), vec![]).unwrap();
+    assert_eq!(again.learned().history.len(), all);
+    store.save(&[Arc::clone(&again)], NOW).unwrap();
+    assert_eq!(
+        store.save(&[Arc::clone(&again)], NOW).unwrap(),
+        SaveReport::default()
+    );
+    drop(store);
+    assert_eq!(older_blocks(&dir), sealed(&again));
+    let restored = reopened(&dir).pop().unwrap();
+    assert_same(&restored, &again);
+    assert_eq!(restored.learned.history.len(), all);
+}
+
+#[test]
 fn a_block_that_has_gone_from_the_middle_is_noticed_whatever_has_come_since() {
     let before = Sealed::of([1, 2, 3, 5].into_iter());
     let grew = |now: &[i64]| before.only_grew_into(now.iter().copied());
