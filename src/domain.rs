@@ -61,7 +61,7 @@ pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use track::{
     Calibration, Issued, Lane, PastErrors, Regret, Stack, Track, UnitCalibration, Watch,
 };
-pub use trials::{PlanTrials, Slots};
+pub use trials::{PlanTrials, Rehearsed, Slots};
 pub use trigger::{
     Followed, LeadTime, Mode, ModelChoice, Ramp, RampStep, SourceRef, TriggerSpec, USUAL_TOLERANCE,
 };

@@ -65,6 +65,9 @@ use load::Load;
 /// What was lived through is worth so many times as much as a rehearsal.
 const MORE: f64 = 2.0;
 
+/// A rehearsal for a lead time that is so many times as long, or as short, as the one of now says little.
+const LEAD_APART: f64 = 1.5;
+
 /// What a plan is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
@@ -134,7 +137,7 @@ pub fn decide(config: &Config, inputs: &Inputs<'_>) -> Option<(Plan, PlanMemory)
 
 /// What plans on trial would have cost and missed on `history`, where `said` was forecast (oldest first), by the lead time
 /// and capacity of `memory`. `None` where nothing is learned of plans: the trigger gives the quantile itself.
-/// `None` too where that is no more than twice of what has been learned from life.
+/// `None` too where that is not worth more than what is known ([`wants_rehearsal`]).
 pub fn rehearse(
     config: &Config,
     spec: &TriggerSpec,
@@ -144,12 +147,37 @@ pub fn rehearse(
     said: &[Forecast],
 ) -> Option<PlanTrials> {
     let rehearsed = trials::rehearse(config, spec, facts, memory, history, said)?;
-    (rehearsed.minutes > MORE * memory.trials.minutes).then_some(rehearsed)
+    let lead = rehearsed.rehearsed.map(|it| it.lead.get());
+    is_worth_more(memory, rehearsed.minutes, lead).then_some(rehearsed)
 }
 
-/// Whether trials over so long a time can teach plans more than twice what they know.
-pub fn wants_rehearsal(spec: &TriggerSpec, memory: &PlanMemory, tried: Duration) -> bool {
-    trials::objective(spec).is_some() && tried.as_secs_f64() / 60.0 > MORE * memory.trials.minutes
+/// Whether trials over so long a time can teach plans more than twice what they know; or as much as an earlier rehearsal
+/// has, most of what is known, that took replicas to be Ready much sooner or later than they have turned out to be.
+pub fn wants_rehearsal(
+    config: &Config,
+    spec: &TriggerSpec,
+    facts: Option<&ClusterFacts>,
+    memory: &PlanMemory,
+    now: Timestamp,
+    tried: Duration,
+) -> bool {
+    let lead = || trials::lead_time(config, spec, facts, memory, now);
+    trials::objective(spec).is_some()
+        && is_worth_more(memory, tried.as_secs_f64() / 60.0, Some(lead()))
+}
+
+/// Whether a rehearsal of so many minutes for this lead time is worth more than what is known.
+fn is_worth_more(memory: &PlanMemory, minutes: f64, lead: Option<Duration>) -> bool {
+    let known = memory.trials.minutes;
+    if minutes > MORE * known {
+        return true;
+    }
+    let (Some(lead), Some(before)) = (lead, memory.trials.rehearsed) else {
+        return false;
+    };
+    let [lead, then] = [lead, before.lead.get()].map(|it| it.as_secs_f64().max(1.0));
+    let apart = (lead / then).max(then / lead);
+    apart > LEAD_APART && MORE * before.minutes > known && MORE * minutes > known
 }
 
 /// The decision as a plan, with the numbers on the wire.

@@ -128,12 +128,15 @@ impl Engine {
         };
         let fit = learned.fit.clone();
         let tried = (history.end().since(history.start())).min(analyze::LONGEST_TRIED);
-        let teaches = refit
-            && workload.spec.model == ModelChoice::Auto
-            && plan::wants_rehearsal(&workload.spec, &learned.memory, tried);
+        let facts = workload.cluster();
+        let (spec, config) = (&workload.spec, &self.parts.plan);
+        let teaches = refit && spec.model == ModelChoice::Auto && {
+            let (facts, memory) = (facts.as_deref(), &learned.memory);
+            plan::wants_rehearsal(config, spec, facts, memory, now, tried)
+        };
         let stage = teaches.then(|| Stage {
-            config: self.parts.plan.clone(),
-            facts: workload.cluster(),
+            config: config.clone(),
+            facts,
             memory: learned.memory.clone(),
         });
         drop(learned);

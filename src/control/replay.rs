@@ -104,7 +104,8 @@ pub(super) fn alone(
 impl Variant {
     /// Knows what a rehearsal has taught the loop: how often each plan was short does not depend on how often it may be.
     fn attend(&mut self, trials: &PlanTrials) {
-        if trials.minutes > 1.5 * self.memory.trials.minutes + 20.0 {
+        let anew = trials.rehearsed != self.memory.trials.rehearsed;
+        if anew || trials.minutes > 1.5 * self.memory.trials.minutes + 20.0 {
             self.memory.trials = Arc::new(PlanTrials {
                 chosen: None,
                 ..trials.clone()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{HumanDuration, Timestamp};
 
 /// What each plan of a family would have cost and missed so far, and what it takes to go on counting. About 11 KB for
 /// 188 plans.
@@ -37,6 +37,18 @@ pub struct PlanTrials {
     pub held: Vec<f32>,
     /// The plan that was chosen last.
     pub chosen: Option<u16>,
+    /// What of the evidence was rehearsed on history, and not lived through.
+    pub rehearsed: Option<Rehearsed>,
+}
+
+/// A rehearsal of plans on trial.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rehearsed {
+    /// The lead time that it reckoned with.
+    pub lead: HumanDuration,
+    /// Minutes of evidence that it gave.
+    pub minutes: f64,
 }
 
 /// A row of values for each slot of time, the newest last.

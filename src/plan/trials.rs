@@ -31,7 +31,7 @@ use super::smooth::SETTLED_AFTER;
 use crate::domain::{LeadTime, PlanTrials, Slots, Timestamp, TriggerSpec};
 pub(super) use choice::{Ask, Choice, choose, is_proven};
 use family::{ASKS, LOAD_WINDOWS, Member, PLANS, RISK_PLANS, RISK_WINDOWS, RISKS, factor_of};
-pub(super) use rehearse::rehearse;
+pub(super) use rehearse::{lead_time, rehearse};
 use risk::Peak;
 
 /// Evidence fades with this half-life. Where an objective leaves minutes a week, a shorter memory follows whoever was lucky
@@ -245,6 +245,7 @@ fn judge(
     let measured = Measured {
         minutes,
         need: case.load_in_replicas(load),
+        most: case.load_in_replicas(load),
         floor: case.measured_need(load),
     };
     score(trials, case, objective, measured, (&held, &now));
@@ -258,6 +259,8 @@ struct Measured {
     minutes: f64,
     /// The load that had to be carried, in replicas.
     need: f64,
+    /// The same for a plan that follows each sample of the load.
+    most: f64,
     /// Replicas that the measured load asked for.
     floor: u32,
 }
@@ -273,6 +276,7 @@ fn score(
     let Measured {
         minutes,
         need,
+        most: need_of_followers,
         floor,
     } = measured;
     let most = f64::from(case.upper_bound());
@@ -289,6 +293,10 @@ fn score(
         let asked = replicas_of(case, plan, now)
             .max(f64::from(floor))
             .clamp(least, most);
+        let need = match Member::at(plan) {
+            Member::Load { window: 0, .. } => need_of_followers,
+            _ => need,
+        };
         let missing = need - ready;
         let missed = match objective {
             Objective::Overload { .. } => f64::from(u8::from(missing > NOISE * need)),

@@ -1,8 +1,10 @@
 //! Evidence from history: what the plans would have cost and missed where a fit has tried its models.
 //!
-//! The trials are minutes apart, so that what was asked for in between is not known. A plan is taken to be short at a trial
-//! when the load of the lead time after it rises above what it asked for there. Counted over all trials that is as often
-//! as the load is above what was asked for within the lead time before it, which is how plans are judged while they run.
+//! The trials are minutes apart, so that what was asked for in between is not known. What is asked for at a trial is what is
+//! Ready a lead time later: a plan is taken to be short when the load of that moment is above it. To take the highest load
+//! up to then would count a short peak once for each trial that it lies ahead of. Only of plans that follow each sample of the
+//! load it is right, looked at backwards: as often as the load rises above what is asked for within a lead time, it was lower,
+//! and so was what they asked for.
 
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use super::super::{Config, Inputs};
 use super::family::LOAD_WINDOWS;
 use super::{Asked, Measured, arrange, ask, expect, objective, score};
 use crate::domain::{
-    ClusterFacts, Forecast, PlanMemory, PlanTrials, Series, Timestamp, TriggerSpec,
+    ClusterFacts, Forecast, PlanMemory, PlanTrials, Rehearsed, Series, Timestamp, TriggerSpec,
 };
 
 /// No trial speaks for longer than this.
@@ -25,9 +27,6 @@ const DOUBT: f64 = 0.5;
 const REFUTED: f64 = 1.65;
 const NEVER_SEEN: f64 = 3.0;
 
-/// Least share of a lead time that must have been measured.
-const MEASURED: f64 = 0.9;
-
 /// Judges every plan of the family where `said` was forecast, oldest first, on the load of `history` that came after it.
 /// The lead time and the capacity are those of `memory`; `None` where the trigger gives the quantile itself.
 pub(in crate::plan) fn rehearse(
@@ -39,36 +38,34 @@ pub(in crate::plan) fn rehearse(
     said: &[Forecast],
 ) -> Option<PlanTrials> {
     let objective = objective(spec)?;
-    let known = PlanMemory {
-        experience: memory.experience.clone(),
-        ..PlanMemory::default()
-    };
+    let known = experience_of(memory);
     let mut facts = facts.cloned();
     let mut trials = PlanTrials::default();
     let mut before: Option<Timestamp> = None;
     let mut heard = history.start();
+    let mut lead = Duration::ZERO;
     for forecast in said {
         let at = forecast.origin();
         facts.iter_mut().for_each(|facts| take_for(facts, at));
-        let inputs = Inputs {
-            now: at,
-            spec,
-            observed: None,
-            fault: None,
-            forecast: Some(forecast),
-            distrust: None,
-            ready: None,
-            facts: facts.as_ref(),
-            memory: &known,
-        };
-        let case = Case::new(config, &inputs);
+        let inputs = inputs(spec, facts.as_ref(), &known, at);
+        let case = Case::new(
+            config,
+            &Inputs {
+                forecast: Some(forecast),
+                ..inputs
+            },
+        );
+        lead = case.lead;
         arrange(&mut trials, &case);
         hear(&mut trials, history, heard, at);
         heard = at;
-        let (Some(load), Some(peak)) = (history.get(at), highest(history, at, at + case.ahead()))
+        let until = at + case.ahead();
+        let (Some(load), Some(then)) = (history.get(at), load_after(history, at, case.ahead()))
         else {
             continue;
         };
+        let up_to_then = measured(history, at + history.step(), until);
+        let most = up_to_then.fold(then, |most, (_, value)| most.max(value));
         let Asked {
             peak: foreseen,
             asks,
@@ -76,13 +73,14 @@ pub(in crate::plan) fn rehearse(
         } = ask(&mut trials, &case, objective, load);
         let since = before.map_or(history.step(), |before| at.since(before));
         before = Some(at);
-        let measured = Measured {
+        let came = Measured {
             minutes: since.min(LONGEST).as_secs_f64() / 60.0,
-            need: case.load_in_replicas(peak),
+            need: case.load_in_replicas(then),
+            most: case.load_in_replicas(most),
             floor: case.measured_need(load),
         };
-        let minutes = measured.minutes;
-        score(&mut trials, &case, objective, measured, (&asks, &asks));
+        let minutes = came.minutes;
+        score(&mut trials, &case, objective, came, (&asks, &asks));
         expect(
             &mut trials,
             &case,
@@ -94,7 +92,50 @@ pub(in crate::plan) fn rehearse(
     hear(&mut trials, history, heard, history.end());
     doubt(&mut trials, said.len());
     trials.at = before;
+    trials.rehearsed = Some(Rehearsed {
+        lead: lead.into(),
+        minutes: trials.minutes,
+    });
     Some(trials)
+}
+
+/// The lead time that a rehearsal would reckon with now.
+pub(in crate::plan) fn lead_time(
+    config: &Config,
+    spec: &TriggerSpec,
+    facts: Option<&ClusterFacts>,
+    memory: &PlanMemory,
+    now: Timestamp,
+) -> Duration {
+    let known = experience_of(memory);
+    Case::new(config, &inputs(spec, facts, &known, now)).lead
+}
+
+/// What a rehearsal takes over: what the replicas have taught, and nothing of what was planned.
+fn experience_of(memory: &PlanMemory) -> PlanMemory {
+    PlanMemory {
+        experience: memory.experience.clone(),
+        ..PlanMemory::default()
+    }
+}
+
+fn inputs<'a>(
+    spec: &'a TriggerSpec,
+    facts: Option<&'a ClusterFacts>,
+    memory: &'a PlanMemory,
+    now: Timestamp,
+) -> Inputs<'a> {
+    Inputs {
+        now,
+        spec,
+        observed: None,
+        fault: None,
+        forecast: None,
+        distrust: None,
+        ready: None,
+        facts,
+        memory,
+    }
 }
 
 /// Bounds and rules are taken to have been then what they are; how many replicas there were is not known.
@@ -128,17 +169,18 @@ fn hear(trials: &mut PlanTrials, history: &Series, since: Timestamp, until: Time
     }
 }
 
-/// The highest load after `from` up to `until`, where enough of it was measured.
-fn highest(history: &Series, from: Timestamp, until: Timestamp) -> Option<f64> {
-    let next = from + history.step();
-    // Rounded up to the grid: what comes between two steps is not known.
-    let until = until.max(next) + Duration::from_millis(1);
-    let steps = 1.0 + (until.since(next).as_secs_f64() / history.step().as_secs_f64()).floor();
-    let known = measured(history, next, until).map(|(_, value)| value);
-    let (count, highest) = known.fold((0.0, f64::NEG_INFINITY), |(count, highest), value| {
-        (count + 1.0, value.max(highest))
-    });
-    (count > 0.0 && count >= MEASURED * steps).then_some(highest)
+/// The load `ahead` of a step, on the straight line between the two measured ones beside it; a step ahead at least, for what comes
+/// before the next one is not known.
+fn load_after(history: &Series, from: Timestamp, ahead: Duration) -> Option<f64> {
+    let step = history.step();
+    let steps = ahead.max(step).as_secs_f64() / step.as_secs_f64();
+    let left = from + step * (steps as u32);
+    let share = steps.fract();
+    let value = history.get(left)?;
+    if share <= 0.0 {
+        return Some(value);
+    }
+    Some(value + share * (history.get(left + step)? - value))
 }
 
 /// What was measured from `since` on, before `until`.
@@ -165,7 +207,7 @@ mod tests {
     use std::f64::consts::TAU;
 
     use super::*;
-    use crate::domain::{BoundBy, Quantile, Scaling, ScalingBound, ScalingRules};
+    use crate::domain::{BoundBy, HumanDuration, Quantile, Scaling, ScalingBound, ScalingRules};
     use crate::plan::tests::Scenario;
     use crate::plan::trials::family::{RISK_PLANS, RISKS};
 
@@ -316,9 +358,53 @@ mod tests {
         assert_eq!(rehearsed(&scenario, 1.0), None);
         let tried = Duration::from_hours(24 * DAYS as u64);
         let wants = |scenario: &Scenario| {
-            crate::plan::wants_rehearsal(&scenario.spec, &scenario.memory, tried)
+            let (spec, memory) = (&scenario.spec, &scenario.memory);
+            crate::plan::wants_rehearsal(&scenario.config, spec, None, memory, scenario.now, tried)
         };
         assert!(!wants(&scenario) && wants(&aims_at(0.005)) && !wants(&Scenario::new()));
+    }
+
+    #[test]
+    fn a_rehearsal_for_another_lead_time_is_done_anew_while_it_is_most_of_what_is_known() {
+        let mut scenario = aims_at(0.005).with(|spec| {
+            spec.lead_time = crate::domain::LeadTime::Auto;
+            spec.replicas_query = Some("ready".into());
+        });
+        scenario.memory.trials = rehearsed(&scenario, 1.0).unwrap().into();
+        let learned = |scenario: &mut Scenario, seconds: f64| {
+            let line = crate::domain::LeadLine {
+                intercept: seconds,
+                slope: 0.0,
+                largest: 4,
+            };
+            let each = crate::domain::ScaleUp {
+                batch: 2,
+                seconds: seconds as f32,
+            };
+            let lead = crate::domain::LeadRecord {
+                scale_ups: std::iter::repeat_n(each, 6).collect(),
+                line: Some(line),
+                ..Default::default()
+            };
+            let experience = crate::domain::Experience {
+                lead,
+                ..Default::default()
+            };
+            scenario.memory.experience = Some(std::sync::Arc::new(experience));
+        };
+        learned(&mut scenario, 200.0);
+        assert_eq!(rehearsed(&scenario, 1.0), None, "as long as the default");
+        learned(&mut scenario, 600.0);
+        let anew = rehearsed(&scenario, 1.0).unwrap();
+        assert_eq!(anew.rehearsed.unwrap().lead, HumanDuration::from_secs(600));
+        // Once more has been lived through than was rehearsed, that speaks for the new one.
+        let trials = &*scenario.memory.trials;
+        let lived = PlanTrials {
+            minutes: 2.5 * trials.minutes,
+            ..trials.clone()
+        };
+        scenario.memory.trials = lived.into();
+        assert_eq!(rehearsed(&scenario, 1.0), None);
     }
 
     #[test]
@@ -336,20 +422,19 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_load_of_a_stretch_needs_most_of_it() {
-        let history = Series::new(
-            time_of(0),
-            MINUTE,
-            vec![1.0, 5.0, f64::NAN, 2.0, 3.0, f64::NAN],
-        );
-        let highest = |from: usize, until: usize| highest(&history, time_of(from), time_of(until));
-        assert_eq!(highest(0, 1), Some(5.0));
-        assert_eq!(highest(1, 3), None);
-        assert_eq!(highest(2, 4), Some(3.0));
-        assert_eq!(highest(4, 5), None);
-        assert_eq!(highest(4, 9), None);
-        // A lead time shorter than the step is judged by the step that it lies in.
-        let soon = time_of(0) + Duration::from_secs(20);
-        assert_eq!(super::highest(&history, time_of(0), soon), Some(5.0));
+    fn the_load_of_a_moment_lies_on_the_line_between_two_that_were_measured() {
+        let values = vec![1.0, 5.0, f64::NAN, 2.0, 4.0, f64::NAN];
+        let history = Series::new(time_of(0), MINUTE, values);
+        let after = |from: usize, secs: u64| {
+            super::load_after(&history, time_of(from), Duration::from_secs(secs))
+        };
+        assert_eq!(after(0, 60), Some(5.0));
+        assert_eq!(after(0, 90), None);
+        assert_eq!(after(2, 90), Some(3.0));
+        assert_eq!(after(3, 60), Some(4.0));
+        assert_eq!(after(3, 61), None);
+        assert_eq!(after(4, 600), None);
+        // A lead time shorter than the step is judged by the next one.
+        assert_eq!(after(0, 20), Some(5.0));
     }
 }
