@@ -7,6 +7,8 @@
 //!   address. Keys that KEDA itself reads for the connection (`scalerAddress`, TLS) are left to it.
 //! - KEDA resolves a `*FromEnv` key from the workload's environment and hands the value over under the key with its
 //!   suffix. It stands in for the plain key where that is absent.
+//! - A value of nothing but white space is absent, as it is to KEDA: templates write `namespace: ""`. Only what must not be
+//!   there is refused even so.
 //! - Every mistake is reported, not only the first one.
 
 mod cross;
@@ -106,9 +108,7 @@ pub fn read(metadata: &Metadata, env: Env) -> Reading {
     for (name, value) in metadata {
         reading.entry(metadata, name, value, env);
     }
-    let given = |name: &str| {
-        metadata.contains_key(name) || metadata.contains_key(&format!("{name}{FROM_ENV}"))
-    };
+    let given = |name: &str| says(metadata, name) || says(metadata, &format!("{name}{FROM_ENV}"));
     for key in KEYS.iter().filter(|key| key.required()) {
         let replaced = key.name == "query" && given("triggerName");
         if !given(key.name) && !replaced {
@@ -125,25 +125,39 @@ pub fn read(metadata: &Metadata, env: Env) -> Reading {
     reading
 }
 
+/// Whether `metadata` has a value for `name`.
+fn says(metadata: &Metadata, name: &str) -> bool {
+    metadata.get(name).is_some_and(|value| !is_blank(value))
+}
+
+fn is_blank(value: &str) -> bool {
+    value.trim().is_empty()
+}
+
 // === impl Reading ===
 
 impl Reading {
     fn entry(&mut self, metadata: &Metadata, name: &str, value: &str, env: Env) {
-        if let Some(key) = keys::find(name) {
-            self.value(key, name, value);
-            return;
-        }
-        let Some(key) = name.strip_suffix(FROM_ENV).and_then(keys::find) else {
+        let plain = keys::find(name);
+        let from_env = || name.strip_suffix(FROM_ENV).and_then(keys::find);
+        let Some(key) = plain.or_else(from_env) else {
             self.mistake(name, unknown::text(name));
             return;
         };
-        if metadata.contains_key(key.name) {
+        if is_blank(value) && !key.is_refused() {
+            // What KEDA reads for itself it also judges itself.
+            if key.group != Group::Connection {
+                self.warning(name, format!("`{name}` is empty and counts as not given"));
+            }
+        } else if plain.is_some() {
+            self.value(key, name, value);
+        } else if says(metadata, key.name) {
             let text = format!(
                 "`{name}` has no effect, because `{}` is given too",
                 key.name
             );
             self.warning(name, text);
-        } else if env == Env::Resolved || matches!(key.role, Role::Refused { .. }) {
+        } else if env == Env::Resolved || key.is_refused() {
             self.value(key, name, value);
         } else {
             self.given.insert(key.name, Given::Elsewhere);

@@ -1,4 +1,5 @@
-//! From one string to one typed value. The errors say what is wrong with the value; the table says what is allowed.
+//! From one string, which is not blank, to one typed value. The errors say what is wrong with the value; the table says what
+//! is allowed.
 
 use std::time::Duration;
 
@@ -162,9 +163,6 @@ pub(super) fn timeout(text: &str) -> Result<HumanDuration, String> {
 }
 
 pub(super) fn query(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() {
-        return Err("this is empty".to_owned());
-    }
     if text.len() > MAX_QUERY {
         return Err(format!("this has more than {MAX_QUERY} bytes"));
     }
@@ -175,9 +173,6 @@ pub(super) fn query(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn free_text(text: &str, max: usize) -> Result<String, String> {
-    if text.trim().is_empty() {
-        return Err("this is empty".to_owned());
-    }
     if text.len() > max {
         return Err(format!("this has more than {max} bytes"));
     }
