@@ -28,6 +28,9 @@ use crate::domain::{Metadata, TriggerSpec, metric_lag};
 /// What KEDA puts behind a key whose value comes from the workload's environment.
 pub const FROM_ENV: &str = "FromEnv";
 
+/// Stands in a message in the place of a value.
+const HIDDEN: &str = "(not shown, it may hold a secret)";
+
 /// A trigger's metadata, typed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parsed {
@@ -188,12 +191,15 @@ impl Reading {
             }
             Err(why) => {
                 self.spec = before;
-                let value = if key.conceals(value) {
-                    "(not shown, it may hold a secret)".to_owned()
+                // What comes from the environment may come from a Secret, and the reason may repeat a part of it.
+                let text = if name.ends_with(FROM_ENV) {
+                    format!("`{name}` is {HIDDEN}; allowed: {}", key.allowed)
+                } else if key.conceals(value) {
+                    format!("`{name}` is {HIDDEN}: {why}; allowed: {}", key.allowed)
                 } else {
-                    format!("`{}`", excerpt(value))
+                    let value = excerpt(value);
+                    format!("`{name}` is `{value}`: {why}; allowed: {}", key.allowed)
                 };
-                let text = format!("`{name}` is {value}: {why}; allowed: {}", key.allowed);
                 self.mistake(name, text);
                 // A key with a bad value was given all the same: nothing is said about its absence.
                 self.given.insert(key.name, Given::Elsewhere);

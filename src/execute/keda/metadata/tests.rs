@@ -270,6 +270,18 @@ fn secrets_are_refused_and_never_repeated() {
         ("passwordFromEnv", "hunter2"),
         ("customHeaders", "Authorization=Bearer hunter2"),
         ("customHeaders", "hunter2"),
+        ("customHeaders", "Bearer hunter2=="),
+        ("customHeaders", "a=1,=hunter2"),
+        ("customHeaders", "hunter2=a\u{7}"),
+        ("queryParameters", "dedup=true,hunter2"),
+        ("queryParameters", "=hunter2"),
+        ("queryParameters", "hunter2=1,hunter2=2"),
+        ("queryParameters", "token=hunter2,time=1"),
+        ("queryParametersFromEnv", "hunter2"),
+        ("eventsFromEnv", "2026-11-27T08:00/hunter2 sale"),
+        ("boundsFromEnv", "hunter2 min=3"),
+        ("calendarFromEnv", "BEGIN:VCALENDAR\nhunter2"),
+        ("leadTimeFromEnv", "hunter2"),
         ("serverAddress", "http://me:hunter2@prometheus:9090"),
     ] {
         let text = mistake(&[(key, value)]);
