@@ -1,4 +1,5 @@
-//! From listening socket to connections: a bound on their number, and TLS handshakes that hold up nobody else.
+//! From listening socket to connections: a bound on their number, and peers that hold up nobody else when they are slow to
+//! shake hands or say nothing.
 
 use std::io;
 use std::pin::Pin;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -18,8 +20,11 @@ use tonic::transport::server::{Connected, TcpConnectInfo};
 use super::metrics::{Metrics, Open};
 use super::tls::Certificates;
 
-/// A client that takes longer to shake hands is cut off.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+/// A client that takes longer to shake hands, or then to begin to speak HTTP/2, is cut off.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bytes with which every HTTP/2 client begins. From then on keep-alive pings find out who is gone.
+const PREFACE: usize = 24;
 
 /// Pause after a failed accept, such as one for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -31,14 +36,25 @@ pub(super) struct Limits {
     pub(super) connections: usize,
     /// With these, every connection must speak TLS.
     pub(super) certificates: Option<Arc<Certificates>>,
+    /// How long a peer may take to shake hands, and then to begin.
+    pub(super) patience: Duration,
 }
 
 /// A connection, counted while it is open.
 #[derive(Debug)]
 pub(super) struct Connection {
     transport: Transport,
+    /// Until the peer has begun: without an end to it, a peer that never speaks would keep its seat for ever.
+    opening: Option<Opening>,
     #[expect(dead_code, reason = "held for as long as the connection is open")]
     seat: Seat,
+}
+
+/// What a peer still has to say, and until when.
+#[derive(Debug)]
+struct Opening {
+    bytes: usize,
+    deadline: Pin<Box<Sleep>>,
 }
 
 /// A connection's place among the allowed ones, and its count.
@@ -98,12 +114,8 @@ async fn accept_all(
             _open: metrics.connection(),
         };
         let Some(certificates) = &limits.certificates else {
-            let transport = Transport::Plain(socket);
-            if ready
-                .send(Ok(Connection { transport, seat }))
-                .await
-                .is_err()
-            {
+            let connection = Connection::new(Transport::Plain(socket), limits.patience, seat);
+            if ready.send(Ok(connection)).await.is_err() {
                 return;
             }
             continue;
@@ -111,6 +123,7 @@ async fn accept_all(
         tokio::spawn(handshake(
             certificates.acceptor(),
             socket,
+            limits.patience,
             seat,
             ready.clone(),
         ));
@@ -120,14 +133,15 @@ async fn accept_all(
 async fn handshake(
     acceptor: TlsAcceptor,
     socket: TcpStream,
+    patience: Duration,
     seat: Seat,
     ready: mpsc::Sender<io::Result<Connection>>,
 ) {
-    match tokio::time::timeout(HANDSHAKE, acceptor.accept(socket)).await {
+    match tokio::time::timeout(patience, acceptor.accept(socket)).await {
         Ok(Ok(stream)) => {
-            let transport = Transport::Tls(Box::new(stream));
+            let connection = Connection::new(Transport::Tls(Box::new(stream)), patience, seat);
             // The receiver is gone only when the server is shutting down.
-            let _ = ready.send(Ok(Connection { transport, seat })).await;
+            let _ = ready.send(Ok(connection)).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, "failed TLS handshake"),
         Err(_) => tracing::debug!("TLS handshake took too long"),
@@ -135,6 +149,19 @@ async fn handshake(
 }
 
 // === impl Connection ===
+
+impl Connection {
+    fn new(transport: Transport, patience: Duration, seat: Seat) -> Self {
+        Self {
+            transport,
+            opening: Some(Opening {
+                bytes: PREFACE,
+                deadline: Box::pin(tokio::time::sleep(patience)),
+            }),
+            seat,
+        }
+    }
+}
 
 impl Connected for Connection {
     type ConnectInfo = TcpConnectInfo;
@@ -153,10 +180,23 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.transport {
+        let before = buf.filled().len();
+        let read = match &mut self.transport {
             Transport::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
             Transport::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        };
+        let Some(opening) = &mut self.opening else {
+            return read;
+        };
+        if read.is_pending() {
+            let late = opening.deadline.as_mut().poll(cx);
+            return late.map(|()| Err(io::ErrorKind::TimedOut.into()));
         }
+        opening.bytes = (opening.bytes).saturating_sub(buf.filled().len() - before);
+        if opening.bytes == 0 {
+            self.opening = None;
+        }
+        read
     }
 }
 

@@ -7,6 +7,8 @@
 //!   address. Keys that KEDA itself reads for the connection (`scalerAddress`, TLS) are left to it.
 //! - KEDA resolves a `*FromEnv` key from the workload's environment and hands the value over under the key with its
 //!   suffix. It stands in for the plain key where that is absent.
+//! - A value of nothing but white space is absent, as it is to KEDA: templates write `namespace: ""`. Only what must not be
+//!   there is refused even so.
 //! - Every mistake is reported, not only the first one.
 
 mod cross;
@@ -25,6 +27,9 @@ use crate::domain::{Metadata, TriggerSpec, metric_lag};
 
 /// What KEDA puts behind a key whose value comes from the workload's environment.
 pub const FROM_ENV: &str = "FromEnv";
+
+/// Stands in a message in the place of a value.
+const HIDDEN: &str = "(not shown, it may hold a secret)";
 
 /// A trigger's metadata, typed.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,9 +111,7 @@ pub fn read(metadata: &Metadata, env: Env) -> Reading {
     for (name, value) in metadata {
         reading.entry(metadata, name, value, env);
     }
-    let given = |name: &str| {
-        metadata.contains_key(name) || metadata.contains_key(&format!("{name}{FROM_ENV}"))
-    };
+    let given = |name: &str| says(metadata, name) || says(metadata, &format!("{name}{FROM_ENV}"));
     for key in KEYS.iter().filter(|key| key.required()) {
         let replaced = key.name == "query" && given("triggerName");
         if !given(key.name) && !replaced {
@@ -125,25 +128,39 @@ pub fn read(metadata: &Metadata, env: Env) -> Reading {
     reading
 }
 
+/// Whether `metadata` has a value for `name`.
+fn says(metadata: &Metadata, name: &str) -> bool {
+    metadata.get(name).is_some_and(|value| !is_blank(value))
+}
+
+fn is_blank(value: &str) -> bool {
+    value.trim().is_empty()
+}
+
 // === impl Reading ===
 
 impl Reading {
     fn entry(&mut self, metadata: &Metadata, name: &str, value: &str, env: Env) {
-        if let Some(key) = keys::find(name) {
-            self.value(key, name, value);
-            return;
-        }
-        let Some(key) = name.strip_suffix(FROM_ENV).and_then(keys::find) else {
+        let plain = keys::find(name);
+        let from_env = || name.strip_suffix(FROM_ENV).and_then(keys::find);
+        let Some(key) = plain.or_else(from_env) else {
             self.mistake(name, unknown::text(name));
             return;
         };
-        if metadata.contains_key(key.name) {
+        if is_blank(value) && !key.is_refused() {
+            // What KEDA reads for itself it also judges itself.
+            if key.group != Group::Connection {
+                self.warning(name, format!("`{name}` is empty and counts as not given"));
+            }
+        } else if plain.is_some() {
+            self.value(key, name, value);
+        } else if says(metadata, key.name) {
             let text = format!(
                 "`{name}` has no effect, because `{}` is given too",
                 key.name
             );
             self.warning(name, text);
-        } else if env == Env::Resolved || matches!(key.role, Role::Refused { .. }) {
+        } else if env == Env::Resolved || key.is_refused() {
             self.value(key, name, value);
         } else {
             self.given.insert(key.name, Given::Elsewhere);
@@ -174,12 +191,15 @@ impl Reading {
             }
             Err(why) => {
                 self.spec = before;
-                let value = if key.conceals(value) {
-                    "(not shown, it may hold a secret)".to_owned()
+                // What comes from the environment may come from a Secret, and the reason may repeat a part of it.
+                let text = if name.ends_with(FROM_ENV) {
+                    format!("`{name}` is {HIDDEN}; allowed: {}", key.allowed)
+                } else if key.conceals(value) {
+                    format!("`{name}` is {HIDDEN}: {why}; allowed: {}", key.allowed)
                 } else {
-                    format!("`{}`", excerpt(value))
+                    let value = excerpt(value);
+                    format!("`{name}` is `{value}`: {why}; allowed: {}", key.allowed)
                 };
-                let text = format!("`{name}` is {value}: {why}; allowed: {}", key.allowed);
                 self.mistake(name, text);
                 // A key with a bad value was given all the same: nothing is said about its absence.
                 self.given.insert(key.name, Given::Elsewhere);

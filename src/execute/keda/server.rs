@@ -7,6 +7,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,7 @@ pub struct Bound {
     certificates: Option<Arc<Certificates>>,
     metrics: Metrics,
     readiness: Readiness,
+    patience: Duration,
 }
 
 impl Server {
@@ -54,6 +56,7 @@ impl Server {
             certificates: certificates.map(Arc::new),
             metrics: Metrics::default(),
             readiness: Readiness::default(),
+            patience: incoming::PATIENCE,
         })
     }
 }
@@ -96,6 +99,7 @@ impl Bound {
         let limits = Limits {
             connections: self.config.max_connections,
             certificates: self.certificates,
+            patience: self.patience,
         };
         let incoming = incoming::accept(listener, limits, self.metrics, shutdown.clone());
         let serving =
@@ -152,4 +156,53 @@ fn router(
         .add_service(health)
         .add_service(v1)
         .add_service(v1alpha))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::domain::{Metadata, SystemClock};
+    use crate::execute::keda::Client;
+    use crate::knowledge::Board;
+
+    #[tokio::test]
+    async fn peers_that_never_speak_give_up_their_seats() {
+        let mut bound = Server::bind(Config {
+            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            max_connections: 2,
+            ..Config::default()
+        })
+        .unwrap();
+        bound.patience = Duration::from_millis(100);
+        let addr = bound.local_addr().unwrap();
+        let context = Context {
+            board: Arc::new(Board::new(1)),
+            clock: Arc::new(SystemClock),
+        };
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn(bound.serve(context, shutdown.clone()));
+        let silent = [
+            TcpStream::connect(addr).await.unwrap(),
+            TcpStream::connect(addr).await.unwrap(),
+        ];
+        let metadata: Metadata = [("query", "sum(up)"), ("threshold", "10")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into();
+        let addr = addr.to_string();
+        let answered = async {
+            // On a busy machine the client, too, may be slow to begin.
+            while Client::connect(&addr, "shop", "web", &metadata)
+                .await
+                .is_err()
+            {}
+        };
+        tokio::time::timeout(Duration::from_secs(30), answered)
+            .await
+            .expect("the silent ones still hold their seats");
+        drop(silent);
+        shutdown.cancel();
+        serving.await.unwrap().unwrap();
+    }
 }

@@ -27,7 +27,8 @@ pub struct Config {
     pub authentication: Option<Authentication>,
     /// Series that an HPA without KEDA reads from the external metrics API: replicas that Forescale asks for.
     pub external_metric: String,
-    /// Whether owned HPAs are told to follow every change (`tolerance: 0`); by the cluster's version when unset.
+    /// Whether owned HPAs that the plan alone moves are told to follow every change (`tolerance: 0`); by the cluster's
+    /// version when unset.
     pub exact_landing: Option<bool>,
     /// How often a status that has changed only in its numbers is written.
     pub status_every: HumanDuration,

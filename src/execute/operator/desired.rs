@@ -17,6 +17,10 @@ const POLLING_SECONDS: u32 = 15;
 /// What KEDA waits by default before the last replica goes.
 const COOLDOWN_SECONDS: u32 = 300;
 
+/// What an HPA waits by default before it scales down. It is written out: most versions of KEDA leave an HPA's window and
+/// tolerance as they are when nothing is said of them any more, as after a change of `mode`.
+const WINDOW_SECONDS: u32 = 300;
+
 /// What scales the workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
@@ -147,26 +151,27 @@ fn hpa(owner: &PredictiveAutoscaler, config: &Config, exact: bool) -> Value {
     })
 }
 
-/// What the user says, or an HPA that follows the plan at once: the plan has waited for its own window.
+/// What the user says; or an HPA that follows the plan at once, for the plan has waited for its own window; or, where not the
+/// plan alone decides, the HPA's own defaults.
 fn behavior(owner: &PredictiveAutoscaler, exact: bool) -> Value {
     if let Some(behavior) = &owner.spec.behavior {
         return json!(behavior);
     }
-    let policies = json!([
-        {"type": "Percent", "value": 100, "periodSeconds": 15},
-        {"type": "Pods", "value": 4, "periodSeconds": 15},
-    ]);
+    let alone = owner.spec.plan_alone_decides();
     let mut up = json!({
         "stabilizationWindowSeconds": 0,
         "selectPolicy": "Max",
-        "policies": policies,
+        "policies": [
+            {"type": "Percent", "value": 100, "periodSeconds": 15},
+            {"type": "Pods", "value": 4, "periodSeconds": 15},
+        ],
     });
     let mut down = json!({
-        "stabilizationWindowSeconds": 0,
+        "stabilizationWindowSeconds": if alone { 0 } else { WINDOW_SECONDS },
         "selectPolicy": "Max",
         "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}],
     });
-    if exact {
+    if alone && exact {
         up["tolerance"] = json!("0");
         down["tolerance"] = json!("0");
     }

@@ -106,10 +106,11 @@ pub(super) fn metadata(
     Ok(metadata)
 }
 
-/// What the HPA will ignore: what its behavior says upwards, else nothing if it is `exact`, else the cluster's default.
+/// What the HPA will ignore: what its behavior says upwards, else nothing if the plan alone decides and the HPA is `exact`,
+/// else the cluster's default.
 fn tolerance(spec: &PredictiveAutoscalerSpec, exact: bool) -> Option<String> {
     match &spec.behavior {
-        None => exact.then(|| "0".to_owned()),
+        None => (exact && spec.plan_alone_decides()).then(|| "0".to_owned()),
         Some(behavior) => {
             let said = behavior.scale_up.as_ref()?.tolerance.as_ref()?;
             let share = quantity::parse(&said.0)?;

@@ -51,14 +51,12 @@ pub(in crate::cli::check) fn metadata(
             .entry(key)
             .map_or(entry.place, |found| found.place)
     };
-    let mistakes = || {
-        let judged = |mistake: &&metadata::MetadataError| !unusable.contains(&mistake.key);
-        reading.mistakes.iter().filter(judged)
-    };
+    let judged = |found: &&metadata::MetadataError| !unusable.contains(&found.key);
+    let mistakes = || reading.mistakes.iter().filter(judged);
     for mistake in mistakes() {
         findings.push(Finding::error(at(&mistake.key), &mistake.text));
     }
-    for warning in &reading.warnings {
+    for warning in reading.warnings.iter().filter(judged) {
         findings.push(Finding::warning(at(&warning.key), &warning.text));
     }
     if seen.contains(&strings) {

@@ -105,9 +105,10 @@ impl Key {
         }
     }
 
-    /// Whether a bad value may be a secret that was put in the wrong place.
+    /// Whether a bad value may hold a secret; what is said to be wrong with it repeats none of it then.
     pub(super) fn conceals(&self, value: &str) -> bool {
-        self.name == "customHeaders" || (self.name == "serverAddress" && value.contains('@'))
+        matches!(self.name, "customHeaders" | "queryParameters")
+            || (self.name == "serverAddress" && value.contains('@'))
     }
 }
 

@@ -1,4 +1,5 @@
-//! From one string to one typed value. The errors say what is wrong with the value; the table says what is allowed.
+//! From one string, which is not blank, to one typed value. The errors say what is wrong with the value; the table says what
+//! is allowed.
 
 use std::time::Duration;
 
@@ -162,9 +163,6 @@ pub(super) fn timeout(text: &str) -> Result<HumanDuration, String> {
 }
 
 pub(super) fn query(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() {
-        return Err("this is empty".to_owned());
-    }
     if text.len() > MAX_QUERY {
         return Err(format!("this has more than {MAX_QUERY} bytes"));
     }
@@ -175,9 +173,6 @@ pub(super) fn query(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn free_text(text: &str, max: usize) -> Result<String, String> {
-    if text.trim().is_empty() {
-        return Err("this is empty".to_owned());
-    }
     if text.len() > max {
         return Err(format!("this has more than {max} bytes"));
     }
@@ -234,19 +229,18 @@ pub(super) fn base_url(text: &str) -> Result<String, String> {
     Ok(text.trim().trim_end_matches('/').to_owned())
 }
 
-/// `k=v,k2=v2`, as KEDA writes maps.
+/// `k=v,k2=v2`, as KEDA writes maps. The errors repeat nothing of it: people put secrets into headers and parameters, and what
+/// should be a name may be a part of one.
 fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
     let mut all: Vec<(String, String)> = Vec::new();
     for part in text.split(',') {
         let (key, value) = part
             .split_once('=')
-            .ok_or_else(|| format!("`{}` has no `=`", excerpt(part)))?;
-        let (key, value) = (key.trim(), value.trim());
-        if key.is_empty() {
-            return Err(format!("`{}` has no name before the `=`", excerpt(part)));
-        }
+            .map(|(key, value)| (key.trim(), value.trim()))
+            .filter(|(key, _)| !key.is_empty())
+            .ok_or("this is not a list of `name=value`")?;
         if all.iter().any(|(known, _)| known.eq_ignore_ascii_case(key)) {
-            return Err(format!("`{}` is given twice", excerpt(key)));
+            return Err("this gives a name twice".to_owned());
         }
         all.push((key.to_owned(), value.to_owned()));
     }
@@ -268,11 +262,10 @@ pub(super) fn parameters(text: &str) -> Result<Vec<(String, String)>, String> {
 }
 
 pub(super) fn headers(text: &str) -> Result<Vec<(String, String)>, String> {
-    // A header's value is never shown: people put secrets there.
-    let all = pairs(text).map_err(|_| "this is not a list of `name=value`".to_owned())?;
-    for (key, value) in &all {
+    let all = pairs(text)?;
+    for (number, (key, value)) in (1..).zip(&all) {
         let header = HeaderName::try_from(key.as_str())
-            .map_err(|_| format!("`{}` is no header name", excerpt(key)))?;
+            .map_err(|_| format!("what is before the `=` of entry {number} is no header name"))?;
         if SECRET_HEADERS.contains(&header.as_str()) {
             return Err(format!(
                 "`{header}` carries a credential, which belongs in a named source of the server (`source`)"
@@ -282,7 +275,7 @@ pub(super) fn headers(text: &str) -> Result<Vec<(String, String)>, String> {
             return Err(format!("`{header}` is set by Forescale itself"));
         }
         HeaderValue::try_from(value.as_str())
-            .map_err(|_| format!("the value of `{header}` can't stand in a header"))?;
+            .map_err(|_| format!("the value of entry {number} can't stand in a header"))?;
     }
     Ok(all)
 }

@@ -57,6 +57,27 @@ fn a_scaled_object_carries_the_trigger_and_survives_without_us() {
 }
 
 #[test]
+fn where_not_the_plan_alone_decides_the_hpa_keeps_its_defaults() {
+    let beside = json!({"additionalTriggers": [{"type": "cpu", "metadata": {"value": "80"}}]});
+    let modes = ["shadow", "reactive", "scale-out", "auto"].map(|mode| json!({"mode": mode}));
+    for more in modes.into_iter().chain([beside]) {
+        let made = made(Kind::ScaledObject, &more, true);
+        let behavior = &made["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"];
+        let down = &behavior["scaleDown"];
+        assert_eq!(down["stabilizationWindowSeconds"], 300, "{more}");
+        assert_eq!(behavior["scaleUp"]["stabilizationWindowSeconds"], 0);
+        for rules in [down, &behavior["scaleUp"]] {
+            assert_eq!(rules.get("tolerance"), None, "{more}");
+        }
+        let metadata = &made["spec"]["triggers"][0]["metadata"];
+        assert_eq!(metadata.get("hpaTolerance"), None, "{more}");
+    }
+    let hpa = made(Kind::Hpa, &json!({"mode": "shadow"}), true);
+    let down = &hpa["spec"]["behavior"]["scaleDown"];
+    assert_eq!(down["stabilizationWindowSeconds"], 300);
+}
+
+#[test]
 fn what_the_user_says_of_behavior_and_triggers_is_taken_over() {
     let more = json!({
         "behavior": {"scaleUp": {"stabilizationWindowSeconds": 30}},

@@ -125,7 +125,8 @@ pub struct PredictiveAutoscalerSpec {
     /// What being short may come to; `maxOverload: 0.5%` when nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slo: Option<Slo>,
-    /// The HPA's behavior. When nothing is said: no stabilisation window and no tolerance, for the plan has both.
+    /// The HPA's behavior. When nothing is said: no stabilisation window and no tolerance in `predictive` mode without
+    /// `additionalTriggers`, for the plan has both; Kubernetes' defaults otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior: Option<HorizontalPodAutoscalerBehavior>,
     /// Known events and times to learn nothing from, as in the trigger's `events`: `2026-11-27T08:00/6h sale`,
@@ -166,6 +167,14 @@ pub struct PredictiveAutoscalerSpec {
     /// What becomes of the replicas when this object is deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
+}
+
+impl PredictiveAutoscalerSpec {
+    /// Whether the HPA hears of nothing but the plan. In every other mode it may be told the measured load, which has waited
+    /// for no window and keeps clear of no dead band, and so is what triggers beside ours say.
+    pub(in crate::execute::operator) fn plan_alone_decides(&self) -> bool {
+        self.mode == Mode::Predictive && self.additional_triggers.is_empty()
+    }
 }
 
 /// The workload that is scaled.

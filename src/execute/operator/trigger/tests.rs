@@ -92,6 +92,15 @@ fn the_tolerance_is_the_one_that_the_hpa_will_have() {
     let of = |more: Value, exact| parsed(more, exact).unwrap().spec.hpa_tolerance;
     assert_eq!(of(json!({}), true), Some(0.0));
     assert_eq!(of(json!({}), false), None, "the cluster's default");
+    for mode in ["shadow", "reactive", "scale-out", "auto"] {
+        assert_eq!(of(json!({"mode": mode}), true), None, "{mode}");
+    }
+    let beside = json!({"additionalTriggers": [{"type": "cpu"}]});
+    assert_eq!(
+        of(beside, true),
+        None,
+        "the other trigger has its dead band"
+    );
     let own = json!({"behavior": {"scaleUp": {"tolerance": "50m"}}});
     assert_eq!(of(own, true), Some(0.05));
     let none = json!({"behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}});
