@@ -40,23 +40,25 @@ impl Configured {
         Some((share, hpa.with_activation(self.activation)))
     }
 
-    /// The behavior of the HPA that carries out our plans: the manifest's own where the trigger is ours; for a trigger that is
-    /// about to become ours, that of this project's manifests.
-    pub(super) fn under_a_plan(&self, spec: &TriggerSpec) -> Behavior {
-        if !self.ours {
-            return under_a_plan(spec);
+    /// The behavior of the HPA that carries out our plans: the manifest's own where the trigger is ours, without one if it has
+    /// none; for a trigger that is about to become ours, that of this project's manifests.
+    pub(super) fn under_a_plan(&self, spec: &TriggerSpec) -> Option<Behavior> {
+        if self.ours {
+            self.behavior.clone()
+        } else {
+            Some(under_a_plan(spec))
         }
-        let mut behavior = self.behavior.clone().unwrap_or_default();
-        for rules in [&mut behavior.scale_up, &mut behavior.scale_down] {
-            rules.tolerance = rules.tolerance.or(spec.hpa_tolerance);
-        }
-        behavior
     }
 }
 
 /// That of this project's manifests, with the tolerance that the trigger reckons with.
 pub(super) fn under_a_plan(spec: &TriggerSpec) -> Behavior {
-    Behavior::under_a_plan().with_tolerance(spec.hpa_tolerance.unwrap_or(USUAL_TOLERANCE))
+    Behavior::under_a_plan().with_tolerance(tolerance(spec))
+}
+
+/// What the trigger takes for the HPA's tolerance.
+pub(super) fn tolerance(spec: &TriggerSpec) -> f64 {
+    spec.hpa_tolerance.unwrap_or(USUAL_TOLERANCE)
 }
 
 /// Bounds of the trigger, which bind our plan, bind the others too: what is compared is the plan, not the bounds.
@@ -73,6 +75,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{Sample, Timestamp};
+    use crate::execute::keda::metadata::keys;
     use crate::simulate::cluster::{History, Observed, Policy, Reading};
     use crate::simulate::hpa::Fleet;
 
@@ -124,5 +127,20 @@ mod tests {
         assert!(configured(false, None).today(100.0).is_none());
         let (share, _) = configured(false, Some(50.0)).today(80.0).unwrap();
         assert!((share - 0.625).abs() < 1e-9);
+    }
+
+    #[test]
+    fn our_trigger_on_an_object_without_a_behavior_has_an_hpa_without_one() {
+        let spec = TriggerSpec {
+            hpa_tolerance: Some(0.0),
+            ..keys::defaults()
+        };
+        let mut object = configured(true, None);
+        assert_eq!(object.under_a_plan(&spec), None);
+        object.behavior = Some(Behavior::default());
+        assert_eq!(object.under_a_plan(&spec), object.behavior);
+        object.ours = false;
+        let recommended = Behavior::under_a_plan().with_tolerance(0.0);
+        assert_eq!(object.under_a_plan(&spec), Some(recommended));
     }
 }

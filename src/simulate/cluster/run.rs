@@ -97,7 +97,8 @@ impl<'a> Simulation<'a> {
             hpa: hpa(
                 &keda,
                 manifest.behavior.or_else(|| cluster.behavior.clone()),
-            ),
+            )
+            .with_tolerance(manifest.tolerance),
             keda,
             min,
             max,
