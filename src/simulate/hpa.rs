@@ -159,6 +159,14 @@ impl Hpa {
         self.scale(now, fleet.spec, proposals)
     }
 
+    /// Carries out a wish that came about elsewhere by the rules of the `behavior`: the replicas there should be from now on.
+    /// For whoever has these rules without an HPA, which brings a fleet outside minimum and maximum inside by itself.
+    pub fn carry_out(&mut self, now: Timestamp, current: u32, wanted: u32) -> u32 {
+        let desired = self.normalize(now, current, wanted);
+        self.remember(now, current, desired);
+        desired
+    }
+
     /// `proposals` are looked at only where they matter; `None` is a metric that is missing.
     fn scale(
         &mut self,
@@ -179,10 +187,14 @@ impl Hpa {
                 Proposal::Replicas(wanted) => self.normalize(now, current, wanted),
             }
         };
+        self.remember(now, current, desired);
+        desired
+    }
+
+    fn remember(&mut self, now: Timestamp, current: u32, desired: u32) {
         if let Some(behavior) = &self.behavior {
             self.past.record_scale(now, current, desired, behavior);
         }
-        desired
     }
 
     fn tolerances(&self) -> Tolerances {
