@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use self::configured::{CONFIGURED, Configured};
+pub use self::configured::{CONFIGURED, Configured, MOST_REPLICAS};
 pub use self::gain::Gain;
 pub use self::moments::{Moments, PathPoint, Replicas, Stretch, Why};
 pub use self::report::{
@@ -380,7 +380,7 @@ fn beyond_the_maximum(trace: &Trace, cluster: &Cluster, settings: &Settings) -> 
     }
     let whose = if settings.trigger.max_replicas == Some(max) {
         "`maxReplicas` of the trigger: raise it"
-    } else if settings.configured.is_some() {
+    } else if settings.configured.is_some() && max < MOST_REPLICAS {
         "`maxReplicaCount` of the ScaledObject: raise it"
     } else {
         "the most that is simulated: give a larger `--capacity`, or fewer `--replicas`"

@@ -9,6 +9,9 @@ use crate::simulate::policies::HpaOnMetric;
 /// The name of the policy that does what the manifest says today.
 pub const CONFIGURED: &str = "hpa-configured";
 
+/// The most replicas that are simulated, each starting pod of which takes room.
+pub const MOST_REPLICAS: u32 = 100_000;
+
 /// A ScaledObject as far as the simulated cluster knows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configured {
@@ -61,9 +64,11 @@ pub(super) fn tolerance(spec: &TriggerSpec) -> f64 {
     spec.hpa_tolerance.unwrap_or(USUAL_TOLERANCE)
 }
 
-/// Bounds of the trigger, which bind our plan, bind the others too: what is compared is the plan, not the bounds.
+/// Bounds of the trigger, which bind our plan, bind the others too: what is compared is the plan, not the bounds. None is beyond
+/// what is simulated.
 pub(super) fn bind(object: &mut ScaledObject, trigger: &TriggerSpec) {
     let max = trigger.max_replicas.unwrap_or(u32::MAX);
+    let max = max.min(MOST_REPLICAS);
     object.max_replicas = object.max_replicas.min(max).max(1);
     let min = trigger.min_replicas.unwrap_or(0);
     object.min_replicas = object.min_replicas.max(min).min(object.max_replicas);
@@ -142,5 +147,17 @@ mod tests {
         object.ours = false;
         let recommended = Behavior::under_a_plan().with_tolerance(0.0);
         assert_eq!(object.under_a_plan(&spec), Some(recommended));
+    }
+
+    #[test]
+    fn no_bound_is_beyond_what_is_simulated() {
+        let mut object = ScaledObject {
+            min_replicas: u32::MAX,
+            max_replicas: u32::MAX,
+            ..ScaledObject::default()
+        };
+        bind(&mut object, &keys::defaults());
+        let bounds = (object.min_replicas, object.max_replicas);
+        assert_eq!(bounds, (MOST_REPLICAS, MOST_REPLICAS));
     }
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use super::Failure;
 use super::output::{Format, Output};
 use crate::analyze::models::Registry;
-use crate::backtest::{self, Case, Report, Settings};
+use crate::backtest::{self, Case, MOST_REPLICAS, Report, Settings};
 use crate::domain::HumanDuration;
 use crate::settings::{self, Overrides};
 use crate::simulate::policies::Kind;
@@ -236,9 +236,9 @@ fn check(args: &Args) -> Result<(), Failure> {
             args.judged
         ));
     }
-    if !(args.replicas >= 1.0 && args.replicas <= 100_000.0) {
+    if !(args.replicas >= 1.0 && args.replicas <= f64::from(MOST_REPLICAS)) {
         return usage(format!(
-            "`--replicas` {} is out of range: allowed are 1 to 100000",
+            "`--replicas` {} is out of range: allowed are 1 to {MOST_REPLICAS}",
             args.replicas
         ));
     }

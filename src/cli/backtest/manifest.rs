@@ -404,14 +404,16 @@ mod tests {
                 "type: prometheus",
                 "type: prometheus\n      metricType: Value",
             )
+            .replace("maxReplicaCount: 30", "maxReplicaCount: 2000000000")
             .replace(
                 "  advanced:\n",
                 "  idleReplicaCount: 0\n  advanced:\n    scalingModifiers: {formula: a + b}\n",
             );
         let told = of(&format!("{text}{more}")).unwrap().left_out;
-        assert_eq!(told.len(), 4, "{told:#?}");
+        assert_eq!(told.len(), 5, "{told:#?}");
         for (note, words) in told.iter().zip([
             "line 20: `metricType: Value`",
+            "line 5: `maxReplicaCount` 2000000000 was taken for 100000",
             "line 7: `idleReplicaCount`",
             "line 9: `scalingModifiers`",
             "`loki`, `cpu` and `cron`",
