@@ -118,6 +118,8 @@ pub struct Protocol {
     pub nodes: Option<Nodes>,
     /// Whether our trigger reads its Ready replicas instead of being told how long they take.
     pub reads_replicas: bool,
+    /// What the HPA that follows our plans ignores.
+    pub hpa_tolerance: HpaTolerance,
     /// The last share of each record that is judged.
     pub judged_share: f64,
     /// Seconds that the loop lived through before, at most.
@@ -136,6 +138,15 @@ pub struct Protocol {
     /// What a reader should know about how the trigger was read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// Changes of the ratio of value to target that an HPA ignores, as shares.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct HpaTolerance {
+    /// Upwards.
+    pub up: f64,
+    /// Downwards.
+    pub down: f64,
 }
 
 /// Nodes of a size, and what one of them takes to come.
@@ -161,6 +172,7 @@ impl Settings {
                 spare: pool.spare,
             }),
             reads_replicas: self.trigger.replicas_query.is_some(),
+            hpa_tolerance: configured::followed(self.configured.as_ref(), &self.trigger),
             judged_share: self.judged,
             history_seconds: self.history.get().as_secs(),
             price_per_replica_hour: self.price,

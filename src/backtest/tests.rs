@@ -309,6 +309,7 @@ async fn a_manifest_binds_every_policy_and_shows_what_is_configured_today() {
         },
         behavior: None,
         ours: false,
+        own_behavior: false,
         target: Some(10.0),
         activation: 0.0,
     });
@@ -362,6 +363,7 @@ async fn from_the_first_minute_on_it_is_short_no_more_than_the_measured_load_alo
         },
         behavior: Some(configured::under_a_plan(&settings.trigger)),
         ours: false,
+        own_behavior: false,
         target: Some(10.0),
         activation: 0.0,
     });

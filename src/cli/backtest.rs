@@ -49,6 +49,10 @@ Examples:
 /// What Forescale would have cost and missed on recorded history, beside the HPA and other policies
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
+)]
 pub(super) struct Args {
     /// Files of `timestamp_unix,value`: CSV, plain or gzip, or Parquet
     #[arg(long, num_args = 1.., value_name = "FILE")]
@@ -72,6 +76,9 @@ pub(super) struct Args {
     /// Which of the manifest's ScaledObjects, where it holds several [default: the first that can be backtested]
     #[arg(long, value_name = "[NAMESPACE/]NAME", requires = "scaled_object")]
     name: Option<String>,
+    /// Forescale is run under the object's own `behavior`, as after changing KEDA's trigger and nothing else
+    #[arg(long, requires = "scaled_object")]
+    own_behavior: bool,
     /// How much history is read, up to now
     #[arg(long, value_name = "DURATION", default_value = "14d")]
     since: HumanDuration,
