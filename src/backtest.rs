@@ -54,6 +54,9 @@ pub const OVERLOADS: [f64; 3] = [0.1, 0.5, 1.0];
 const LEAST_BEFORE: Duration = Duration::from_hours(24);
 const LEAST_JUDGED: Duration = Duration::from_hours(6);
 
+const NOT_THE_LIMIT: &str = "with nodes perfect foresight is no limit: it takes every new replica for one that waits for a node, and so has \
+     more of them than it must; `x perf.` and the share that is captured are a little better than they ought to be";
+
 /// How a backtest is done.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -163,6 +166,8 @@ pub struct Nodes {
 impl Settings {
     /// As it stands in a report.
     pub fn protocol(&self) -> Protocol {
+        let mut notes = self.notes.clone();
+        notes.extend(self.nodes.map(|_| NOT_THE_LIMIT.to_owned()));
         Protocol {
             start_up_seconds: self.start_up.get().as_secs(),
             start_up_spread: self.start_up_spread,
@@ -180,7 +185,7 @@ impl Settings {
             slo: Slo::of(&self.service),
             compared_at_overload_percent: OVERLOADS,
             seed: self.seed,
-            notes: self.notes.clone(),
+            notes,
         }
     }
 }

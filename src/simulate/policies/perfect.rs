@@ -6,7 +6,8 @@
 //! which peaks to leave uncovered: [`peaks`] weighs what each saves against the time it would be short. The allowance is
 //! the safety setting, in percent of the judged time.
 //!
-//! It scales by itself, without KEDA and the HPA in between. Where start-up times are drawn, it counts on what 19 pods in
+//! It scales by itself, without KEDA and the HPA in between. Where nodes may have to come first it takes each pod for one that
+//! waits for its node, which those that find room do not: it has more replicas than it must, and is no limit then. Where start-up times are drawn, it counts on what 19 pods in
 //! 20 keep to.
 
 mod peaks;
