@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use self::configured::{CONFIGURED, Configured};
+pub use self::configured::{CONFIGURED, Configured, MOST_REPLICAS};
 pub use self::gain::Gain;
 pub use self::moments::{Moments, PathPoint, Replicas, Stretch, Why};
 pub use self::report::{
@@ -53,6 +53,9 @@ pub const OVERLOADS: [f64; 3] = [0.1, 0.5, 1.0];
 /// Less than this before the judged part teaches nothing, and less than [`LEAST_JUDGED`] judged says nothing.
 const LEAST_BEFORE: Duration = Duration::from_hours(24);
 const LEAST_JUDGED: Duration = Duration::from_hours(6);
+
+const NOT_THE_LIMIT: &str = "with nodes perfect foresight is no limit: it takes every new replica for one that waits for a node, and so has \
+     more of them than it must; `x perf.` and the share that is captured are a little better than they ought to be";
 
 /// How a backtest is done.
 #[derive(Clone, Debug)]
@@ -118,6 +121,8 @@ pub struct Protocol {
     pub nodes: Option<Nodes>,
     /// Whether our trigger reads its Ready replicas instead of being told how long they take.
     pub reads_replicas: bool,
+    /// What the HPA that follows our plans ignores.
+    pub hpa_tolerance: HpaTolerance,
     /// The last share of each record that is judged.
     pub judged_share: f64,
     /// Seconds that the loop lived through before, at most.
@@ -138,6 +143,15 @@ pub struct Protocol {
     pub notes: Vec<String>,
 }
 
+/// Changes of the ratio of value to target that an HPA ignores, as shares.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct HpaTolerance {
+    /// Upwards.
+    pub up: f64,
+    /// Downwards.
+    pub down: f64,
+}
+
 /// Nodes of a size, and what one of them takes to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Nodes {
@@ -152,6 +166,8 @@ pub struct Nodes {
 impl Settings {
     /// As it stands in a report.
     pub fn protocol(&self) -> Protocol {
+        let mut notes = self.notes.clone();
+        notes.extend(self.nodes.map(|_| NOT_THE_LIMIT.to_owned()));
         Protocol {
             start_up_seconds: self.start_up.get().as_secs(),
             start_up_spread: self.start_up_spread,
@@ -161,6 +177,7 @@ impl Settings {
                 spare: pool.spare,
             }),
             reads_replicas: self.trigger.replicas_query.is_some(),
+            hpa_tolerance: configured::followed(self.configured.as_ref(), &self.trigger),
             judged_share: self.judged,
             history_seconds: self.history.get().as_secs(),
             price_per_replica_hour: self.price,
@@ -168,7 +185,7 @@ impl Settings {
             slo: Slo::of(&self.service),
             compared_at_overload_percent: OVERLOADS,
             seed: self.seed,
-            notes: self.notes.clone(),
+            notes,
         }
     }
 }
@@ -380,7 +397,7 @@ fn beyond_the_maximum(trace: &Trace, cluster: &Cluster, settings: &Settings) -> 
     }
     let whose = if settings.trigger.max_replicas == Some(max) {
         "`maxReplicas` of the trigger: raise it"
-    } else if settings.configured.is_some() {
+    } else if settings.configured.is_some() && max < MOST_REPLICAS {
         "`maxReplicaCount` of the ScaledObject: raise it"
     } else {
         "the most that is simulated: give a larger `--capacity`, or fewer `--replicas`"

@@ -193,6 +193,29 @@ fn the_migration_is_the_type_and_one_address() {
     assert_eq!(at(&after, "spec/triggers/0"), &expected);
 }
 
+/// What `forescale backtest` runs Forescale under (`Behavior::under_a_plan`).
+#[test]
+fn the_second_step_of_a_migration_is_the_hpa_of_the_predictive_example() {
+    let path = "spec/advanced/horizontalPodAutoscalerConfig";
+    let text = fs::read_to_string(folder().join("examples/migrated-from-prometheus.yaml")).unwrap();
+    let begin = text.find("  # advanced:").unwrap();
+    let commented = text[begin..].lines();
+    let taken = commented.map_while(|line| line.strip_prefix("  # "));
+    let step: Value = serde_yaml::from_str(&taken.collect::<Vec<_>>().join("\n")).unwrap();
+    let predictive = manifest("examples/predictive.yaml");
+    assert_eq!(
+        &step["advanced"]["horizontalPodAutoscalerConfig"],
+        at(&predictive, path)
+    );
+    let exact = "hpaTolerance: \"0\"";
+    assert!(text.contains(&format!("        # {exact}\n")));
+    for direction in ["scaleUp", "scaleDown"] {
+        let rules = at(&predictive, &format!("{path}/behavior/{direction}"));
+        let expected = "{tolerance: '0', stabilizationWindowSeconds: 0}";
+        assert_eq!(rules, &serde_yaml::from_str::<Value>(expected).unwrap());
+    }
+}
+
 #[test]
 fn the_settings_are_known_to_the_server() {
     fn known<T: DeserializeOwned>(section: &Value) {

@@ -33,7 +33,9 @@ pub(super) struct Life {
     answers: Vec<Answer>,
     begin: Timestamp,
     target: f64,
-    behavior: Behavior,
+    /// `None` for the cluster's, which is none where the ScaledObject has none.
+    behavior: Option<Behavior>,
+    tolerance: f64,
     /// Plans that differ from the one before.
     pub(super) plans: Vec<Arc<Plan>>,
     /// What came of it, where the fleet was read.
@@ -72,7 +74,7 @@ pub(super) async fn live(
     let mut replay = Replay::new(scene.measured(), spec.clone(), rooms, begin)?;
     let behavior = match &settings.configured {
         Some(configured) => configured.under_a_plan(&spec),
-        None => configured::under_a_plan(&spec),
+        None => Some(configured::under_a_plan(&spec)),
     };
     let life = |setting| Life::new(setting, scene, &spec, behavior.clone());
     let mut lives = vec![life(None)];
@@ -172,7 +174,7 @@ impl Life {
         setting: Option<f64>,
         scene: &Scene<'_>,
         spec: &TriggerSpec,
-        behavior: Behavior,
+        behavior: Option<Behavior>,
     ) -> Self {
         Self {
             setting,
@@ -180,6 +182,7 @@ impl Life {
             begin: scene.begin(),
             target: spec.target(),
             behavior,
+            tolerance: configured::tolerance(spec),
             plans: Vec::new(),
             seen: None,
         }
@@ -239,7 +242,8 @@ impl Policy for Played<'_> {
     fn manifest(&self) -> Manifest {
         Manifest {
             target: self.life.target,
-            behavior: Some(self.life.behavior.clone()),
+            behavior: self.life.behavior.clone(),
+            tolerance: self.life.tolerance,
             ..Manifest::default()
         }
     }

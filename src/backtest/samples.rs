@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::moments::Moments;
 use super::report::{Report, TraceReport};
-use super::{OVERLOADS, Protocol, Slo};
+use super::{HpaTolerance, OVERLOADS, Protocol, Slo};
 use crate::domain::Timestamp;
 use crate::simulate::queueing::Service;
 
@@ -18,6 +18,7 @@ pub(super) fn report() -> Report {
             start_up_spread: false,
             nodes: None,
             reads_replicas: false,
+            hpa_tolerance: HpaTolerance { up: 0.0, down: 0.0 },
             judged_share: 0.3,
             history_seconds: 86_400,
             price_per_replica_hour: 0.05,

@@ -298,6 +298,19 @@ fn a_load_beyond_the_maximum_is_told_with_whose_maximum_it_is() {
     assert!(told[0].contains("`maxReplicas` of the trigger"), "{told:?}");
 }
 
+#[test]
+fn with_nodes_a_note_says_that_perfect_foresight_is_no_limit() {
+    let mut settings = settings(false);
+    assert!(settings.protocol().notes.is_empty());
+    settings.nodes = Some(NodePool {
+        pods_per_node: 10,
+        provisioning: Duration::from_mins(3),
+        spare: 0,
+    });
+    let notes = settings.protocol().notes;
+    assert!(notes[0].contains("perfect foresight is no limit"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_binds_every_policy_and_shows_what_is_configured_today() {
     let mut settings = settings(false);
@@ -309,6 +322,7 @@ async fn a_manifest_binds_every_policy_and_shows_what_is_configured_today() {
         },
         behavior: None,
         ours: false,
+        own_behavior: false,
         target: Some(10.0),
         activation: 0.0,
     });
@@ -362,6 +376,7 @@ async fn from_the_first_minute_on_it_is_short_no_more_than_the_measured_load_alo
         },
         behavior: Some(configured::under_a_plan(&settings.trigger)),
         ours: false,
+        own_behavior: false,
         target: Some(10.0),
         activation: 0.0,
     });

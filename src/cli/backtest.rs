@@ -18,7 +18,7 @@ use std::sync::Arc;
 use super::Failure;
 use super::output::{Format, Output};
 use crate::analyze::models::Registry;
-use crate::backtest::{self, Case, Report, Settings};
+use crate::backtest::{self, Case, MOST_REPLICAS, Report, Settings};
 use crate::domain::HumanDuration;
 use crate::settings::{self, Overrides};
 use crate::simulate::policies::Kind;
@@ -49,6 +49,10 @@ Examples:
 /// What Forescale would have cost and missed on recorded history, beside the HPA and other policies
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
+)]
 pub(super) struct Args {
     /// Files of `timestamp_unix,value`: CSV, plain or gzip, or Parquet
     #[arg(long, num_args = 1.., value_name = "FILE")]
@@ -72,6 +76,9 @@ pub(super) struct Args {
     /// Which of the manifest's ScaledObjects, where it holds several [default: the first that can be backtested]
     #[arg(long, value_name = "[NAMESPACE/]NAME", requires = "scaled_object")]
     name: Option<String>,
+    /// Forescale is run under the object's own `behavior`, as after changing KEDA's trigger and nothing else
+    #[arg(long, requires = "scaled_object")]
+    own_behavior: bool,
     /// How much history is read, up to now
     #[arg(long, value_name = "DURATION", default_value = "14d")]
     since: HumanDuration,
@@ -236,9 +243,9 @@ fn check(args: &Args) -> Result<(), Failure> {
             args.judged
         ));
     }
-    if !(args.replicas >= 1.0 && args.replicas <= 100_000.0) {
+    if !(args.replicas >= 1.0 && args.replicas <= f64::from(MOST_REPLICAS)) {
         return usage(format!(
-            "`--replicas` {} is out of range: allowed are 1 to 100000",
+            "`--replicas` {} is out of range: allowed are 1 to {MOST_REPLICAS}",
             args.replicas
         ));
     }

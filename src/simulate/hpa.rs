@@ -74,6 +74,8 @@ pub struct Fleet {
 pub struct Hpa {
     min: u32,
     max: u32,
+    /// The controller's, for each direction that its `behavior` says nothing of.
+    tolerance: f64,
     behavior: Option<Behavior>,
     past: Past,
 }
@@ -100,6 +102,12 @@ impl Hpa {
         Self::build(min, max, None)
     }
 
+    /// Under a controller with this tolerance (`--horizontal-pod-autoscaler-tolerance`).
+    #[must_use]
+    pub fn with_tolerance(self, tolerance: f64) -> Self {
+        Self { tolerance, ..self }
+    }
+
     /// Changes `minReplicas` from the next sync on; 0 is taken as 1, and more than `maxReplicas` as that.
     pub fn set_min(&mut self, min: u32) {
         self.min = min.clamp(1, self.max);
@@ -110,6 +118,7 @@ impl Hpa {
         Self {
             min,
             max: max.max(min),
+            tolerance: TOLERANCE,
             behavior,
             past: Past::default(),
         }
@@ -150,6 +159,14 @@ impl Hpa {
         self.scale(now, fleet.spec, proposals)
     }
 
+    /// Carries out a wish that came about elsewhere by the rules of the `behavior`: the replicas there should be from now on.
+    /// For whoever has these rules without an HPA, which brings a fleet outside minimum and maximum inside by itself.
+    pub fn carry_out(&mut self, now: Timestamp, current: u32, wanted: u32) -> u32 {
+        let desired = self.normalize(now, current, wanted);
+        self.remember(now, current, desired);
+        desired
+    }
+
     /// `proposals` are looked at only where they matter; `None` is a metric that is missing.
     fn scale(
         &mut self,
@@ -170,18 +187,25 @@ impl Hpa {
                 Proposal::Replicas(wanted) => self.normalize(now, current, wanted),
             }
         };
-        if let Some(behavior) = &self.behavior {
-            self.past.record_scale(now, current, desired, behavior);
-        }
+        self.remember(now, current, desired);
         desired
     }
 
+    fn remember(&mut self, now: Timestamp, current: u32, desired: u32) {
+        if let Some(behavior) = &self.behavior {
+            self.past.record_scale(now, current, desired, behavior);
+        }
+    }
+
     fn tolerances(&self) -> Tolerances {
-        let of = |rules: &Rules| rules.tolerance.unwrap_or(TOLERANCE);
         let behavior = self.behavior.as_ref();
+        let of = |rules: fn(&Behavior) -> &Rules| {
+            let own = behavior.and_then(|behavior| rules(behavior).tolerance);
+            own.unwrap_or(self.tolerance)
+        };
         Tolerances {
-            down: behavior.map_or(TOLERANCE, |behavior| of(&behavior.scale_down)),
-            up: behavior.map_or(TOLERANCE, |behavior| of(&behavior.scale_up)),
+            down: of(|behavior| &behavior.scale_down),
+            up: of(|behavior| &behavior.scale_up),
         }
     }
 

@@ -4,9 +4,9 @@
 //! - own loop every `pollingInterval` (30 s), for activation only: `pkg/scaling/scale_handler.go`, `startScaleLoop`;
 //! - active at 0 replicas: to max(1, `minReplicaCount`) at once; inactive with `minReplicaCount` 0: to 0 once
 //!   `cooldownPeriod` (300 s) has passed since it was last active, or `initialCooldownPeriod` (0) since creation if it
-//!   never was; inactive below `minReplicaCount`: up to it; an error without fallback changes nothing:
-//!   `pkg/scaling/executor/scale_scaledobjects.go`, `RequestScale`, `scaleToZeroOrIdle`, `scaleFromZeroOrIdle`,
-//!   `doFallbackScaling`;
+//!   never was; inactive below `minReplicaCount`: up to it; an error changes nothing, unless `fallback.replicas` is 0,
+//!   with which it counts as inactive (before keda#6520, of February 2025, this loop went to the fallback's replicas at once):
+//!   `pkg/scaling/executor/scale_scaledobjects.go`, `RequestScale`, `scaleToZeroOrIdle`, `scaleFromZeroOrIdle`;
 //! - the HPA's every read asks the scaler, unless `useCachedMetrics`, which answers with the loop's last reading:
 //!   `scale_handler.go`, `GetScaledObjectMetrics`;
 //! - after more than `failureThreshold` failed reads in a row the metric is target x fallback replicas:
@@ -142,7 +142,7 @@ impl Keda {
                 }
             }
             Some((_, false)) => self.inactive(now, replicas),
-            None => self.failed(replicas),
+            None => self.failed(now, replicas),
         }
     }
 
@@ -184,9 +184,10 @@ impl Keda {
         replicas.max(min)
     }
 
-    fn failed(&self, replicas: u32) -> u32 {
+    /// The fallback is the HPA's business, which reads it as a metric.
+    fn failed(&self, now: Timestamp, replicas: u32) -> u32 {
         match self.object.fallback {
-            Some(fallback) if fallback.replicas != 0 => fallback.replicas_beside(replicas),
+            Some(fallback) if fallback.replicas == 0 => self.inactive(now, replicas),
             _ => replicas,
         }
     }

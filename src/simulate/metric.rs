@@ -5,6 +5,10 @@
 //! distances (Prometheus, `promql/functions.go`, `extrapolatedRate`), so that what comes out is the increase over the
 //! time between first and last sample. A delay stands for what lies between: a remote write, a Thanos, an adapter's
 //! cache.
+//!
+//! A window that a gap of the record has partly emptied is read as if it were full, where Prometheus extrapolates by no more
+//! than half a sample distance and returns less. A record is mostly what a query returned, with that dip already in it where
+//! there was one; a second one would shrink each reactive fleet after every gap, in time that is judged.
 
 #[cfg(test)]
 mod tests;

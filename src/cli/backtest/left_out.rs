@@ -1,12 +1,24 @@
 //! What a ScaledObject says that is not simulated: each such key is told, so that nobody takes its effect for granted.
 
+use crate::backtest::MOST_REPLICAS;
 use crate::cli::check::yaml::Node;
 
 /// One note for each key of the object and of the trigger that moves a real fleet and not the simulated one.
 pub(super) fn of(spec: &Node, trigger: &Node) -> Vec<String> {
     let kind = metric_type(trigger);
-    let found = kind.into_iter().chain(idle(spec)).chain(modifiers(spec));
+    let found = kind.into_iter().chain(most(spec)).chain(idle(spec));
+    let found = found.chain(modifiers(spec));
     found.chain(beside(spec, trigger)).collect()
+}
+
+fn most(spec: &Node) -> Option<String> {
+    let most: u32 = spec.text_of("maxReplicaCount")?.parse().ok()?;
+    (most > MOST_REPLICAS).then(|| {
+        format!(
+            "line {}: `maxReplicaCount` {most} was taken for {MOST_REPLICAS}, the most that is simulated",
+            spec.deepest("maxReplicaCount").line
+        )
+    })
 }
 
 fn metric_type(trigger: &Node) -> Option<String> {

@@ -40,9 +40,9 @@ pub(super) struct Manifest {
 
 impl Manifest {
     /// `hpaTolerance` of a trigger that says nothing: what the HPA's behavior has, or 0 as in this project's manifests for a
-    /// trigger that is about to become Forescale's. `None` leaves the HPA at its own default.
-    pub(super) fn tolerance(&self) -> Option<String> {
-        if !self.ours {
+    /// trigger that is about to become Forescale's, unless it keeps its `own_behavior`. `None` leaves the HPA at its own default.
+    pub(super) fn tolerance(&self, own_behavior: bool) -> Option<String> {
+        if !self.ours && !own_behavior {
             return Some("0".to_owned());
         }
         let behavior = self.behavior.as_ref()?;
@@ -57,6 +57,7 @@ impl Manifest {
             object: self.object,
             behavior: self.behavior,
             ours: self.ours,
+            own_behavior: false,
             target: threshold.filter(|_| !self.ours),
             activation,
         }
@@ -348,7 +349,8 @@ mod tests {
     fn a_manifest_says_the_bounds_the_times_and_the_behavior_of_today() {
         let read = of(KEDAS_OWN).unwrap();
         assert_eq!(read.metadata["query"], "sum(up)", "LogQL is no PromQL");
-        assert_eq!(read.tolerance().as_deref(), Some("0"));
+        assert_eq!(read.tolerance(false).as_deref(), Some("0"));
+        assert_eq!(read.tolerance(true), None);
         assert_eq!(read.left_out.len(), 1, "{:?}", read.left_out);
         assert!(read.left_out[0].contains("the trigger `loki` beside it"));
         let Configured {
@@ -357,6 +359,7 @@ mod tests {
             ours,
             target,
             activation,
+            ..
         } = read.configured(Some(50.0), 3.0);
         assert!(!ours && !object.use_cached_metrics);
         assert!((activation - 3.0).abs() < 1e-9);
@@ -377,7 +380,11 @@ mod tests {
 ";
         let read = of(&format!("{KEDAS_OWN}{ours}")).unwrap();
         assert_eq!(read.metadata["query"], "ours");
-        assert_eq!(read.tolerance(), None, "upwards it is the HPA's default");
+        assert_eq!(
+            read.tolerance(false),
+            None,
+            "upwards it is the HPA's default"
+        );
         assert_eq!(read.configured(Some(50.0), 0.0).target, None);
     }
 
@@ -404,14 +411,16 @@ mod tests {
                 "type: prometheus",
                 "type: prometheus\n      metricType: Value",
             )
+            .replace("maxReplicaCount: 30", "maxReplicaCount: 2000000000")
             .replace(
                 "  advanced:\n",
                 "  idleReplicaCount: 0\n  advanced:\n    scalingModifiers: {formula: a + b}\n",
             );
         let told = of(&format!("{text}{more}")).unwrap().left_out;
-        assert_eq!(told.len(), 4, "{told:#?}");
+        assert_eq!(told.len(), 5, "{told:#?}");
         for (note, words) in told.iter().zip([
             "line 20: `metricType: Value`",
+            "line 5: `maxReplicaCount` 2000000000 was taken for 100000",
             "line 7: `idleReplicaCount`",
             "line 9: `scalingModifiers`",
             "`loki`, `cpu` and `cron`",

@@ -18,11 +18,19 @@ fn notes(kind: &str, metadata: &str, flags: &[&str]) -> Vec<String> {
     given(kind, metadata, flags).notes
 }
 
+/// The HPA of the object follows plans.
 fn given(kind: &str, metadata: &str, flags: &[&str]) -> trigger::Given {
+    let behavior =
+        "{scaleUp: {tolerance: '0'}, scaleDown: {tolerance: '0', stabilizationWindowSeconds: 0}}";
+    let hpa = format!("  advanced: {{horizontalPodAutoscalerConfig: {{behavior: {behavior}}}}}\n");
+    given_with(&hpa, kind, metadata, flags)
+}
+
+fn given_with(hpa: &str, kind: &str, metadata: &str, flags: &[&str]) -> trigger::Given {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("web.yaml");
     let text = format!(
-        "kind: ScaledObject\nspec:\n  triggers:\n    - type: {kind}\n      metadata: {{query: sum(up), {metadata}}}\n"
+        "kind: ScaledObject\nspec:\n{hpa}  triggers:\n    - type: {kind}\n      metadata: {{query: sum(up), {metadata}}}\n"
     );
     std::fs::write(&file, text).unwrap();
     let file = file.to_str().unwrap();
@@ -119,6 +127,25 @@ fn without_a_manifest_nothing_is_told() {
     let given = trigger::given(&args(&["--set", "threshold=50"])).unwrap();
     assert_eq!(given.capacity, Some(50.0));
     assert!(given.notes.is_empty() && given.configured.is_none());
+}
+
+#[test]
+fn an_hpa_that_does_not_follow_plans_yet_is_told_unless_its_behavior_is_kept() {
+    let of = |kind: &str, metadata: &str, flags: &[&str]| {
+        let metadata = format!("threshold: '50'{metadata}");
+        let flags = [&["--capacity", "50"], flags].concat();
+        given_with("", kind, &metadata, &flags)
+    };
+    let moving = of("prometheus", "", &[]);
+    assert!(only(&moving.notes).contains("the object has none"));
+    assert_eq!(moving.trigger.hpa_tolerance, Some(0.0));
+    let kept = of("prometheus", "", &["--own-behavior"]);
+    assert!(kept.notes.is_empty(), "{:?}", kept.notes);
+    assert_eq!(kept.trigger.hpa_tolerance, None);
+    assert!(kept.configured.unwrap().own_behavior);
+    assert!(of("external", "", &[]).notes.is_empty());
+    let exact = of("external", ", hpaTolerance: '0'", &[]);
+    assert!(only(&exact.notes).contains("a tolerance of 0"));
 }
 
 #[test]

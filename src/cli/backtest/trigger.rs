@@ -58,11 +58,16 @@ pub(super) fn given(args: &Args) -> Result<Given, Failure> {
     let ours = manifest.as_ref().map(|manifest| manifest.ours);
     notes.extend(of_the_capacity(args, ours, threshold));
     notes.extend(ours_alone(&reading.spec));
+    let configured = manifest.map(|manifest| Configured {
+        own_behavior: args.own_behavior,
+        ..manifest.configured(threshold, reading.spec.activation_threshold)
+    });
+    let to_be_added = configured.as_ref();
+    notes.extend(to_be_added.and_then(|it| it.to_be_added(&reading.spec)));
     Ok(Given {
         name,
         known_query,
-        configured: manifest
-            .map(|manifest| manifest.configured(threshold, reading.spec.activation_threshold)),
+        configured,
         trigger: reading.spec,
         capacity: args.capacity.or(threshold),
         notes,
@@ -132,7 +137,7 @@ fn strings(
     let tolerance = match manifest {
         // As in this project's manifests.
         None => Some("0".to_owned()),
-        Some(manifest) => manifest.tolerance(),
+        Some(manifest) => manifest.tolerance(args.own_behavior),
     };
     if let Some(tolerance) = tolerance {
         strings

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{Sample, Series, Served, Timestamp};
-use crate::simulate::hpa::{Behavior, Fleet};
+use crate::simulate::hpa::{Behavior, Fleet, TOLERANCE};
 use crate::simulate::keda::Answer;
 
 /// Target of answers made by [`Reading::load`] and [`Reading::replicas`]: large enough that nothing is lost in KEDA's
@@ -31,6 +31,8 @@ pub struct Manifest {
     pub target: f64,
     /// The HPA's `behavior` it asks for; the cluster's when it brings none.
     pub behavior: Option<Behavior>,
+    /// The HPA's tolerance where that behavior has none.
+    pub tolerance: f64,
     /// Whether KEDA, or the policy itself, takes the fleet to 0 and back. Where nobody does, there is always at least one
     /// replica, whatever `minReplicaCount` says.
     pub activated: bool,
@@ -41,6 +43,7 @@ impl Default for Manifest {
         Self {
             target: UNIT,
             behavior: None,
+            tolerance: TOLERANCE,
             activated: true,
         }
     }

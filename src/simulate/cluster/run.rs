@@ -79,10 +79,16 @@ impl<'a> Simulation<'a> {
     pub fn new(scene: &'a Scene<'a>, manifest: Manifest) -> Self {
         let cluster = scene.cluster;
         let now = scene.begin();
-        let keda = Keda::new(cluster.object.clone(), manifest.target, now);
-        let min = cluster.object.min_replicas;
-        let min = if manifest.activated { min } else { min.max(1) };
-        let max = cluster.object.max_replicas.max(min);
+        let mut object = cluster.object.clone();
+        if !manifest.activated {
+            // The HPA reads its metric without KEDA.
+            object.min_replicas = object.min_replicas.max(1);
+            object.fallback = None;
+            object.use_cached_metrics = false;
+        }
+        let min = object.min_replicas;
+        let max = object.max_replicas.max(min);
+        let keda = Keda::new(object, manifest.target, now);
         let wanted = scene.first_fleet(min, max);
         let past = scene.past();
         let left = past.steps_in(scene.until().since(now));
@@ -97,7 +103,8 @@ impl<'a> Simulation<'a> {
             hpa: hpa(
                 &keda,
                 manifest.behavior.or_else(|| cluster.behavior.clone()),
-            ),
+            )
+            .with_tolerance(manifest.tolerance),
             keda,
             min,
             max,

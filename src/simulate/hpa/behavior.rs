@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::DOWNSCALE_STABILIZATION;
 use super::past::Past;
+use super::{DOWNSCALE_STABILIZATION, TOLERANCE};
 use crate::domain::Timestamp;
 
 /// Rules for both directions. The default is what Kubernetes fills into an empty stanza.
@@ -83,6 +83,15 @@ impl Behavior {
         let mut behavior = Self::default();
         behavior.scale_down.stabilization = Duration::ZERO;
         behavior
+    }
+
+    /// It with the controller's tolerance where it has none.
+    #[must_use]
+    pub fn filled_in(mut self) -> Self {
+        for rules in [&mut self.scale_up, &mut self.scale_down] {
+            rules.tolerance = rules.tolerance.or(Some(TOLERANCE));
+        }
+        self
     }
 
     /// The default with this tolerance in both directions (`tolerance: 0` makes every number land).

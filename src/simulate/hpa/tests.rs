@@ -92,6 +92,16 @@ fn without_a_behavior_scaling_up_is_bound_by_twice_the_replicas_or_four() {
 }
 
 #[test]
+fn without_a_behavior_the_tolerance_is_the_controllers() {
+    let lands = |mut hpa: Hpa| run(&mut hpa, 20, &[21.0]);
+    assert_eq!(lands(Hpa::without_behavior(1, 100)), [20]);
+    let exact = Hpa::without_behavior(1, 100).with_tolerance(0.0);
+    assert_eq!(lands(exact), [21]);
+    let own = Behavior::default().with_tolerance(0.0);
+    assert_eq!(lands(Hpa::new(1, 100, own).with_tolerance(0.2)), [21]);
+}
+
+#[test]
 fn scaling_down_waits_for_the_highest_recommendation_of_five_minutes() {
     for (mut hpa, syncs_held) in [
         // "After" the cut-off with a behavior, "not before" it without: one sync apart.

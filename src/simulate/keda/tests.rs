@@ -101,11 +101,32 @@ fn the_fallback_comes_in_when_failures_exceed_the_threshold_and_leaves_with_the_
     assert_eq!(reads, [None, None, None, metric(600_000)]);
     assert_eq!(keda.read(10, || says(8, true)), metric(800_000));
     assert_eq!(keda.read(10, || None), None, "the count starts again");
+}
+
+#[test]
+fn the_own_loop_leaves_the_fallback_to_the_hpa_but_for_one_of_no_replicas() {
+    let failing = |min_replicas, replicas| {
+        let mut keda = keda(ScaledObject {
+            min_replicas,
+            fallback: Some(Fallback {
+                failure_threshold: 0,
+                replicas,
+                behavior: FallbackBehavior::Static,
+            }),
+            ..ScaledObject::default()
+        });
+        keda.poll(at(0), 10, says(8, true));
+        move |secs, current| keda.poll(at(secs), current, None)
+    };
+    let mut some = failing(2, 6);
+    assert_eq!((some(30, 10), some(9999, 1)), (10, 1));
+    let mut none = failing(0, 0);
     assert_eq!(
-        keda.poll(at(0), 10, None),
-        6,
-        "the own loop falls back at once"
+        (none(300, 10), none(301, 10)),
+        (10, 0),
+        "after the cooldown"
     );
+    assert_eq!(failing(2, 0)(30, 1), 2, "up to the minimum");
 }
 
 #[test]

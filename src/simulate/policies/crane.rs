@@ -9,13 +9,14 @@
 //! period has a larger amplitude than the one in question), `estimators.go` (`maxValueEstimator`: the highest of the same
 //! moment of all cycles, times 1 + margin), `pkg/metricprovider/custom_metric_provider.go` (what the HPA reads is the
 //! highest prediction within the window ahead, an hour by default). The HPA has the measured metric beside the
-//! predicted one and takes the higher. Constants: margin 0.1, window 1 h. The safety setting is the HPA's target.
+//! predicted one and takes the higher; it is a plain one that Crane makes (`pkg/controller/ehpa/hpa.go`), so that nobody goes
+//! to 0 replicas. Constants: margin 0.1, window 1 h. The safety setting is the HPA's target.
 
 use std::time::Duration;
 
 use super::{HOUR, MINUTE, minutes_of};
 use crate::domain::Timestamp;
-use crate::simulate::cluster::{Observed, Policy, Reading, Scene};
+use crate::simulate::cluster::{Manifest, Observed, Policy, Reading, Scene};
 
 const MARGIN: f64 = 0.1;
 const WINDOW_MINUTES: usize = 60;
@@ -76,6 +77,13 @@ impl Crane {
 impl Policy for Crane {
     fn name(&self) -> &'static str {
         "crane"
+    }
+
+    fn manifest(&self) -> Manifest {
+        Manifest {
+            activated: false,
+            ..Manifest::default()
+        }
     }
 
     fn answer(&mut self, seen: &Observed<'_>) -> Reading {

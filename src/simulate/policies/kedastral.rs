@@ -5,8 +5,8 @@
 //! by how far they are from the slope's line), `pkg/capacity/planner.go` (`ToReplicas`: load at the lead time over the capacity of a pod,
 //! times headroom, at most twice and at least half of the step before), `cmd/forecaster/forecaster.go` (every 30 s, trained on the
 //! same window each time; the first planned number is where the next plan starts), `cmd/scaler/scaler.go` (which picks the number at the lead time
-//! again, and hands it to KEDA with a target of 1), `cmd/forecaster/config/config.go` (step 1 min, horizon 30 min, lead
-//! 5 min, headroom 1.2, factor 2, 50 %). The window is 6 h, of the 6 to 12 that the model's notes call the best, not the
+//! again, hands it to KEDA with a target of 1, and is active whatever the number, so that the fleet never goes to 0),
+//! `cmd/forecaster/config/config.go` (step 1 min, horizon 30 min, lead 5 min, headroom 1.2, factor 2, 50 %). The window is 6 h, of the 6 to 12 that the model's notes call the best, not the
 //! 30 min of the flag's default, in which no minute of the hour is ever seen twice. The safety setting is the headroom.
 
 use std::time::Duration;
@@ -95,7 +95,8 @@ impl Policy for Kedastral {
             self.last_run = Some(seen.now);
             self.plan(seen);
         }
-        self.served.map_or(Reading::Scaler(None), Reading::replicas)
+        let served = self.served.map(|replicas| replicas.max(1));
+        served.map_or(Reading::Scaler(None), Reading::replicas)
     }
 }
 

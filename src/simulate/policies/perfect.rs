@@ -6,7 +6,8 @@
 //! which peaks to leave uncovered: [`peaks`] weighs what each saves against the time it would be short. The allowance is
 //! the safety setting, in percent of the judged time.
 //!
-//! It scales by itself, without KEDA and the HPA in between. Where start-up times are drawn, it counts on what 19 pods in
+//! It scales by itself, without KEDA and the HPA in between. Where nodes may have to come first it takes each pod for one that
+//! waits for its node, which those that find room do not: it has more replicas than it must, and is no limit then. Where start-up times are drawn, it counts on what 19 pods in
 //! 20 keep to.
 
 mod peaks;
@@ -25,8 +26,8 @@ use crate::simulate::figures::required;
 #[derive(Clone, Debug)]
 pub struct Foresight {
     begin: Timestamp,
-    /// Ticks before judging begins.
-    unjudged: usize,
+    /// Ticks that are judged: those of them in which demand is known.
+    judged: usize,
     /// Ticks from a decision to Ready.
     lead: usize,
     needed: Vec<u32>,
@@ -52,18 +53,25 @@ impl Foresight {
         let lead = (start.as_secs_f64() / TICK.as_secs_f64()).ceil() as usize;
         let ticks = ticks_between(scene.begin(), scene.until());
         let (min, max) = (cluster.object.min_replicas, cluster.object.max_replicas);
-        let needed: Vec<u32> = (0..ticks)
+        let demand: Vec<Option<f64>> = (0..ticks)
             .map(|tick| {
                 let at = scene.begin() + TICK * tick as u32;
-                let demand = scene.trace.mean(at, at + TICK).unwrap_or(0.0);
+                scene.trace.mean(at, at + TICK)
+            })
+            .collect();
+        let needed: Vec<u32> = demand
+            .iter()
+            .map(|demand| {
+                let demand = demand.unwrap_or(0.0);
                 required(demand, cluster.capacity).min(max).max(min)
             })
             .collect();
         let unjudged = ticks_between(scene.begin(), scene.from());
+        let judged = demand[unjudged..].iter().flatten().count();
         let peaks = Peaks::of(&needed, &ahead(&needed, lead), lead, unjudged);
         Self {
             begin: scene.begin(),
-            unjudged,
+            judged,
             lead,
             needed,
             peaks,
@@ -72,8 +80,8 @@ impl Foresight {
 
     /// Within `overload_percent` of the judged time.
     pub fn within(&self, overload_percent: f64) -> Perfect {
-        let judged = (self.needed.len() - self.unjudged) as f64;
-        let allowed = (judged * overload_percent / 100.0).floor().max(0.0) as usize;
+        let allowed = self.judged as f64 * overload_percent / 100.0;
+        let allowed = allowed.floor().max(0.0) as usize;
         let covered = self.peaks.without_dearest(&self.needed, allowed);
         Perfect {
             begin: self.begin,

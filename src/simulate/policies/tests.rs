@@ -241,3 +241,19 @@ fn policies_without_any_past_start_from_what_they_see() {
         );
     }
 }
+
+#[test]
+fn without_load_those_go_to_no_replica_whose_scaler_says_inactive() {
+    let mut cluster = cluster();
+    cluster.object.min_replicas = 0;
+    let trace = trace(|_| 0.0, 600);
+    let scene = scene(&cluster, &trace, 2);
+    let at_last = |kind: Kind| {
+        let last = ticks(&scene, kind, kind.usual()).pop().unwrap();
+        last.fleet.spec
+    };
+    assert_eq!(at_last(Kind::Hpa), 0);
+    for kind in [Kind::Crane, Kind::Kedastral, Kind::Cron] {
+        assert_eq!(at_last(kind), 1, "{}", kind.name());
+    }
+}

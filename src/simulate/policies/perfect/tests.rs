@@ -95,3 +95,14 @@ fn a_lull_is_used_only_when_it_is_longer_than_a_start_up() {
     assert_eq!(run_on(&lull(3), 300, 0.0).changes(), 0);
     assert!(run_on(&lull(20), 300, 0.0).changes() > 0);
 }
+
+#[test]
+fn an_allowance_is_a_share_of_the_time_in_which_the_demand_is_known() {
+    let mut demand = hills();
+    // More than a third of the 23 hours is missing: 0.65 % of the rest is not enough for two of the spikes.
+    demand[930..1440].fill(f64::NAN);
+    for allowed in [0.3, 0.65, 1.0, 5.0] {
+        let figures = run_on(&demand, 90, allowed);
+        assert!(figures.overload_percent() <= allowed + 1e-9, "{allowed}");
+    }
+}
