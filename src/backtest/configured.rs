@@ -69,7 +69,8 @@ impl Configured {
             let assumed = silent && (tolerance - USUAL_TOLERANCE).abs() > 1e-9;
             return assumed.then(|| {
                 format!(
-                    "the HPA is run with a tolerance of {tolerance}, as the trigger's `hpaTolerance` has it, where the object's                      `behavior` has none: add `tolerance: \"{tolerance}\"` to its `scaleUp` and `scaleDown`"
+                    "the HPA is run with a tolerance of {tolerance}, as the trigger's `hpaTolerance` has it, where the object's \
+                     `behavior` has none: add `tolerance: \"{tolerance}\"` to its `scaleUp` and `scaleDown`"
                 )
             });
         }
@@ -79,7 +80,9 @@ impl Configured {
         (!same).then(|| {
             let rules = format!("{{tolerance: \"{tolerance}\", stabilizationWindowSeconds: 0}}");
             format!(
-                "Forescale is run under the `behavior` that is recommended with it, and the object has {has}: the trigger alone does                  not bring what is shown (`--own-behavior` shows that), add `behavior: {{scaleUp: {rules}, scaleDown: {rules}}}` and,                  in the trigger, `hpaTolerance: \"{tolerance}\"`"
+                "Forescale is run under the `behavior` that is recommended with it, and the object has {has}: the trigger alone does \
+                 not bring what is shown (`--own-behavior` shows that), add `behavior: {{scaleUp: {rules}, scaleDown: {rules}}}` and, \
+                 in the trigger, `hpaTolerance: \"{tolerance}\"`"
             )
         })
     }
