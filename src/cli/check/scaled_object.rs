@@ -5,11 +5,16 @@ mod around;
 mod followed;
 mod trigger;
 
+pub(super) use followed::nearest;
 pub(super) use trigger::metadata;
 
 use super::predictive_autoscaler;
 use super::settings::Setting;
 use super::yaml::{Entry, Node, Place};
+
+/// Kinds of objects that are judged.
+pub(super) const KINDS: [&str; 2] = [SCALED_OBJECT, predictive_autoscaler::KIND];
+const SCALED_OBJECT: &str = "ScaledObject";
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -75,6 +80,15 @@ impl Finding {
         Self::new(Severity::Warning, place, message)
     }
 
+    /// A warning that concerns a whole file, where there may be nothing to point at.
+    pub(super) fn about(place: Option<Place>, message: String) -> Self {
+        Self {
+            severity: Severity::Warning,
+            place,
+            message,
+        }
+    }
+
     fn hint(place: Place, message: impl Into<String>) -> Self {
         Self::new(Severity::Hint, place, message)
     }
@@ -112,7 +126,7 @@ impl Checker {
                     self.document(item, objects, findings);
                 }
             }
-            Some("ScaledObject") => objects.push(self.object(document, findings)),
+            Some(SCALED_OBJECT) => objects.push(self.object(document, findings)),
             Some(predictive_autoscaler::KIND) => {
                 objects.push(predictive_autoscaler::check(document, findings));
             }
@@ -142,6 +156,9 @@ impl Checker {
             repeated_keys(document, &mut found);
             around::check(document, &object, &mut found);
             findings.append(&mut found);
+        } else if object.triggers.is_empty() {
+            let text = "this ScaledObject has no `spec.triggers`: there is nothing to check in it";
+            findings.push(Finding::warning(document.place, text));
         }
         object
     }
