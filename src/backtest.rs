@@ -8,6 +8,7 @@
 
 mod compare;
 mod configured;
+mod equal;
 mod forescale;
 mod gain;
 pub mod html;
