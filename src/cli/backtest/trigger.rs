@@ -50,7 +50,19 @@ pub(super) fn given(args: &Args) -> Result<Given, Failure> {
     }
     let reading = metadata::read(&strings, Env::Names);
     if !reading.mistakes.is_empty() {
-        let texts: Vec<String> = reading.mistakes.iter().map(ToString::to_string).collect();
+        let told = |mistake: &metadata::MetadataError| {
+            let set = |pair: &String| {
+                pair.split_once('=')
+                    .is_some_and(|(key, _)| key == mistake.key)
+            };
+            let whose = if args.set.iter().any(set) {
+                "`--set`: "
+            } else {
+                ""
+            };
+            format!("{whose}{mistake}")
+        };
+        let texts: Vec<String> = reading.mistakes.iter().map(told).collect();
         return Err(Failure::usage(anyhow!(texts.join("; "))));
     }
     notes.extend(reading.warnings.into_iter().map(|warning| warning.text));
