@@ -71,7 +71,7 @@ pub(super) struct Args {
     /// The load; one series
     #[arg(long, value_name = "PROMQL")]
     query: Option<String>,
-    /// A manifest with a ScaledObject whose trigger is Forescale's, or KEDA's prometheus trigger
+    /// A manifest with a ScaledObject whose trigger is Forescale's, or KEDA's prometheus trigger, also in a `List`; `-` reads standard input
     #[arg(long, value_name = "FILE", conflicts_with = "query")]
     scaled_object: Option<PathBuf>,
     /// Which of the manifest's ScaledObjects, where it holds several [default: the first that can be backtested]

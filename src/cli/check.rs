@@ -117,11 +117,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 }
 
 fn check_file(checker: &Checker, file: &Path) -> Checked {
-    let name = if file == Path::new("-") {
-        "<stdin>".to_owned()
-    } else {
-        file.display().to_string()
-    };
+    let name = name_of(file);
     match read(file) {
         Ok(text) => check_text(checker, name, text),
         Err(error) => Checked {
@@ -176,8 +172,8 @@ fn check_text(checker: &Checker, file: String, text: String) -> Checked {
 
 /// That a file was not what it was taken for, with what it has instead.
 fn nothing(file: &str, documents: &[Node]) -> Finding {
-    let kinds = documents.iter().filter_map(|it| it.text_of("kind"));
-    let kinds: BTreeSet<&str> = kinds.collect();
+    let objects = yaml::objects(documents);
+    let kinds: BTreeSet<&str> = objects.iter().filter_map(|it| it.text_of("kind")).collect();
     let keys = documents.iter().flat_map(Node::entries);
     let keys: BTreeSet<&str> = keys.map(|entry| entry.key.as_str()).collect();
     let (found, known) = if kinds.is_empty() {
@@ -207,7 +203,20 @@ fn nothing(file: &str, documents: &[Node]) -> Finding {
     )
 }
 
-fn read(file: &Path) -> std::io::Result<String> {
+/// The file as messages call it; `-` is standard input.
+pub(super) fn name_of(file: &Path) -> String {
+    if file == Path::new("-") {
+        "<stdin>".to_owned()
+    } else {
+        file.display().to_string()
+    }
+}
+
+/// The text of a manifest; `-` is standard input.
+///
+/// # Errors
+/// When it can't be read, is no text, or is too large.
+pub(super) fn read(file: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     let size = if file == Path::new("-") {
         std::io::stdin()

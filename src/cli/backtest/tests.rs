@@ -202,3 +202,15 @@ fn a_mistake_says_that_it_came_from_a_flag() {
     let error = format!("{:?}", error.map(|_| ()).unwrap_err());
     assert!(error.contains("`--set`: `foo`"), "{error}");
 }
+
+#[test]
+fn a_mistake_in_a_manifest_is_told_with_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("web.yaml");
+    let text = "kind: ScaledObject\nspec:\n  triggers:\n    - type: external\n      metadata:\n        query: x\n        \
+                threshold: lots\n";
+    std::fs::write(&file, text).unwrap();
+    let error = trigger::given(&args(&["--scaled-object", file.to_str().unwrap()]));
+    let error = format!("{:?}", error.map(|_| ()).unwrap_err());
+    assert!(error.contains("web.yaml`, line 7: `threshold`"), "{error}");
+}

@@ -51,16 +51,12 @@ pub(super) fn given(args: &Args) -> Result<Given, Failure> {
     let reading = metadata::read(&strings, Env::Names);
     if !reading.mistakes.is_empty() {
         let told = |mistake: &metadata::MetadataError| {
-            let set = |pair: &String| {
-                pair.split_once('=')
-                    .is_some_and(|(key, _)| key == mistake.key)
-            };
-            let whose = if args.set.iter().any(set) {
-                "`--set`: "
-            } else {
-                ""
-            };
-            format!("{whose}{mistake}")
+            let mut set = args.set.iter().filter_map(|pair| pair.split_once('='));
+            match &manifest {
+                _ if set.any(|(key, _)| key == mistake.key) => format!("`--set`: {mistake}"),
+                Some(manifest) => format!("{}: {mistake}", manifest.place_of(&mistake.key)),
+                None => mistake.to_string(),
+            }
         };
         let texts: Vec<String> = reading.mistakes.iter().map(told).collect();
         return Err(Failure::usage(anyhow!(texts.join("; "))));

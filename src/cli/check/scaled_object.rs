@@ -10,7 +10,7 @@ pub(super) use trigger::metadata;
 
 use super::predictive_autoscaler;
 use super::settings::Setting;
-use super::yaml::{Entry, Node, Place};
+use super::yaml::{self, Entry, Node, Place};
 
 /// Kinds of objects that are judged.
 pub(super) const KINDS: [&str; 2] = [SCALED_OBJECT, predictive_autoscaler::KIND];
@@ -113,19 +113,14 @@ impl Checker {
     /// Every ScaledObject, those in a `List` included, and what was found in them.
     pub(super) fn check(&self, documents: &[Node]) -> (Vec<Object>, Vec<Finding>) {
         let (mut objects, mut findings) = (Vec::new(), Vec::new());
-        for document in documents {
-            self.document(document, &mut objects, &mut findings);
+        for object in yaml::objects(documents) {
+            self.document(object, &mut objects, &mut findings);
         }
         (objects, findings)
     }
 
     fn document(&self, document: &Node, objects: &mut Vec<Object>, findings: &mut Vec<Finding>) {
         match document.text_of("kind") {
-            Some("List" | "ScaledObjectList" | "PredictiveAutoscalerList") => {
-                for item in document.get("items").map_or(&[][..], Node::items) {
-                    self.document(item, objects, findings);
-                }
-            }
             Some(SCALED_OBJECT) => objects.push(self.object(document, findings)),
             Some(predictive_autoscaler::KIND) => {
                 objects.push(predictive_autoscaler::check(document, findings));
