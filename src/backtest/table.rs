@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::report::{OF_THE_CHEAPEST, TraceReport};
 use super::{Report, equal, gain};
 use crate::domain::HumanDuration;
+use crate::plot::number;
 
 /// The whole report as text.
 pub fn table(report: &Report) -> String {
@@ -36,8 +37,9 @@ fn one(text: &mut String, report: &Report, trace: &TraceReport) {
     };
     let _ = writeln!(
         text,
-        "{}: the last {span} judged, {start_up} from wanted to Ready{read}, a replica carries {:.4}",
-        trace.name, trace.capacity_per_replica
+        "{}: the last {span} judged, {start_up} from wanted to Ready{read}, a replica carries {}",
+        trace.name,
+        number(trace.capacity_per_replica)
     );
     for note in &trace.notes {
         let _ = writeln!(text, "note: {note}");

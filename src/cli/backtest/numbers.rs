@@ -26,11 +26,11 @@ pub(super) fn price(text: &str) -> Result<f64, String> {
     })
 }
 
-/// `--capacity`
+/// `--capacity`, which becomes a `threshold`
 pub(super) fn capacity(text: &str) -> Result<f64, String> {
-    number(text, "the load that one replica carries, above 0", |load| {
-        load > 0.0
-    })
+    let allowed =
+        "the load that one replica carries, 0.001 to 1000000000; where it is less, scale the query";
+    number(text, allowed, |load| (0.001..=1e9).contains(&load))
 }
 
 /// `--startup`
