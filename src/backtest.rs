@@ -8,10 +8,12 @@
 
 mod compare;
 mod configured;
+mod equal;
 mod forescale;
 mod gain;
 pub mod html;
 mod moments;
+mod record;
 mod report;
 #[cfg(test)]
 mod samples;
@@ -21,7 +23,6 @@ mod tests;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -35,7 +36,7 @@ pub use self::table::table;
 
 use crate::analyze::models::Registry;
 use crate::dataset::Dataset;
-use crate::domain::{HumanDuration, Timestamp, TriggerSpec};
+use crate::domain::{HumanDuration, TriggerSpec};
 use crate::simulate::cluster::{Cluster, Scene, TICK};
 use crate::simulate::metric::MetricPath;
 use crate::simulate::pods::{NodePool, StartUp};
@@ -49,10 +50,6 @@ pub const FORESCALE: &str = "forescale";
 
 /// Overload, in percent of the time, at which policies are compared.
 pub const OVERLOADS: [f64; 3] = [0.1, 0.5, 1.0];
-
-/// Less than this before the judged part teaches nothing, and less than [`LEAST_JUDGED`] judged says nothing.
-const LEAST_BEFORE: Duration = Duration::from_hours(24);
-const LEAST_JUDGED: Duration = Duration::from_hours(6);
 
 const NOT_THE_LIMIT: &str = "with nodes perfect foresight is no limit: it takes every new replica for one that waits for a node, and so has \
      more of them than it must; `x perf.` and the share that is captured are a little better than they ought to be";
@@ -285,7 +282,7 @@ impl Case {
     /// When it is too short, or holds no load, to say anything.
     pub fn new(dataset: &Dataset, settings: &Settings) -> Result<Self, BacktestError> {
         let case = Self::of_any_length(dataset, settings)?;
-        enough(&case.trace, settings).map_err(|text| BacktestError {
+        record::enough(&case.trace, settings).map_err(|text| BacktestError {
             trace: dataset.name.clone(),
             text,
         })?;
@@ -302,15 +299,7 @@ impl Case {
             text,
         };
         let trace = Trace::new(&dataset.series);
-        let median = trace.median(trace.start(), trace.end()).unwrap_or(0.0);
-        let capacity = settings
-            .capacity
-            .unwrap_or(median / settings.replicas_at_median);
-        if !(capacity > 0.0 && capacity.is_finite()) {
-            return Err(refuse(format!(
-                "the median load is {median}, from which no capacity per replica can be derived: give `--capacity`"
-            )));
-        }
+        let capacity = record::capacity(&trace, settings).map_err(refuse)?;
         let mut cluster = Cluster::new(capacity, settings.start_up.get());
         if settings.start_up_spread {
             cluster.start_up = StartUp::around(settings.start_up.get());
@@ -328,10 +317,7 @@ impl Case {
         cluster.seed = settings.seed;
         cluster.metric = metric(&settings.trigger);
         let mut notes = dataset.notes.clone();
-        let judged = trace.known(from(&trace, settings), trace.end());
-        let hours = judged.as_secs_f64() / 3600.0;
-        notes.extend(gain::thin(hours, OVERLOADS[0], TICK.as_secs_f64()));
-        notes.extend(beyond_the_maximum(&trace, &cluster, settings));
+        notes.extend(record::notes(&dataset.series, &trace, &cluster, settings));
         Ok(Self {
             name: dataset.name.clone(),
             trace,
@@ -347,7 +333,7 @@ impl Case {
 
     /// The cluster and the part that is judged.
     pub fn scene(&self, settings: &Settings) -> Scene<'_> {
-        let from = from(&self.trace, settings);
+        let from = record::from(&self.trace, settings);
         Scene::new(&self.cluster, &self.trace, from, self.trace.end())
     }
 
@@ -381,75 +367,4 @@ impl Case {
             ..compare::compare(&self.name, &scene, settings, &lives)
         })
     }
-}
-
-/// That the record asks for more replicas than there may be, where it does: nobody can carry it then, and every policy
-/// looks worse than it is.
-fn beyond_the_maximum(trace: &Trace, cluster: &Cluster, settings: &Settings) -> Option<String> {
-    let known = trace.values().iter().copied().filter(|load| !load.is_nan());
-    let peak = known.max_by(f64::total_cmp)?;
-    let (needed, max) = (
-        (peak / cluster.capacity).ceil(),
-        cluster.object.max_replicas,
-    );
-    if needed <= f64::from(max) {
-        return None;
-    }
-    let whose = if settings.trigger.max_replicas == Some(max) {
-        "`maxReplicas` of the trigger: raise it"
-    } else if settings.configured.is_some() && max < MOST_REPLICAS {
-        "`maxReplicaCount` of the ScaledObject: raise it"
-    } else {
-        "the most that is simulated: give a larger `--capacity`, or fewer `--replicas`"
-    };
-    Some(format!(
-        "the load needs {needed:.0} replicas at its peak, the maximum is {max}, and what is above counts as overload of every \
-         policy; that is {whose}"
-    ))
-}
-
-/// When judging begins.
-fn from(trace: &Trace, settings: &Settings) -> Timestamp {
-    let span = trace.end().since(trace.start());
-    trace.start() + span.mul_f64(1.0 - settings.judged)
-}
-
-/// Whether enough is known of the judged part, and of the time before it.
-fn enough(trace: &Trace, settings: &Settings) -> Result<(), String> {
-    let span = trace.end().since(trace.start());
-    let from = from(trace, settings);
-    let (before, judged) = (
-        trace.known(trace.start(), from),
-        trace.known(from, trace.end()),
-    );
-    if judged >= LEAST_JUDGED && before >= LEAST_BEFORE {
-        return Ok(());
-    }
-    let of = |known: Duration, whole: Duration| {
-        let whole = HumanDuration::from_secs(whole.as_secs());
-        let known = HumanDuration::from_secs(known.as_secs());
-        if known == whole {
-            known.to_string()
-        } else {
-            format!("{known} (of {whole}, the rest is missing)")
-        }
-    };
-    Err(format!(
-        "{} of history is too short to say anything: the last {:.0} % are judged, which must be {} or more and are {}, and \
-         {} or more must lie before, where there are {}; at least {} are needed",
-        HumanDuration::from_secs(span.as_secs()),
-        100.0 * settings.judged,
-        HumanDuration(LEAST_JUDGED),
-        of(judged, trace.end().since(from)),
-        HumanDuration(LEAST_BEFORE),
-        of(before, from.since(trace.start())),
-        HumanDuration::from_secs(least_span(settings.judged).as_secs()),
-    ))
-}
-
-/// The shortest record of which `judged` can be judged.
-fn least_span(judged: f64) -> Duration {
-    let by_judged = LEAST_JUDGED.as_secs_f64() / judged.max(1e-3);
-    let by_before = LEAST_BEFORE.as_secs_f64() / (1.0 - judged).max(1e-3);
-    Duration::from_secs_f64(by_judged.max(by_before).ceil())
 }

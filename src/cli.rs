@@ -39,7 +39,7 @@ enum Command {
     Serve(serve::Args),
     /// See it work, with nothing else installed: a generated workload, a virtual cluster, a plain HPA beside it
     Demo(demo::Args),
-    /// Validate ScaledObject manifests offline and print their effective settings
+    /// Validate ScaledObjects, PredictiveAutoscalers and the server's settings offline and print the effective settings
     Check(check::Args),
     /// Measure forecast accuracy on recorded history: rolling origin, models by horizons
     Evaluate(evaluate::Args),
@@ -137,7 +137,18 @@ impl From<anyhow::Error> for Failure {
     reason = "the desk talks to the person who called"
 )]
 fn complain(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", in_full(error));
+}
+
+/// The error and its causes, but for those that stand in its own text already.
+fn in_full(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 fn version() -> &'static str {
@@ -160,4 +171,25 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .build()?;
     tracing::debug!(version = telemetry::VERSION, "runtime started");
     Ok(runtime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || std::io::Error::other("no such disk");
+        let path = std::path::PathBuf::from("web.yaml");
+        let doubled = crate::settings::SettingsError::Read {
+            path,
+            source: cause(),
+        };
+        assert_eq!(
+            in_full(&doubled.into()),
+            "failed to read settings from `web.yaml`: no such disk"
+        );
+        let plain = anyhow::Error::from(cause()).context("failed to write");
+        assert_eq!(in_full(&plain), "failed to write: no such disk");
+    }
 }

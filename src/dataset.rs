@@ -5,7 +5,9 @@
 //!
 //! | in the file | outcome |
 //! |---|---|
-//! | a first line that is no row | taken as the header; columns are found by name, otherwise the first two count |
+//! | a first line that is no row | taken as the header, by which columns are found: `timestamp_unix`, `timestamp`, `time`, `ts` or `ds`, and `value` or `y` |
+//! | a header with one of these names or none | the other column counts where there are two, said in a note if both names are unknown; of more columns an error that lists them. Columns without a name don't count |
+//! | no header | the first two columns count |
 //! | timestamps in milli-, micro- or nanoseconds | told by their size (a second count of that size lies after the year 5000), said in a note |
 //! | a timestamp that is text, missing, negative or not finite | an error with file and line |
 //! | timestamps of different units | an error with file and line |
@@ -29,7 +31,7 @@ mod unit;
 mod write;
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -72,6 +74,8 @@ struct Table {
     unit: Option<Unit>,
     /// What [`Row::place`] counts.
     word: &'static str,
+    /// How the columns were found, where that is a guess.
+    note: Option<String>,
 }
 
 /// One row.
@@ -98,11 +102,21 @@ pub fn read(path: &Path) -> Result<Dataset, DatasetError> {
     let mut file = File::open(path).map_err(io)?;
     let mut magic = Vec::new();
     (&mut file).take(4).read_to_end(&mut magic).map_err(io)?;
-    file.seek(SeekFrom::Start(0)).map_err(io)?;
-    let table = match magic.as_slice() {
-        b"PAR1" => parquet_file::read(file, path)?,
-        [0x1f, 0x8b, ..] => comma::read(MultiGzDecoder::new(BufReader::new(file)), path)?,
-        _ => comma::read(BufReader::new(file), path)?,
+    let table = if magic == b"PAR1" {
+        file.seek(SeekFrom::Start(0)).map_err(|_| {
+            let text = "is Parquet, which is read from its end: write it to a file, it can't come from a pipe";
+            DatasetError::file(path, text)
+        })?;
+        parquet_file::read(file, path)?
+    } else {
+        // Put back rather than sought, for a pipe can't be.
+        let packed = magic.starts_with(&[0x1f, 0x8b]);
+        let text = BufReader::new(Cursor::new(magic).chain(file));
+        if packed {
+            comma::read(MultiGzDecoder::new(text), path)?
+        } else {
+            comma::read(text, path)?
+        }
     };
     let (series, notes) = grid::lay(&table, path)?;
     Ok(Dataset {
@@ -125,14 +139,48 @@ pub fn name_of(path: &Path) -> String {
     name.to_owned()
 }
 
-/// Which of the columns called `names` hold time and value.
-fn columns<'a>(names: impl Iterator<Item = &'a str>) -> (usize, usize) {
-    let names: Vec<String> = names.map(|name| name.trim().to_lowercase()).collect();
+/// Places of time and value.
+type Places = (usize, usize);
+
+/// Which of the columns called `names` hold time and value, and a note where that is a guess.
+fn columns<'a>(names: impl Iterator<Item = &'a str>) -> Result<(Places, Option<String>), String> {
+    let names: Vec<&str> = names.map(str::trim).collect();
     let find = |known: &[&str]| {
-        (known.iter()).find_map(|known| names.iter().position(|name| name == known))
+        let place = |known: &&str| (names.iter()).position(|name| name.eq_ignore_ascii_case(known));
+        known.iter().find_map(place)
     };
-    match (find(&TIME_NAMES), find(&VALUE_NAMES)) {
-        (Some(time), Some(value)) => (time, value),
-        _ => (0, 1),
+    let known = (find(&TIME_NAMES), find(&VALUE_NAMES));
+    if let (Some(time), Some(value)) = known {
+        return Ok(((time, value), None));
+    }
+    // Too few are told of the first row that lacks one.
+    if names.len() < 2 {
+        return Ok(((0, 1), None));
+    }
+    // An index without a name, as pandas writes it, is neither.
+    let counts = |place: &usize| names.len() == 2 || !names[*place].is_empty();
+    let all: Vec<usize> = (0..names.len()).filter(counts).collect();
+    match (known, all.as_slice()) {
+        ((Some(time), _), [a, b]) => Ok(((time, if *a == time { *b } else { *a }), None)),
+        ((_, Some(value)), [a, b]) => Ok(((if *a == value { *b } else { *a }, value), None)),
+        (_, [a, b]) => {
+            let note = format!(
+                "the columns `{}` and `{}` are taken for time and value",
+                names[*a], names[*b]
+            );
+            Ok(((*a, *b), Some(note)))
+        }
+        _ => {
+            let quoted = |names: &[&str], between: &str| {
+                let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+                names.join(between)
+            };
+            Err(format!(
+                "has the columns {}, which don't say where time and value are: call one of them {}, and another one {}",
+                quoted(&names, ", "),
+                quoted(&TIME_NAMES, " or "),
+                quoted(&VALUE_NAMES, " or ")
+            ))
+        }
     }
 }

@@ -44,6 +44,7 @@ pub use config::{
 pub use error::{ConfigError, FetchError, FetchErrorKind};
 pub use metrics::Metrics;
 pub use recorded::Script;
+pub use source::MAX_POINTS_PER_READ;
 pub use span::{Fetched, Span, is_of_the_language};
 
 use crate::domain::{Clock, SourceRef, SystemClock, TriggerSpec};

@@ -116,6 +116,8 @@ pub enum SettingsError {
         path: PathBuf,
         /// Key, place and reason.
         text: String,
+        /// Line and column, from 1, where they are known.
+        place: Option<(usize, usize)>,
     },
 }
 
@@ -201,6 +203,7 @@ impl Settings {
             SettingsError::Parse {
                 path: path.to_owned(),
                 text,
+                place: error.location().map(|at| (at.line(), at.column())),
             }
         })
     }

@@ -8,7 +8,7 @@ use super::report::{AgainstHpa, AtItsPoint, Gap, PolicyReport, Scored, TraceRepo
 use super::{FORESCALE, OVERLOADS, Settings};
 use crate::simulate::cluster::{Scene, run};
 use crate::simulate::figures::Figures;
-use crate::simulate::frontier::{Frontier, Point};
+use crate::simulate::frontier::{Frontier, LEAST_OVERLOAD, Point};
 use crate::simulate::policies::{Family, Kind, Search};
 
 /// Runs every policy on `scene`.
@@ -111,7 +111,11 @@ pub(super) fn frontier_of(scored: &[Scored]) -> Frontier {
 
 /// Ours where another policy is.
 fn there(own: &Frontier, other: &Scored) -> AtItsPoint {
+    let least = |overload: f64| overload.max(LEAST_OVERLOAD);
+    let cheapest = own.points().last().map(|point| point.overload_percent);
+    let less = |own: &f64| least(*own) < least(other.figures.overload_percent);
     AtItsPoint {
+        overload_percent_of_the_cheapest: cheapest.filter(less),
         replica_hours_at_its_overload: own.hours_at(other.figures.overload_percent),
         overload_percent_at_its_cost: own.overload_at(other.figures.replica_hours),
     }

@@ -10,7 +10,7 @@ use crate::control::replay::{READY, Replay, Rooms};
 use crate::domain::{HumanDuration, LeadTime, Plan, Timestamp, TriggerSpec};
 use crate::knowledge::BoardFull;
 use crate::simulate::cluster::{
-    Manifest, Observed, Policy, Reading, Scene, Simulation, TICK, Tick, run, run_with,
+    Cluster, Manifest, Observed, Policy, Reading, Scene, Simulation, TICK, Tick, run, run_with,
 };
 use crate::simulate::figures::Figures;
 use crate::simulate::hpa::Behavior;
@@ -136,16 +136,19 @@ fn answer(plan: Option<&Plan>) -> Answer {
     plan.map(|plan| (plan.served, plan.active))
 }
 
+/// The longest that it usually takes from load that is measured to a replica that is Ready for it.
+pub(super) fn lead(cluster: &Cluster) -> Duration {
+    let nodes = cluster.nodes;
+    let nodes = nodes.map_or(Duration::ZERO, |pool| pool.provisioning);
+    cluster.start_up.usual_longest() + nodes + CONTROL_DELAY
+}
+
 /// The trigger on this record. Where it reads its Ready replicas, the simulated cluster says them, so that it learns its lead time
 /// and keeps to its objective as it would; otherwise it is told its lead time. Nothing else is there to be read. Its step stays
 /// as it is, for the metric is there at any step, however coarse the record is that it is made of.
 fn spec(scene: &Scene<'_>, settings: &Settings) -> TriggerSpec {
     let reads = settings.trigger.replicas_query.is_some();
-    let nodes = scene
-        .cluster
-        .nodes
-        .map_or(Duration::ZERO, |pool| pool.provisioning);
-    let lead = scene.cluster.start_up.usual_longest() + nodes + CONTROL_DELAY;
+    let lead = lead(scene.cluster);
     let path = scene.cluster.metric;
     TriggerSpec {
         query: FORESCALE.to_owned(),

@@ -92,20 +92,22 @@ pub(super) fn told(trace: &TraceReport, currency: &str) -> Option<String> {
 
 fn alike(today: &Scored, there: &AtItsPoint) -> String {
     let figures = &today.figures;
-    let hours = there.replica_hours_at_its_overload.map_or_else(
-        || {
-            format!(
-                "no setting of Forescale's keeps to its overload of {:.2} %",
-                figures.overload_percent
-            )
-        },
-        |hours| {
-            format!(
-                "with as much overload it would take {:.2} times its replica hours",
-                hours / figures.replica_hours
-            )
-        },
-    );
+    let its = figures.overload_percent;
+    let times = |hours: f64| hours / figures.replica_hours;
+    let hours = match (
+        there.replica_hours_at_its_overload,
+        there.overload_percent_of_the_cheapest,
+    ) {
+        (None, _) => format!("no setting of Forescale's keeps to its overload of {its:.2} %"),
+        (Some(hours), None) => format!(
+            "with as much overload it would take {:.2} times its replica hours",
+            times(hours)
+        ),
+        (Some(hours), Some(own)) => format!(
+            "the cheapest setting of Forescale's takes {:.2} times its replica hours, with {own:.2} % overload instead of {its:.2} %",
+            times(hours)
+        ),
+    };
     let overload = there.overload_percent_at_its_cost.map_or_else(
         || "no setting of Forescale's is as cheap".to_owned(),
         |overload| {
@@ -190,11 +192,24 @@ mod tests {
         let there = AtItsPoint {
             replica_hours_at_its_overload: Some(800.0),
             overload_percent_at_its_cost: None,
+            overload_percent_of_the_cheapest: None,
         };
         let text = alike(&today, &there);
         assert_eq!(
             text,
             "; with as much overload it would take 0.80 times its replica hours; no setting of Forescale's is as cheap"
+        );
+        let beyond = AtItsPoint {
+            replica_hours_at_its_overload: Some(1090.0),
+            overload_percent_of_the_cheapest: Some(0.25),
+            ..there
+        };
+        let text = alike(&today, &beyond);
+        assert!(
+            text.starts_with(
+                "; the cheapest setting of Forescale's takes 1.09 times its replica hours, with 0.25 % overload instead of 1.00 %; "
+            ),
+            "{text}"
         );
     }
 

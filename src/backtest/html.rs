@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::compare::frontier_of;
 use super::gain;
 use super::moments::{Moments, PathPoint, Replicas, Stretch, Why};
-use super::report::{PolicyReport, TraceReport};
-use super::{FORESCALE, Report};
+use super::report::{OF_THE_CHEAPEST, PolicyReport, TraceReport};
+use super::{FORESCALE, Report, equal};
 use crate::domain::Timestamp;
 use crate::plot::{Axis, Cell, Chart, Grid, Page, number};
 use crate::simulate::policies::Kind;
@@ -43,9 +43,12 @@ pub fn html(report: &Report) -> String {
     for left_out in &report.left_out {
         let _ = write!(lede, " Left out: `{}`: {}.", left_out.name, left_out.why);
     }
+    for sentence in equal::medians(report) {
+        let _ = write!(lede, " In short: {sentence}.");
+    }
     let mut page = Page::new("Backtest", &lede);
     for trace in &report.traces {
-        section(&mut page, trace, &protocol.currency());
+        section(&mut page, report, trace);
     }
     page.render()
 }
@@ -60,7 +63,8 @@ fn noted(notes: &[String]) -> String {
     text
 }
 
-fn section(page: &mut Page, trace: &TraceReport, currency: &str) {
+fn section(page: &mut Page, report: &Report, trace: &TraceReport) {
+    let currency = &report.protocol.currency();
     let mut html = figures(trace);
     let judged = (trace.judged_from, trace.judged_until);
     html.push_str(&load(trace, judged));
@@ -68,7 +72,10 @@ fn section(page: &mut Page, trace: &TraceReport, currency: &str) {
     if trace.policies.iter().any(swept) {
         html.push_str("<h3>Overload against cost, each policy over its safety setting</h3>");
         html.push_str(&frontiers(trace));
-        html.push_str(&equal(trace));
+        html.push_str("<h3>Replica hours at equal overload</h3>");
+        html.push_str(&at_equal_overload(report, trace));
+        html.push_str("<h3>Forescale beside each policy out of the box</h3>");
+        html.push_str(&out_of_the_box(trace));
     }
     let moments = &trace.moments;
     for stretch in &moments.shown {
@@ -231,8 +238,19 @@ fn shown(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
 }
 
+fn at_equal_overload(report: &Report, trace: &TraceReport) -> String {
+    let overloads = report.protocol.compared_at_overload_percent;
+    let overloads = overloads.iter().map(|overload| format!("at {overload} %"));
+    let mut grid = Grid::new(std::iter::once("policy".to_owned()).chain(overloads));
+    for (name, cells) in equal::rows(trace) {
+        let cells = cells.into_iter().map(|cell| Cell::plain(shown(cell, 1)));
+        grid.row(name.trim(), cells.collect());
+    }
+    grid.render()
+}
+
 /// Ours at the overload and at the cost of each other policy as it is out of the box.
-fn equal(trace: &TraceReport) -> String {
+fn out_of_the_box(trace: &TraceReport) -> String {
     let head = [
         "policy, out of the box",
         "overload %",
@@ -241,20 +259,27 @@ fn equal(trace: &TraceReport) -> String {
         "Forescale at that cost, overload %",
     ];
     let mut grid = Grid::new(head.map(str::to_owned));
+    let mut marked = false;
     for policy in &trace.policies {
         let Some(there) = &policy.forescale_there else {
             continue;
         };
         let figures = &policy.usual.figures;
+        let mark = if there.is_of_the_cheapest() { "*" } else { "" };
         let cells = [
             format!("{:.3}", figures.overload_percent),
             format!("{:.1}", figures.replica_hours),
-            shown(there.replica_hours_at_its_overload, 1),
+            shown(there.replica_hours_at_its_overload, 1) + mark,
             shown(there.overload_percent_at_its_cost, 3),
         ];
+        marked |= there.is_of_the_cheapest();
         grid.row(&policy.policy, cells.into_iter().map(Cell::plain).collect());
     }
-    grid.render()
+    let mut html = grid.render();
+    if marked {
+        let _ = write!(html, "<p>* {OF_THE_CHEAPEST}</p>");
+    }
+    html
 }
 
 /// When our Ready replicas left most load unmet, or the least spare, between `from` and `until`.
@@ -346,6 +371,28 @@ mod tests {
         let text = reasons(trace, (from, from + Duration::from_hours(2)));
         assert!(text.contains(": 7 replicas"), "{text}");
         assert_eq!(text.matches("<li>").count(), TOLD);
+    }
+
+    #[test]
+    fn the_comparison_at_equal_overload_is_on_the_page_too() {
+        let mut report = samples::report();
+        report.traces.push(report.traces[0].clone());
+        for trace in &mut report.traces {
+            trace.policies.push(samples::beside("hpa", 17.4));
+            trace.against_hpa = samples::against_hpa();
+        }
+        let page = html(&report);
+        for part in [
+            "Replica hours at equal overload",
+            "hpa, swept with hindsight",
+            "% of its gap captured",
+            "40.0",
+            "captures 40 % of the gap",
+            "900.0*",
+            OF_THE_CHEAPEST,
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
     }
 
     #[test]

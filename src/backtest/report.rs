@@ -97,6 +97,21 @@ pub struct AtItsPoint {
     pub replica_hours_at_its_overload: Option<f64>,
     /// Our overload at its cost.
     pub overload_percent_at_its_cost: Option<f64>,
+    /// Our overload at our cheapest setting, where that is less than the other's: the hours are that setting's then, and the
+    /// two are not alike.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overload_percent_of_the_cheapest: Option<f64>,
+}
+
+/// What a mark at [`AtItsPoint::replica_hours_at_its_overload`] means.
+pub(super) const OF_THE_CHEAPEST: &str =
+    "those of Forescale's cheapest setting, whose overload is less";
+
+impl AtItsPoint {
+    /// Whether the hours are those of our cheapest setting, which is overloaded less.
+    pub(super) fn is_of_the_cheapest(&self) -> bool {
+        self.overload_percent_of_the_cheapest.is_some()
+    }
 }
 
 /// One run.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::moments::Moments;
-use super::report::{Report, TraceReport};
+use super::report::{AgainstHpa, AtItsPoint, Gap, PolicyReport, Report, Scored, TraceReport};
 use super::{HpaTolerance, OVERLOADS, Protocol, Slo};
 use crate::domain::Timestamp;
+use crate::simulate::figures::Figures;
 use crate::simulate::queueing::Service;
 
 /// One record of a day, on which nobody ran.
@@ -42,4 +43,44 @@ pub(super) fn report() -> Report {
         }],
         left_out: Vec::new(),
     }
+}
+
+/// A policy with so much overload, beside which our cheapest setting has less.
+pub(super) fn beside(name: &str, overload_percent: f64) -> PolicyReport {
+    let mut figures = Figures::new().summary();
+    figures.overload_percent = overload_percent;
+    PolicyReport {
+        policy: name.to_owned(),
+        usual: Scored {
+            setting: None,
+            figures,
+            cost_vs_perfect: 1.0,
+            price: 0.0,
+        },
+        setting_is: String::new(),
+        forescale_there: Some(AtItsPoint {
+            replica_hours_at_its_overload: Some(900.0),
+            overload_percent_at_its_cost: None,
+            overload_percent_of_the_cheapest: Some(1.39),
+        }),
+        replica_hours_at: Vec::new(),
+        frontier: Some(Vec::new()),
+    }
+}
+
+/// 40 % of the gap at every overload.
+pub(super) fn against_hpa() -> Vec<AgainstHpa> {
+    let gap = Gap {
+        hpa_hours: Some(1000.0),
+        captured: Some(0.4),
+        overload_ratio_at_equal_cost: None,
+    };
+    let at = |overload_percent| AgainstHpa {
+        overload_percent,
+        forescale_hours: Some(960.0),
+        perfect_hours: Some(900.0),
+        hpa: gap,
+        default_tolerance: gap,
+    };
+    OVERLOADS.map(at).into()
 }

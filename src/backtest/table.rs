@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::report::{AgainstHpa, PolicyReport, TraceReport};
-use super::{Report, gain};
+use super::report::{OF_THE_CHEAPEST, TraceReport};
+use super::{Report, equal, gain};
 use crate::domain::HumanDuration;
+use crate::plot::number;
 
 /// The whole report as text.
 pub fn table(report: &Report) -> String {
@@ -19,8 +20,8 @@ pub fn table(report: &Report) -> String {
     for trace in &report.traces {
         one(&mut text, report, trace);
     }
-    if report.traces.len() > 1 {
-        medians(&mut text, report);
+    for sentence in equal::medians(report) {
+        let _ = writeln!(text, "{sentence}");
     }
     text
 }
@@ -36,8 +37,9 @@ fn one(text: &mut String, report: &Report, trace: &TraceReport) {
     };
     let _ = writeln!(
         text,
-        "{}: the last {span} judged, {start_up} from wanted to Ready{read}, a replica carries {:.4}",
-        trace.name, trace.capacity_per_replica
+        "{}: the last {span} judged, {start_up} from wanted to Ready{read}, a replica carries {}",
+        trace.name,
+        number(trace.capacity_per_replica)
     );
     for note in &trace.notes {
         let _ = writeln!(text, "note: {note}");
@@ -74,7 +76,7 @@ fn one(text: &mut String, report: &Report, trace: &TraceReport) {
     }
     if !trace.against_hpa.is_empty() {
         frontiers(text, report, trace);
-        equal(text, trace);
+        out_of_the_box(text, trace);
     }
     if let Some(told) = gain::told(trace, &report.protocol.currency()) {
         let _ = writeln!(text, "{told}");
@@ -89,60 +91,41 @@ fn frontiers(text: &mut String, report: &Report, trace: &TraceReport) {
         text,
         "replica hours at equal overload: {one:>13} {two:>10} {three:>10}"
     );
-    let swept = |policy: &&PolicyReport| !policy.replica_hours_at.is_empty();
-    for policy in trace.policies.iter().filter(swept) {
-        let _ = writeln!(text, "  {:<30} {}", policy.policy, hours(policy));
-    }
-    let hours_of = |of: fn(&AgainstHpa) -> Option<f64>| {
-        let cells = trace.against_hpa.iter().map(|at| shown(of(at), 1));
-        cells.collect::<Vec<_>>().join(" ")
-    };
-    for (name, cells) in [
-        ("hpa, swept with hindsight", hours_of(|at| at.hpa.hpa_hours)),
-        (
-            "  % of its gap captured",
-            hours_of(|at| at.hpa.captured.map(|share| 100.0 * share)),
-        ),
-        (
-            "the same, tolerance 0.1",
-            hours_of(|at| at.default_tolerance.hpa_hours),
-        ),
-        (
-            "  % of its gap captured",
-            hours_of(|at| at.default_tolerance.captured.map(|share| 100.0 * share)),
-        ),
-    ] {
+    for (name, cells) in equal::rows(trace) {
+        let cells = cells.into_iter().map(|cell| shown(cell, 1));
+        let cells = cells.collect::<Vec<_>>().join(" ");
         let _ = writeln!(text, "  {name:<30} {cells}");
     }
 }
 
 /// Ours at the overload and at the cost of each other policy as it is out of the box.
-fn equal(text: &mut String, trace: &TraceReport) {
+fn out_of_the_box(text: &mut String, trace: &TraceReport) {
     let all = trace.policies.iter();
-    let mut there = all.filter_map(|policy| Some((policy, policy.forescale_there.as_ref()?)));
-    let mut head = Some(
-        "out of the box:                    overload, Forescale's hours at it, hours, Forescale's overload at them",
+    let there = all.filter_map(|policy| Some((policy, policy.forescale_there.as_ref()?)));
+    let there: Vec<_> = there.collect();
+    if there.is_empty() {
+        return;
+    }
+    text.push_str(
+        "out of the box:                    overload, Forescale's hours at it, hours, Forescale's overload at them\n",
     );
-    there.by_ref().for_each(|(policy, there)| {
-        if let Some(head) = head.take() {
-            let _ = writeln!(text, "{head}");
-        }
+    for (policy, there) in &there {
         let figures = &policy.usual.figures;
+        let overload = there.overload_percent_at_its_cost;
         let _ = writeln!(
             text,
-            "  {:<30} {:>9.3}% {} {:>10.1} {}",
+            "  {:<30} {:>9.3}% {}{} {:>9.1} {:>11}",
             policy.policy,
             figures.overload_percent,
             shown(there.replica_hours_at_its_overload, 1),
+            if there.is_of_the_cheapest() { "*" } else { " " },
             figures.replica_hours,
-            shown(there.overload_percent_at_its_cost, 3) + "%",
+            overload.map_or_else(|| "-".to_owned(), |overload| format!("{overload:.3}%")),
         );
-    });
-}
-
-fn hours(policy: &PolicyReport) -> String {
-    let cells = policy.replica_hours_at.iter().map(|hours| shown(*hours, 1));
-    cells.collect::<Vec<_>>().join(" ")
+    }
+    if there.iter().any(|(_, there)| there.is_of_the_cheapest()) {
+        let _ = writeln!(text, "  * {OF_THE_CHEAPEST}");
+    }
 }
 
 fn shown(value: Option<f64>, digits: usize) -> String {
@@ -150,53 +133,6 @@ fn shown(value: Option<f64>, digits: usize) -> String {
         || format!("{:>10}", "-"),
         |value| format!("{value:>10.digits$}"),
     )
-}
-
-/// Medians over the records that have a gap at that overload.
-fn medians(text: &mut String, report: &Report) {
-    let overloads = report.protocol.compared_at_overload_percent;
-    for (place, overload) in overloads.iter().enumerate() {
-        let of = |captured: fn(&AgainstHpa) -> Option<f64>| {
-            let against = report
-                .traces
-                .iter()
-                .filter_map(|trace| trace.against_hpa.get(place));
-            median(against.filter_map(captured).collect())
-        };
-        let (hard, usual) = (
-            of(|at| at.captured(&at.hpa)),
-            of(|at| at.captured(&at.default_tolerance)),
-        );
-        if let (Some((hard, records)), Some((usual, _))) = (hard, usual) {
-            let percent = |share: f64| {
-                if share.is_finite() {
-                    format!("{:.0} %", 100.0 * share)
-                } else {
-                    "nothing".to_owned()
-                }
-            };
-            let _ = writeln!(
-                text,
-                "at {overload} % overload, Forescale captures {} of the gap between the HPA and perfect foresight in the median \
-                 over {records} records, {} if the HPA keeps its default tolerance",
-                percent(hard),
-                percent(usual),
-            );
-        }
-    }
-}
-
-/// The middle of the values, between two of them the mean, and how many they are.
-fn median(mut values: Vec<f64>) -> Option<(f64, usize)> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let high = *values.get(middle)?;
-    let median = if values.len().is_multiple_of(2) {
-        f64::midpoint(values[middle - 1], high)
-    } else {
-        high
-    };
-    Some((median, values.len()))
 }
 
 #[cfg(test)]
@@ -212,6 +148,18 @@ mod tests {
         let name = text.find("web: ").unwrap();
         let note = text.find("note: 3 rows without a finite value").unwrap();
         assert!(name < note, "{text}");
+    }
+
+    #[test]
+    fn hours_beyond_the_cheapest_setting_are_marked() {
+        let mut report = samples::report();
+        let trace = &mut report.traces[0];
+        trace.policies.push(samples::beside("hpa", 17.4));
+        let mut text = String::new();
+        out_of_the_box(&mut text, trace);
+        let row = text.lines().nth(1).unwrap();
+        assert!(row.contains("900.0*") && row.ends_with(" -"), "{text}");
+        assert!(text.ends_with("whose overload is less\n"), "{text}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use std::f64::consts::TAU;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::*;
 use crate::analyze::{Config, OnnxEngine};
@@ -280,6 +281,73 @@ fn a_history_that_says_nothing_is_refused_with_what_is_needed() {
     assert!(error.contains("`--capacity`"), "{error}");
 }
 
+/// `days` with other values.
+fn with(hours: usize, change: impl Fn(&mut [f64])) -> Dataset {
+    let mut record = days(hours);
+    let mut values = record.series.values().to_vec();
+    change(&mut values);
+    record.series = Series::new(record.series.start(), record.series.step(), values);
+    record
+}
+
+#[test]
+fn what_is_refused_says_why_and_nothing_else() {
+    let refused = |record: &Dataset| {
+        let error = Case::new(record, &settings(false)).unwrap_err();
+        error.to_string()
+    };
+    for nothing in [f64::NAN, -5.0] {
+        let error = refused(&with(40, |values| values.fill(nothing)));
+        assert!(error.contains("it holds no load"), "{error}");
+    }
+    let small = refused(&with(40, |values| values.fill(0.005)));
+    for part in [
+        "0.0005",
+        "`--replicas` (10)",
+        "`--capacity`",
+        "scale the query",
+    ] {
+        assert!(small.contains(part), "{part}: {small}");
+    }
+    let whole = refused(&days(24));
+    assert!(!whole.contains("the rest is missing"), "{whole}");
+}
+
+#[test]
+fn what_is_missing_or_no_load_is_told() {
+    let notes = |record: &Dataset| Case::new(record, &settings(false)).unwrap().notes;
+    let gap = with(180, |values| values[170 * 60..].fill(f64::NAN));
+    let told = notes(&with(180, |values| {
+        values[170 * 60..175 * 60].fill(f64::NAN);
+        values[0] = -1.0;
+    }));
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("1 value below 0"), "{told:?}");
+    assert!(
+        told[1].starts_with("only 1d6h58m of the 1d11h59m48s judged are known"),
+        "{told:?}"
+    );
+    assert!(notes(&gap)[0].contains("are known"), "at the end too");
+    assert!(notes(&days(180)).is_empty());
+}
+
+#[test]
+fn what_forescale_can_not_see_or_be_told_exactly_is_told() {
+    let mut settings = settings(false);
+    settings.start_up = HumanDuration::from_secs(45 * 60);
+    settings.capacity = Some(0.5);
+    let told = Case::new(&days(180), &settings).unwrap().notes;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("Ready 45m30s") && told[0].contains("`horizon` is 30m"));
+    settings.start_up = HumanDuration::from_secs(90);
+    settings.capacity = Some(0.1005);
+    let told = Case::new(&days(180), &settings).unwrap().notes;
+    assert!(told.is_empty(), "{told:?}");
+    settings.capacity = Some(0.0405);
+    let told = Case::new(&days(180), &settings).unwrap().notes;
+    assert!(told[0].contains("a `threshold` of 0.04"), "{told:?}");
+}
+
 #[test]
 fn a_load_beyond_the_maximum_is_told_with_whose_maximum_it_is() {
     let notes = |settings: &Settings| Case::new(&days(36), settings).unwrap().notes;
@@ -287,7 +355,7 @@ fn a_load_beyond_the_maximum_is_told_with_whose_maximum_it_is() {
     assert!(notes(&settings)[0].contains("0.1 % are 26 seconds"));
     let notes = |settings: &Settings| Case::new(&days(180), settings).unwrap().notes;
     assert!(notes(&settings).is_empty());
-    settings.replicas_at_median = 100_000.0;
+    settings.capacity = Some(0.02);
     let told = notes(&settings);
     assert_eq!(told.len(), 1);
     assert!(told[0].contains("the maximum is 5000"), "{told:?}");

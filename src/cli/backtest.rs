@@ -4,6 +4,7 @@ mod all;
 mod history;
 mod left_out;
 mod manifest;
+mod numbers;
 mod requests;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use super::Failure;
 use super::output::{Format, Output};
 use crate::analyze::models::Registry;
-use crate::backtest::{self, Case, MOST_REPLICAS, Report, Settings};
+use crate::backtest::{self, Case, Report, Settings};
 use crate::domain::HumanDuration;
 use crate::settings::{self, Overrides};
 use crate::simulate::policies::Kind;
@@ -26,9 +27,9 @@ use requests::{Nodes, Slo};
 
 const AFTER_HELP: &str = "\
 How it is done:
-  The record is measured as `sum(rate(…[1m]))` would have measured it, or over the range of the trigger's query. Forescale's own
-  loop lives through it on a virtual clock, with up to `--history` before the judged part to learn from, and tells a simulated KEDA
-  and HPA what to do; pods take `--startup` to be Ready, which it is told unless it can read it. Every other policy runs in the same
+  The record is measured as `sum(rate(…[1m]))` would have measured it, or over the range of the trigger's query. Forescale's own \
+  loop lives through it on a virtual clock, with up to `--history` before the judged part to learn from, and tells a simulated KEDA \
+  and HPA what to do; pods take `--startup` to be Ready, which it is told unless it can read it. Every other policy runs in the same \
   cluster. The load does not depend on the fleet.
   `--frontier` sweeps each policy over its safety setting, so that they compare at equal overload and at equal cost.
 
@@ -70,7 +71,7 @@ pub(super) struct Args {
     /// The load; one series
     #[arg(long, value_name = "PROMQL")]
     query: Option<String>,
-    /// A manifest with a ScaledObject whose trigger is Forescale's, or KEDA's prometheus trigger
+    /// A manifest with a ScaledObject whose trigger is Forescale's, or KEDA's prometheus trigger, also in a `List`; `-` reads standard input
     #[arg(long, value_name = "FILE", conflicts_with = "query")]
     scaled_object: Option<PathBuf>,
     /// Which of the manifest's ScaledObjects, where it holds several [default: the first that can be backtested]
@@ -79,14 +80,26 @@ pub(super) struct Args {
     /// Forescale is run under the object's own `behavior`, as after changing KEDA's trigger and nothing else
     #[arg(long, requires = "scaled_object")]
     own_behavior: bool,
-    /// How much history is read, up to now
-    #[arg(long, value_name = "DURATION", default_value = "14d")]
+    /// How much history is read from the Prometheus, up to now; of files all is read
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "14d",
+        value_parser = numbers::since,
+        conflicts_with = "input"
+    )]
     since: HumanDuration,
     /// Further keys of the trigger, as in its metadata
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// From a replica that is wanted to one that is Ready
-    #[arg(long, value_name = "DURATION", default_value = "90s")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "90s",
+        value_parser = numbers::start_up,
+        allow_hyphen_values = true
+    )]
     startup: HumanDuration,
     /// Pods differ: `--startup` is their median, two thirds of it are fixed, and one in ten takes 1.3 times as long or longer
     #[arg(long)]
@@ -99,13 +112,30 @@ pub(super) struct Args {
     #[arg(long, value_name = "PODS:DURATION[:SPARE]")]
     nodes: Option<Nodes>,
     /// Load that one replica carries; Forescale's `threshold` is set to it [default: the trigger's threshold, or that of `--replicas`]
-    #[arg(long, value_name = "LOAD")]
+    #[arg(
+        long,
+        value_name = "LOAD",
+        value_parser = numbers::capacity,
+        allow_hyphen_values = true
+    )]
     capacity: Option<f64>,
     /// So many replicas carry the median load, when no capacity is known
-    #[arg(long, value_name = "N", default_value_t = 20.0)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 20.0,
+        value_parser = numbers::replicas,
+        allow_hyphen_values = true
+    )]
     replicas: f64,
     /// What a replica costs an hour
-    #[arg(long, value_name = "PRICE", default_value_t = 0.05)]
+    #[arg(
+        long,
+        value_name = "PRICE",
+        default_value_t = 0.05,
+        value_parser = numbers::price,
+        allow_hyphen_values = true
+    )]
     price: f64,
     /// What the price is counted in, to stand behind sums
     #[arg(long, value_name = "NAME")]
@@ -120,12 +150,19 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 16)]
     concurrency: u32,
     /// The last share of the record that is judged
-    #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value_t = 0.3,
+        value_parser = numbers::share,
+        allow_hyphen_values = true
+    )]
     judged: f64,
     /// How much history before the judged part the loop lives through, at most
     #[arg(long, value_name = "DURATION", default_value = "14d")]
     history: HumanDuration,
-    /// Policies to compare with, comma-separated; `none` for none [default: all]
+    /// Policies to compare with, comma-separated: `hpa`, `hpa-cpu`, `hpa-tuned`, `cron`, `phpa`, `crane`, `kedastral`, `aws-hourly-max`,
+    /// `fixed`, `perfect`; `none` for none [default: all]
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     policies: Vec<String>,
     /// Sweep each policy over its safety setting
@@ -150,7 +187,8 @@ pub(super) struct Args {
 
 /// Runs and reports.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    check(args)?;
+    requests::check(args.service_time, args.concurrency, args.slo)
+        .map_err(|text| Failure::usage(anyhow::anyhow!(text)))?;
     let server = server(args)?;
     let given = trigger::given(args)?;
     let models = Arc::new(Registry::new(&server.analyze).map_err(Failure::usage)?);
@@ -233,44 +271,6 @@ fn server(args: &Args) -> Result<settings::Settings, Failure> {
     let folders = args.model_dir.iter().cloned();
     server.analyze.model_dirs.splice(0..0, folders);
     Ok(server)
-}
-
-fn check(args: &Args) -> Result<(), Failure> {
-    let usage = |text: String| Err(Failure::usage(anyhow::anyhow!(text)));
-    if !(args.judged > 0.0 && args.judged < 1.0) {
-        return usage(format!(
-            "`--judged` {} is out of range: allowed is a share above 0 and below 1, such as 0.3",
-            args.judged
-        ));
-    }
-    if !(args.replicas >= 1.0 && args.replicas <= f64::from(MOST_REPLICAS)) {
-        return usage(format!(
-            "`--replicas` {} is out of range: allowed are 1 to {MOST_REPLICAS}",
-            args.replicas
-        ));
-    }
-    if !(args.price >= 0.0 && args.price.is_finite()) {
-        return usage(format!(
-            "`--price` {} is out of range: allowed are 0 and above, such as 0.05",
-            args.price
-        ));
-    }
-    requests::check(args.service_time, args.concurrency, args.slo).or_else(usage)?;
-    if args.startup.get() > std::time::Duration::from_hours(1) {
-        return usage(format!(
-            "`--startup` {} is out of range: allowed are 0s to 1h",
-            args.startup
-        ));
-    }
-    if args
-        .capacity
-        .is_some_and(|capacity| !(capacity > 0.0 && capacity.is_finite()))
-    {
-        return usage(
-            "`--capacity` is the load that one replica carries: it must be above 0".to_owned(),
-        );
-    }
-    Ok(())
 }
 
 fn rivals(names: &[String]) -> Result<Vec<Kind>, Failure> {

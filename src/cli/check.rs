@@ -15,17 +15,30 @@ mod server;
 mod settings;
 pub(super) mod yaml;
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use self::scaled_object::{Checker, Finding, Object, Severity};
+use self::yaml::Node;
 
 /// A manifest is at most this large.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
-/// Validate ScaledObject manifests offline and print the effective settings of each trigger.
+/// Kinds or keys of a file without anything of ours that are named.
+const SHOWN: usize = 5;
+
+const AFTER_HELP: &str = "\
+Checked are ScaledObjects and PredictiveAutoscalers, those in a `List` too, and files of the server's own settings (as `serve --config` \
+takes them) with the workloads in them. Other objects, and triggers of other scalers, are left alone; a file in which nothing can be \
+checked gets a warning.
+
+Exit codes: 0 nothing is wrong (there may be warnings and hints), 1 a mistake was found, 2 a file can't be read or is not YAML, or wrong usage.";
+
+/// Validate ScaledObjects, PredictiveAutoscalers and the server's settings offline and print the effective settings of each trigger.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// YAML files, each with one or more documents; `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
@@ -66,6 +79,8 @@ struct Checked {
     file: String,
     /// Its text, for pointing into.
     text: String,
+    /// Whether it holds settings of the server.
+    settings: bool,
     objects: Vec<Object>,
     findings: Vec<Finding>,
     outcome: Outcome,
@@ -102,11 +117,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 }
 
 fn check_file(checker: &Checker, file: &Path) -> Checked {
-    let name = if file == Path::new("-") {
-        "<stdin>".to_owned()
-    } else {
-        file.display().to_string()
-    };
+    let name = name_of(file);
     match read(file) {
         Ok(text) => check_text(checker, name, text),
         Err(error) => Checked {
@@ -115,6 +126,7 @@ fn check_file(checker: &Checker, file: &Path) -> Checked {
             ))],
             file: name,
             text: String::new(),
+            settings: false,
             objects: Vec::new(),
             outcome: Outcome::Unreadable,
         },
@@ -124,10 +136,15 @@ fn check_file(checker: &Checker, file: &Path) -> Checked {
 fn check_text(checker: &Checker, file: String, text: String) -> Checked {
     let (documents, broken) = yaml::parse(&text);
     let (mut objects, mut findings) = checker.check(&documents);
-    if let [document] = documents.as_slice()
-        && server::is_settings(document)
-    {
-        server::check(&file, &text, document, &mut objects, &mut findings);
+    let settings = match documents.as_slice() {
+        [document] if server::is_settings(document) => {
+            server::check(&file, &text, document, &mut objects, &mut findings);
+            true
+        }
+        _ => false,
+    };
+    if objects.is_empty() && !settings && broken.is_none() {
+        findings.push(nothing(&file, &documents));
     }
     let is_error = |finding: &Finding| finding.severity == Severity::Error;
     let mut outcome = if findings.iter().any(is_error) {
@@ -146,13 +163,60 @@ fn check_text(checker: &Checker, file: String, text: String) -> Checked {
     Checked {
         file,
         text,
+        settings,
         objects,
         findings,
         outcome,
     }
 }
 
-fn read(file: &Path) -> std::io::Result<String> {
+/// That a file was not what it was taken for, with what it has instead.
+fn nothing(file: &str, documents: &[Node]) -> Finding {
+    let objects = yaml::objects(documents);
+    let kinds: BTreeSet<&str> = objects.iter().filter_map(|it| it.text_of("kind")).collect();
+    let keys = documents.iter().flat_map(Node::entries);
+    let keys: BTreeSet<&str> = keys.map(|entry| entry.key.as_str()).collect();
+    let (found, known) = if kinds.is_empty() {
+        (keys, server::KEYS.as_slice())
+    } else {
+        (kinds, scaled_object::KINDS.as_slice())
+    };
+    let listed = |names: &mut dyn Iterator<Item = &str>| {
+        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        names.join(", ")
+    };
+    let near = (found.iter())
+        .map(|name| scaled_object::nearest(name, known.iter().copied()))
+        .find(|near| !near.is_empty());
+    let near = near.unwrap_or_default();
+    let found = match listed(&mut found.into_iter().take(SHOWN)) {
+        found if found.is_empty() => String::new(),
+        found => format!("; it has {found}{near}"),
+    };
+    Finding::about(
+        documents.first().map(|document| document.place),
+        format!(
+            "nothing in `{file}` can be checked: that takes an object of the kind {}, or settings of the server, which have one of {}{found}",
+            listed(&mut scaled_object::KINDS.into_iter()),
+            listed(&mut server::KEYS.into_iter()),
+        ),
+    )
+}
+
+/// The file as messages call it; `-` is standard input.
+pub(super) fn name_of(file: &Path) -> String {
+    if file == Path::new("-") {
+        "<stdin>".to_owned()
+    } else {
+        file.display().to_string()
+    }
+}
+
+/// The text of a manifest; `-` is standard input.
+///
+/// # Errors
+/// When it can't be read, is no text, or is too large.
+pub(super) fn read(file: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     let size = if file == Path::new("-") {
         std::io::stdin()

@@ -29,8 +29,8 @@ use crate::settings::{Overrides, Settings};
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 const AFTER_HELP: &str = "\
-The range is read in windows that the server accepts (11,000 evaluations at most), oldest first, each with retries. What has been read
-is kept in OUTPUT.part: when the command is stopped, run it again with the same flags and it goes on where it was. The finished
+The range is read in windows that the server accepts (11,000 evaluations at most), oldest first, each with retries. What has been read \
+is kept in OUTPUT.part: when the command is stopped, run it again with the same flags and it goes on where it was. The finished \
 file appears at once and whole. Steps without data have no row: no data is not zero.
 
 Times may be written as a duration before the present (`30d`), as Unix seconds, or as `2026-03-01T00:00:00Z`.

@@ -17,13 +17,13 @@ use crate::evaluate::{self, Protocol};
 
 const AFTER_HELP: &str = "\
 How it is done:
-  The last part of each input (`--test-fraction` of its calendar span) is forecast from an origin every `--stride`. At each origin
-  every model sees the history up to it (at most `--history`), is fitted anew every `--refit`, and forecasts all horizons. Every
-  model is scored on the same pairs of forecast and measured value; one that can't answer is scored with the stand-in that the
+  The last part of each input (`--test-fraction` of its calendar span) is forecast from an origin every `--stride`. At each origin \
+  every model sees the history up to it (at most `--history`), is fitted anew every `--refit`, and forecasts all horizons. Every \
+  model is scored on the same pairs of forecast and measured value; one that can't answer is scored with the stand-in that the \
   server would use, and counted as `unanswered`. Nothing after an origin can be seen by a model.
 
 Columns:
-  RelMAE  mean absolute error of the median relative to `naive`, the last value held: below 1 is better
+  RelMAE  mean absolute error of the median relative to `naive`, the last value held: below 1 is better \
   RelWQL  weighted quantile loss over the levels .1 .5 .9 .95 relative to `naive`
   peak    the same for the highest value between origin and horizon
   .9 .95  observed share of values at or below that quantile; in the summary, its mean distance from the level

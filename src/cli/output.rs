@@ -23,7 +23,7 @@ pub(super) enum Format {
 
 /// Standard output, or a file that is whole or not there at all.
 #[derive(Debug)]
-pub(super) struct Output(Option<(PathBuf, Atomic)>);
+pub(super) struct Output(Option<PathBuf>);
 
 // === impl Format ===
 
@@ -53,17 +53,15 @@ impl Format {
 // === impl Output ===
 
 impl Output {
-    /// Opened before the work, so that a path that can't be written fails at once.
+    /// Tried before the work, so that a path that can't be written fails at once.
     ///
     /// # Errors
     /// When the file can't be written.
     pub(super) fn open(path: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(path) = path else {
-            return Ok(Self(None));
-        };
-        let file = Atomic::create(path)
-            .with_context(|| format!("failed to write `{}`", path.display()))?;
-        Ok(Self(Some((path.to_owned(), file))))
+        if let Some(path) = path {
+            Atomic::probe(path).with_context(|| failed(path))?;
+        }
+        Ok(Self(path.map(Path::to_owned)))
     }
 
     /// Writes all of it.
@@ -71,11 +69,24 @@ impl Output {
     /// # Errors
     /// When the file or the terminal can't be written.
     pub(super) fn write(self, text: &str) -> anyhow::Result<()> {
-        let Some((path, mut file)) = self.0 else {
-            return super::print(text);
-        };
-        let failed = || format!("failed to write `{}`", path.display());
-        file.write_all(text.as_bytes()).with_context(failed)?;
-        file.commit().with_context(failed)
+        match self.0 {
+            None => super::print(text),
+            Some(path) => save(&path, text),
+        }
     }
+}
+
+/// Writes a file, whole or not at all.
+///
+/// # Errors
+/// When it can't be written.
+pub(super) fn save(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut file = Atomic::create(path).with_context(|| failed(path))?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.commit())
+        .with_context(|| failed(path))
+}
+
+fn failed(path: &Path) -> String {
+    format!("failed to write `{}`", path.display())
 }

@@ -15,7 +15,6 @@ mod windows;
 mod write;
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -27,9 +26,10 @@ use self::split::{Part, Split};
 use self::windows::Shape;
 use super::Failure;
 use super::check::Format;
+use super::output::save;
 use super::progress::Progress;
 use crate::analyze::prepare;
-use crate::dataset::{Atomic, Dataset};
+use crate::dataset::Dataset;
 
 const AFTER_HELP: &str = "\
 Written to the output folder, for each input:
@@ -42,7 +42,7 @@ Written to the output folder, for each input:
       parts         with `--decompose`: the parts of the context, one after another, each as long as it; they add up to it
   report.json, report.html                                         gaps, outages, anomalies, seasonality, level
 
-Contexts are prepared as the server prepares them and hold nothing that was not known at the origin. Parts follow one another in
+Contexts are prepared as the server prepares them and hold nothing that was not known at the origin. Parts follow one another in \
 time; targets of a part never lie in a later one. A window needs a measured origin and half of its targets measured.
 
 Exit codes: 0 done, 1 an input can't be read or a file can't be written, 2 wrong usage.
@@ -149,11 +149,4 @@ fn one(
             .with_context(|| format!("failed to write `{}`", path.display()))?;
     }
     Ok(TraceReport::new(dataset, &prepared, split, counts))
-}
-
-fn save(path: &Path, text: &str) -> anyhow::Result<()> {
-    let failed = || format!("failed to write `{}`", path.display());
-    let mut file = Atomic::create(path).with_context(failed)?;
-    file.write_all(text.as_bytes()).with_context(failed)?;
-    file.commit().with_context(failed)
 }

@@ -12,10 +12,10 @@ use super::Failure;
 use crate::control::rerun::{self, Report};
 
 const AFTER_HELP: &str = "\
-The recording is written by `forescale serve --record FILE`: every reading with its answer and every decision. Here the same loop gets the
+The recording is written by `forescale serve --record FILE`: every reading with its answer and every decision. Here the same loop gets the \
 same answers at the same moments. A decision is equal when replicas, numbers on the wire, reasons and all the rest of the plan are.
 
-Exit codes: 0 all are equal, 1 some are not or the recording can't be read, 2 wrong usage.";
+Exit codes: 0 all are equal, 1 some are not, there is none to compare, or the recording can't be read, 2 wrong usage.";
 
 /// Make the decisions of a recorded live run again and compare
 #[derive(Debug, clap::Args)]
@@ -77,6 +77,12 @@ fn told(report: &Report) -> String {
     }
     for gap in &report.gaps {
         let _ = writeln!(text, "{gap}");
+    }
+    if report.decisions() == 0 {
+        let _ = writeln!(
+            text,
+            "the recording holds no decision that could be compared"
+        );
     }
     text
 }

@@ -28,10 +28,10 @@ use crate::train::synthetic;
 
 const AFTER_HELP: &str = "\
 How it is done:
-  Windows are cut from the inputs by the server's own preprocessing and window code. All series of a source (files whose names
-  begin alike, by the recipe) end at the first 70 % of its calendar span; the last 15 % before that say when to stop. Nothing
+  Windows are cut from the inputs by the server's own preprocessing and window code. All series of a source (files whose names \
+  begin alike, by the recipe) end at the first 70 % of its calendar span; the last 15 % before that say when to stop. Nothing \
   later is looked at, but with `--report-held-out`, after training. Synthetic series are mixed in.
-  The network that did best on the validation windows is written, run in every engine that is here, and compared
+  The network that did best on the validation windows is written, run in every engine that is here, and compared \
   with the trainer's own answers.
 
 Exit codes: 0 done, 1 an input can't be read or the training failed, 2 wrong usage.

@@ -140,9 +140,14 @@ pub async fn rerun(recording: impl BufRead) -> Result<Report, RerunError> {
 }
 
 impl Report {
-    /// Whether every decision came out equal.
+    /// Decisions that were made again.
+    pub fn decisions(&self) -> usize {
+        self.workloads.iter().map(|it| it.decisions).sum()
+    }
+
+    /// Whether there were decisions, and every one came out equal.
     pub fn is_equal(&self) -> bool {
-        self.workloads.iter().all(|it| it.equal == it.decisions)
+        self.decisions() > 0 && self.workloads.iter().all(|it| it.equal == it.decisions)
     }
 }
 

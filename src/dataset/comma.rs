@@ -39,11 +39,10 @@ pub(super) fn read(text: impl Read, path: &Path) -> Result<Table, DatasetError> 
         let place = record.position().map_or(0, csv::Position::line);
         let error = |text| DatasetError::row(path, "line", place, text);
         if std::mem::take(&mut first) && fields[0].parse::<f64>().is_err() {
-            places = columns(
-                fields
-                    .iter()
-                    .map(|name| name.trim_start_matches('\u{feff}')),
-            );
+            let names = fields
+                .iter()
+                .map(|name| name.trim_start_matches('\u{feff}'));
+            (places, table.note) = columns(names).map_err(error)?;
             continue;
         }
         let (time, value) = row(&fields, places).map_err(error)?;

@@ -70,7 +70,12 @@ pub(super) fn lay(table: &Table, path: &Path) -> Result<(Series, Vec<String>), D
     let step_length = Duration::from_millis(step.unsigned_abs());
     let series = Series::new(start, step_length, values);
     let guessed = table.unit.is_none().then_some(unit);
-    Ok((series, notes(guessed, phase, &mended)))
+    let columns = table.note.clone();
+    let notes = columns
+        .into_iter()
+        .chain(notes(guessed, phase, &mended))
+        .collect();
+    Ok((series, notes))
 }
 
 /// The unit that the file names, or that fits its times.

@@ -12,7 +12,7 @@ use parquet::schema::types::ColumnDescriptor;
 
 use super::{DatasetError, MAX_ROWS, Row, Table, Unit, columns};
 
-/// Reads the columns called `timestamp_unix` and `value` (or by one of the other names), otherwise the first two.
+/// Reads the columns called `timestamp_unix` and `value`, or by one of the other names.
 pub(super) fn read(file: File, path: &Path) -> Result<Table, DatasetError> {
     let wrong = |error: ParquetError| {
         DatasetError::file(
@@ -32,7 +32,8 @@ pub(super) fn read(file: File, path: &Path) -> Result<Table, DatasetError> {
         let text = format!("has {rows} rows, at most {MAX_ROWS} are allowed: cut it into several");
         return Err(refuse(text));
     }
-    let (time_at, value_at) = columns(schema.columns().iter().map(|column| column.name()));
+    let names = schema.columns().iter().map(|column| column.name());
+    let ((time_at, value_at), note) = columns(names).map_err(refuse)?;
     let (time_column, value_column) = (schema.column(time_at), schema.column(value_at));
     usable(&time_column, true).map_err(refuse)?;
     usable(&value_column, false).map_err(refuse)?;
@@ -40,6 +41,7 @@ pub(super) fn read(file: File, path: &Path) -> Result<Table, DatasetError> {
         rows: Vec::with_capacity(rows as usize),
         unit: unit(&time_column),
         word: "row",
+        note,
     };
     for group in 0..reader.num_row_groups() {
         let group = reader.get_row_group(group).map_err(wrong)?;

@@ -36,6 +36,8 @@ fn header_or_none_integer_or_decimal_seconds_all_read_alike() {
         "600.0,1\r\n660.000,2\r\n720,3.5\r\n",
         "host,value,timestamp\nweb,1,600\nweb,2,660\nweb,3.5,720\n",
         "\u{feff}time,requests\n 600 , 1\n\n660,2\n720,3.5\n",
+        "rps,timestamp\n1,600\n2,660\n3.5,720\n",
+        ",timestamp,rps\n0,600,1\n1,660,2\n2,720,3.5\n",
     ] {
         let read = read_text(text).unwrap();
         assert_eq!(read.series.start(), Timestamp::from_secs(600), "{text}");
@@ -44,6 +46,28 @@ fn header_or_none_integer_or_decimal_seconds_all_read_alike() {
         assert_eq!(read.notes, Vec::<String>::new(), "{text}");
         assert_eq!(read.name, "web");
     }
+}
+
+#[test]
+fn a_column_is_never_guessed_among_several() {
+    let many = "timestamp,min,max,avg\n600,1,9,5\n660,1,9,5\n";
+    let error = read_text(many).unwrap_err();
+    for part in [
+        "line 1",
+        "`timestamp`, `min`, `max`, `avg`",
+        "`ts` or `ds`, and another one `value` or `y`",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(read_text("host,day,value\nweb,600,1\n").is_err());
+    assert!(read_text("a,b,c\n600,1,2\n").is_err());
+    let named = read_text("timestamp,min,value\n600,1,9\n660,1,9\n").unwrap();
+    assert_eq!(values(&named), [Some(9.0), Some(9.0)]);
+    let guessed = read_text("when,load\n600,1\n660,2\n").unwrap();
+    assert_eq!(
+        guessed.notes,
+        ["the columns `when` and `load` are taken for time and value"]
+    );
 }
 
 #[test]
@@ -168,6 +192,56 @@ fn a_failed_write_leaves_nothing_behind() {
     assert!(error.to_string().starts_with("failed to write"), "{error}");
     drop(Atomic::create(&dir.path().join("web.csv")).unwrap());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_folder_is_refused_before_the_work_and_the_question_leaves_nothing() {
+    let dir = TempDir::new().unwrap();
+    let error = Atomic::probe(dir.path()).unwrap_err();
+    assert!(error.to_string().contains("folder"), "{error}");
+    assert!(Atomic::probe(&dir.path().join("no/such.html")).is_err());
+    Atomic::probe(&dir.path().join("web.html")).unwrap();
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_what_is_no_regular_file_stay_what_they_are() {
+    use std::os::unix::fs::symlink;
+    let write = |path: &Path| {
+        let mut file = Atomic::create(path).unwrap();
+        file.write_all(b"new").unwrap();
+        file.commit().unwrap();
+    };
+    let dir = TempDir::new().unwrap();
+    let target = file(&dir, "target.html", b"old");
+    let (link, dangling) = (dir.path().join("link"), dir.path().join("dangling"));
+    symlink("target.html", &link).unwrap();
+    symlink("later.html", &dangling).unwrap();
+    write(&link);
+    write(&dangling);
+    for path in [&link, &dangling] {
+        assert!(fs::symlink_metadata(path).unwrap().is_symlink());
+    }
+    assert_eq!(fs::read(target).unwrap(), b"new");
+    assert_eq!(fs::read(dir.path().join("later.html")).unwrap(), b"new");
+    let null = dir.path().join("null");
+    symlink("/dev/null", &null).unwrap();
+    Atomic::probe(&null).unwrap();
+    write(&null);
+    assert!(!fs::metadata(&null).unwrap().is_file());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 5);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_like_a_file() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(b"600,1\n660,2\n").unwrap();
+    drop(writer);
+    let descriptor = std::os::fd::AsRawFd::as_raw_fd(&reader);
+    let read = read(Path::new(&format!("/dev/fd/{descriptor}"))).unwrap();
+    assert_eq!(values(&read), [Some(1.0), Some(2.0)]);
 }
 
 #[test]

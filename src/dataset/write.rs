@@ -29,12 +29,18 @@ pub enum Kind {
 }
 
 /// A file that appears under its name only when it is whole: written beside it under another name and renamed. When
-/// dropped before [`Atomic::commit`], nothing stays.
+/// dropped before [`Atomic::commit`], nothing stays. What is there already and is no regular file, such as a pipe or a device, is
+/// written straight to; a symbolic link stays, and what it points to is replaced.
 #[derive(Debug)]
 pub struct Atomic {
+    file: Option<File>,
+    renamed: Option<Renamed>,
+}
+
+#[derive(Debug)]
+struct Renamed {
     beside: PathBuf,
     path: PathBuf,
-    file: Option<File>,
 }
 
 /// Columns of a Parquet file of history.
@@ -91,11 +97,18 @@ impl Kind {
 // === impl Atomic ===
 
 impl Atomic {
-    /// A file that will be called `path`. Opened at once, so that a path that can't be written fails before long work.
+    /// A file that will be called `path`.
     ///
     /// # Errors
-    /// When the folder is missing or can't be written to.
+    /// When it is a folder, or its own folder is missing or can't be written to.
     pub fn create(path: &Path) -> io::Result<Self> {
+        if let Some(file) = straight(path)? {
+            return Ok(Self {
+                file: Some(file),
+                renamed: None,
+            });
+        }
+        let path = target(path);
         let name = path.file_name().ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidInput, "it is no name of a file")
         })?;
@@ -103,10 +116,22 @@ impl Atomic {
         let beside = path.with_file_name(hidden);
         let file = File::create(&beside)?;
         Ok(Self {
-            beside,
-            path: path.to_owned(),
             file: Some(file),
+            renamed: Some(Renamed { beside, path }),
         })
+    }
+
+    /// Whether `path` can be written, to be asked before long work. Leaves nothing behind, whatever ends the process later.
+    ///
+    /// # Errors
+    /// When [`Atomic::create`] would fail now.
+    pub fn probe(path: &Path) -> io::Result<()> {
+        // Who reads a pipe would take one that is opened and closed for its end.
+        let special = fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir());
+        if special {
+            return Ok(());
+        }
+        Self::create(path).map(drop)
     }
 
     /// Gives the file its name.
@@ -114,10 +139,11 @@ impl Atomic {
     /// # Errors
     /// When the disk refuses.
     pub fn commit(mut self) -> io::Result<()> {
-        if let Some(file) = self.file.take() {
-            file.sync_all()?;
-        }
-        fs::rename(&self.beside, &self.path)
+        let (Some(file), Some(renamed)) = (self.file.take(), &self.renamed) else {
+            return Ok(());
+        };
+        file.sync_all()?;
+        fs::rename(&renamed.beside, &renamed.path)
     }
 
     fn open(&mut self) -> io::Result<&mut File> {
@@ -138,9 +164,34 @@ impl Write for Atomic {
 
 impl Drop for Atomic {
     fn drop(&mut self) {
-        // After a commit there is nothing of that name any more.
-        let _ = fs::remove_file(&self.beside);
+        if let Some(renamed) = &self.renamed {
+            // After a commit there is nothing of that name any more.
+            let _ = fs::remove_file(&renamed.beside);
+        }
     }
+}
+
+/// What is at `path` to be written straight to, opened.
+fn straight(path: &Path) -> io::Result<Option<File>> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => {
+            let text = "it is a folder: name a file in it";
+            Err(io::Error::new(io::ErrorKind::IsADirectory, text))
+        }
+        Ok(there) if !there.is_file() => File::options().write(true).open(path).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// What `path` stands for where it is a symbolic link.
+fn target(path: &Path) -> PathBuf {
+    let dangling = || {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        fs::read_link(path).map(|to| folder.join(to))
+    };
+    fs::canonicalize(path)
+        .or_else(|_| dangling())
+        .unwrap_or_else(|_| path.to_owned())
 }
 
 fn lines(mut out: impl Write, samples: &[Sample]) -> io::Result<()> {

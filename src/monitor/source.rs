@@ -32,7 +32,7 @@ use crate::domain::HumanDuration;
 const ADDRESS_LABEL: &str = "serverAddress";
 
 /// Evaluation times of one read at most: at one a minute, two years.
-const MAX_POINTS_PER_READ: u64 = 1 << 20;
+pub const MAX_POINTS_PER_READ: u64 = 1 << 20;
 
 /// A server's refusals never teach a window smaller than this, so that one odd answer does not turn every back-fill of
 /// the source into thousands of requests.

@@ -9,8 +9,11 @@ use super::trigger::Given;
 use crate::backtest::LeftOut;
 use crate::cli::Failure;
 use crate::dataset::Dataset;
-use crate::domain::{Clock, Series, SourceRef, SystemClock, TriggerSpec};
-use crate::monitor::{DEFAULT_SOURCE, FetchError, FetchErrorKind, Fetched, Metrics, Monitor, Span};
+use crate::domain::{Clock, HumanDuration, Series, SourceRef, SystemClock, TriggerSpec};
+use crate::monitor::{
+    DEFAULT_SOURCE, FetchError, FetchErrorKind, Fetched, MAX_POINTS_PER_READ, Metrics, Monitor,
+    Span,
+};
 use crate::settings::Settings;
 
 /// The records, files as they are or what Prometheus says; and the files that can't be read, where others can.
@@ -63,6 +66,15 @@ async fn from_prometheus(
         until,
         step,
     };
+    if span.points() > MAX_POINTS_PER_READ {
+        return Err(Failure::usage(anyhow!(
+            "`--since` {} in steps of {} is {} evaluations, at most {MAX_POINTS_PER_READ} are read: shorten it, or give a longer \
+             `step` with `--set step=DURATION`",
+            args.since,
+            HumanDuration(step),
+            span.points()
+        )));
+    }
     let fetched = monitor
         .fetch(&trigger, span)
         .await

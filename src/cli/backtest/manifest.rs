@@ -1,21 +1,21 @@
 //! What a ScaledObject's manifest says of the workload: the trigger that is backtested, the bounds, KEDA's times and the
 //! HPA's behavior.
 
-use std::collections::BTreeSet;
+mod spec;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::str::FromStr;
-use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
 use super::left_out;
 use crate::backtest::Configured;
 use crate::cli::Failure;
+use crate::cli::check;
 use crate::cli::check::yaml::{self, Node, Value};
 use crate::domain::Metadata;
-use crate::execute::quantity;
-use crate::simulate::hpa::{Behavior, Change, Policy, Rules, Select};
-use crate::simulate::keda::{Fallback, FallbackBehavior, ScaledObject};
+use crate::simulate::hpa::Behavior;
+use crate::simulate::keda::ScaledObject;
 
 /// Types of trigger that are Forescale's, where they have a `query`.
 const OURS: [&str; 2] = ["external", "external-push"];
@@ -34,6 +34,10 @@ pub(super) struct Manifest {
     pub(super) ours: bool,
     /// What it says beside that and is not followed, in words.
     pub(super) left_out: Vec<String>,
+    file: String,
+    /// Where each key of the metadata stands, and all of it.
+    lines: BTreeMap<String, usize>,
+    line: usize,
     object: ScaledObject,
     behavior: Option<Behavior>,
 }
@@ -49,6 +53,12 @@ impl Manifest {
         let up = behavior.scale_up.tolerance?;
         let down = behavior.scale_down.tolerance?;
         Some(up.max(down).to_string())
+    }
+
+    /// Where a key of the metadata stands, or ought to.
+    pub(super) fn place_of(&self, key: &str) -> String {
+        let line = self.lines.get(key).unwrap_or(&self.line);
+        format!("`{}`, line {line}", self.file)
     }
 
     /// It as a backtest takes it, with the trigger's `threshold`, where that is known, and its `activationThreshold`.
@@ -67,9 +77,9 @@ impl Manifest {
 /// Reads the ScaledObject of this `name`, or the first one, with a trigger of Forescale's or one of KEDA's on Prometheus.
 /// Forescale's go before.
 pub(super) fn read(file: &Path, name: Option<&str>) -> Result<Manifest, Failure> {
-    let usage = |text: String| Failure::usage(anyhow!("`{}`: {text}", file.display()));
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("failed to read `{}`", file.display()))?;
+    let file_name = check::name_of(file);
+    let usage = |text: String| Failure::usage(anyhow!("`{file_name}`: {text}"));
+    let text = check::read(file).with_context(|| format!("failed to read `{file_name}`"))?;
     let (documents, broken) = yaml::parse(&text);
     if let Some(broken) = broken {
         return Err(usage(format!(
@@ -77,10 +87,10 @@ pub(super) fn read(file: &Path, name: Option<&str>) -> Result<Manifest, Failure>
             broken.place.line, broken.text
         )));
     }
-    let objects: Vec<&Node> = documents
-        .iter()
-        .filter(|document| document.text_of("kind") == Some("ScaledObject"))
-        .collect();
+    let all = yaml::objects(&documents);
+    let kinds: BTreeSet<&str> = all.iter().filter_map(|it| it.text_of("kind")).collect();
+    let of_ours = |object: &&Node| object.text_of("kind") == Some("ScaledObject");
+    let objects: Vec<&Node> = all.into_iter().filter(of_ours).collect();
     let of_types = |types: &[&str]| -> Vec<Found<'_>> {
         let each = objects.iter().copied();
         each.filter_map(|object| find(object, types)).collect()
@@ -111,11 +121,11 @@ pub(super) fn read(file: &Path, name: Option<&str>) -> Result<Manifest, Failure>
             if names.len() == 1 { "is" } else { "are" },
             listed(&names, ", ")
         )),
-        _ => usage(
+        _ => usage(format!(
             "it holds no ScaledObject with a trigger of type `external` or `external-push` that has a `query` or a `triggerName`, \
-             or of type `prometheus` that has a `query`"
-                .to_owned(),
-        ),
+             or of type `prometheus` that has a `query`; {}",
+            instead(&kinds, &listed(&kinds, ", "))
+        )),
     })?;
     let Found {
         name: found_name,
@@ -137,14 +147,32 @@ pub(super) fn read(file: &Path, name: Option<&str>) -> Result<Manifest, Failure>
             listed(&names, ", ")
         ));
     }
+    let lines = metadata.entries().iter();
+    let lines = lines.map(|entry| (entry.key.clone(), entry.place.line));
     Ok(Manifest {
+        file: file_name.clone(),
+        lines: lines.collect(),
+        line: metadata.place.line,
         name: found_name.clone(),
         metadata: pairs.collect(),
         ours: is_ours,
         left_out,
-        object: object(spec, trigger).map_err(usage)?,
-        behavior: behavior(spec).map_err(usage)?,
+        object: spec::object(spec, trigger).map_err(usage)?,
+        behavior: spec::behavior(spec).map_err(usage)?,
     })
+}
+
+/// What a manifest has in the place of what is looked for.
+fn instead(kinds: &BTreeSet<&str>, listed: &str) -> String {
+    if kinds.is_empty() {
+        return "it holds no object of Kubernetes at all".to_owned();
+    }
+    let made = if kinds.contains("PredictiveAutoscaler") {
+        "; of a PredictiveAutoscaler give the ScaledObject that was made of it (`kubectl get scaledobject NAME -o yaml`)"
+    } else {
+        ""
+    };
+    format!("it holds {listed}{made}")
 }
 
 /// A trigger, with its object's name and spec and its metadata.
@@ -195,130 +223,12 @@ fn name_of(object: &Node) -> String {
     }
 }
 
-/// Bounds and times, and whether the HPA reads what KEDA read last; what is left out is KEDA's default.
-fn object(spec: &Node, trigger: &Node) -> Result<ScaledObject, String> {
-    let usual = ScaledObject::default();
-    let count = |key, usual| number(spec, key).map(|found| found.unwrap_or(usual));
-    let span = |key, usual| -> Result<Duration, String> {
-        let secs = number(spec, key)?;
-        Ok(secs.map_or(usual, Duration::from_secs))
-    };
-    let object = ScaledObject {
-        min_replicas: count("minReplicaCount", usual.min_replicas)?,
-        max_replicas: count("maxReplicaCount", usual.max_replicas)?,
-        polling_interval: span("pollingInterval", usual.polling_interval)?,
-        cooldown_period: span("cooldownPeriod", usual.cooldown_period)?,
-        initial_cooldown_period: span("initialCooldownPeriod", usual.initial_cooldown_period)?,
-        use_cached_metrics: trigger.text_of("useCachedMetrics") == Some("true"),
-        fallback: fallback(spec)?,
-    };
-    if object.min_replicas > object.max_replicas {
-        return Err(format!(
-            "line {}: `minReplicaCount` {} is above `maxReplicaCount` {}",
-            spec.deepest("minReplicaCount").line,
-            object.min_replicas,
-            object.max_replicas
-        ));
-    }
-    Ok(object)
-}
-
-fn fallback(spec: &Node) -> Result<Option<Fallback>, String> {
-    let Some(fallback) = spec.get("fallback") else {
-        return Ok(None);
-    };
-    Ok(Some(Fallback {
-        failure_threshold: number(fallback, "failureThreshold")?.unwrap_or(0),
-        replicas: number(fallback, "replicas")?.unwrap_or(0),
-        behavior: match fallback.text_of("behavior") {
-            Some("currentReplicas") => FallbackBehavior::CurrentReplicas,
-            Some("currentReplicasIfHigher") => FallbackBehavior::CurrentReplicasIfHigher,
-            Some("currentReplicasIfLower") => FallbackBehavior::CurrentReplicasIfLower,
-            _ => FallbackBehavior::Static,
-        },
-    }))
-}
-
-/// The HPA's behavior, if the manifest has one.
-fn behavior(spec: &Node) -> Result<Option<Behavior>, String> {
-    let advanced = spec.get("advanced");
-    let hpa = advanced.and_then(|advanced| advanced.get("horizontalPodAutoscalerConfig"));
-    let Some(behavior) = hpa.and_then(|hpa| hpa.get("behavior")) else {
-        return Ok(None);
-    };
-    let usual = Behavior::default();
-    Ok(Some(Behavior {
-        scale_up: rules(behavior.get("scaleUp"), usual.scale_up)?,
-        scale_down: rules(behavior.get("scaleDown"), usual.scale_down)?,
-    }))
-}
-
-/// Rules of one direction; what they leave out is `usual`.
-fn rules(given: Option<&Node>, usual: Rules) -> Result<Rules, String> {
-    let Some(given) = given else {
-        return Ok(usual);
-    };
-    let window: Option<u64> = number(given, "stabilizationWindowSeconds")?;
-    let policies = given.get("policies").map_or(&[][..], Node::items);
-    let policies = policies.iter().map(policy).collect::<Result<Vec<_>, _>>()?;
-    Ok(Rules {
-        tolerance: share(given, "tolerance")?.or(usual.tolerance),
-        stabilization: window.map_or(usual.stabilization, Duration::from_secs),
-        policies: if policies.is_empty() {
-            usual.policies
-        } else {
-            policies
-        },
-        select: match given.text_of("selectPolicy") {
-            Some("Min") => Select::Min,
-            Some("Disabled") => Select::Disabled,
-            _ => Select::Max,
-        },
-    })
-}
-
-fn policy(node: &Node) -> Result<Policy, String> {
-    let value = number(node, "value")?.unwrap_or(0);
-    Ok(Policy {
-        change: match node.text_of("type") {
-            Some("Percent") => Change::Percent(value),
-            _ => Change::Pods(value),
-        },
-        period: Duration::from_secs(number(node, "periodSeconds")?.unwrap_or(15)),
-    })
-}
-
-/// A number that may be left out.
-fn number<T: FromStr>(node: &Node, key: &str) -> Result<Option<T>, String> {
-    let refusal = ", which is no number of the kind that is allowed there";
-    read_as(node, key, refusal, |text| text.parse().ok())
-}
-
-/// A share as Kubernetes writes quantities: `0.05` or `50m`.
-fn share(node: &Node, key: &str) -> Result<Option<f64>, String> {
-    let refusal = ": allowed are 0 and above, such as 0.05 or 50m";
-    read_as(node, key, refusal, |text| {
-        quantity::parse(text).filter(|share| *share >= 0.0)
-    })
-}
-
-fn read_as<T>(
-    node: &Node,
-    key: &str,
-    refusal: &str,
-    read: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>, String> {
-    let Some(text) = node.text_of(key) else {
-        return Ok(None);
-    };
-    let line = node.deepest(key).line;
-    let wrong = || format!("line {line}: `{key}` is `{text}`{refusal}");
-    read(text).map(Some).ok_or_else(wrong)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::simulate::hpa::Policy;
 
     fn of(spec: &str) -> Result<Manifest, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -487,7 +397,54 @@ mod tests {
             .err()
             .unwrap();
         assert!(error.contains("`minReplicaCount` 40 is above"), "{error}");
+        let error = of(&KEDAS_OWN.replace("Interval: 15", "Interval: 15s")).err();
+        assert!(error.unwrap().contains("whole seconds without a unit"));
         let none = KEDAS_OWN.replace("type: prometheus", "type: cpu");
         assert!(of(&none).err().unwrap().contains("holds no ScaledObject"));
+    }
+
+    #[test]
+    fn a_misspelt_word_is_refused_and_not_read_as_the_default() {
+        let fallback = "  fallback: {failureThreshold: 3, replicas: 6, behavior: whatever}\n";
+        let select = "          selectPolicy: disabled\n          tolerance: 50m";
+        for (text, expected) in [
+            (
+                KEDAS_OWN.replace("type: Percent", "type: percent"),
+                "line 12: `type` is `percent`: allowed are `Pods`, `Percent`",
+            ),
+            (
+                KEDAS_OWN.replace("          tolerance: 50m", select),
+                "`selectPolicy` is `disabled`: allowed are `Max`, `Min`, `Disabled`",
+            ),
+            (
+                format!("{fallback}{KEDAS_OWN}"),
+                "`behavior` is `whatever`: allowed are `static`, `currentReplicas`",
+            ),
+            (
+                KEDAS_OWN.replace("Seconds: 60\n", "Seconds: 99999\n"),
+                "`stabilizationWindowSeconds` is `99999`: allowed are whole seconds, 0 to 3600",
+            ),
+        ] {
+            let error = of(&text).err().unwrap();
+            assert!(error.contains(expected), "{expected}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_read_and_what_else_a_file_holds_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("list.yaml");
+        let list = "kind: List\nitems:\n- kind: ScaledObject\n  metadata: {name: web}\n  spec:\n    triggers:\n    - type: external\n      \
+                    metadata: {query: x, threshold: '5'}\n";
+        std::fs::write(&file, list).unwrap();
+        assert_eq!(read(&file, None).unwrap().name, "web");
+        std::fs::write(&file, "kind: PredictiveAutoscaler\n---\nkind: Service\n").unwrap();
+        let error = format!("{:?}", read(&file, None).err().unwrap());
+        for part in [
+            "it holds `PredictiveAutoscaler`, `Service`",
+            "kubectl get scaledobject",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
     }
 }

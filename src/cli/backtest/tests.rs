@@ -156,3 +156,61 @@ fn the_bar_says_what_comes_after_its_end() {
     assert_eq!(stage.after(1).as_deref(), Some("web: other policies"));
     assert_eq!(stage.after(1), None);
 }
+
+#[test]
+fn what_a_flag_does_not_take_is_refused_with_what_it_does() {
+    for (flag, value, allowed) in [
+        ("--price", "0,12", "0 and above, such as 0.05"),
+        ("--price", "-1", "0 and above, such as 0.05"),
+        ("--judged", "30%", "a share above 0 and below 1"),
+        ("--judged", "1", "a share above 0 and below 1"),
+        ("--capacity", "abc", "the load that one replica carries"),
+        ("--replicas", "0", "1 to 100000"),
+        ("--startup", "-5s", "`-5s` is not a duration"),
+        ("--startup", "2h", "0s to 1h"),
+        ("--since", "0s", "a time above 0s"),
+    ] {
+        let line = Line::try_parse_from(["backtest", flag, value]);
+        let error = line.unwrap_err().to_string();
+        assert!(
+            error.contains(value) && error.contains(flag) && error.contains(allowed),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn of_files_all_is_read() {
+    let line = Line::try_parse_from(["backtest", "--input", "web.csv", "--since", "2d"]);
+    let error = line.unwrap_err().to_string();
+    assert!(error.contains("cannot be used with"), "{error}");
+    assert_eq!(args(&["--input", "web.csv"]).input.len(), 1);
+}
+
+#[test]
+fn the_help_names_every_policy() {
+    use clap::CommandFactory;
+    let help = Line::command().render_long_help().to_string();
+    for kind in Kind::ALL {
+        assert!(help.contains(&format!("`{}`", kind.name())), "{help}");
+    }
+}
+
+#[test]
+fn a_mistake_says_that_it_came_from_a_flag() {
+    let error = trigger::given(&args(&["--set", "foo=1", "--set", "threshold=50"]));
+    let error = format!("{:?}", error.map(|_| ()).unwrap_err());
+    assert!(error.contains("`--set`: `foo`"), "{error}");
+}
+
+#[test]
+fn a_mistake_in_a_manifest_is_told_with_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("web.yaml");
+    let text = "kind: ScaledObject\nspec:\n  triggers:\n    - type: external\n      metadata:\n        query: x\n        \
+                threshold: lots\n";
+    std::fs::write(&file, text).unwrap();
+    let error = trigger::given(&args(&["--scaled-object", file.to_str().unwrap()]));
+    let error = format!("{:?}", error.map(|_| ()).unwrap_err());
+    assert!(error.contains("web.yaml`, line 7: `threshold`"), "{error}");
+}

@@ -50,7 +50,15 @@ pub(super) fn given(args: &Args) -> Result<Given, Failure> {
     }
     let reading = metadata::read(&strings, Env::Names);
     if !reading.mistakes.is_empty() {
-        let texts: Vec<String> = reading.mistakes.iter().map(ToString::to_string).collect();
+        let told = |mistake: &metadata::MetadataError| {
+            let mut set = args.set.iter().filter_map(|pair| pair.split_once('='));
+            match &manifest {
+                _ if set.any(|(key, _)| key == mistake.key) => format!("`--set`: {mistake}"),
+                Some(manifest) => format!("{}: {mistake}", manifest.place_of(&mistake.key)),
+                None => mistake.to_string(),
+            }
+        };
+        let texts: Vec<String> = reading.mistakes.iter().map(told).collect();
         return Err(Failure::usage(anyhow!(texts.join("; "))));
     }
     notes.extend(reading.warnings.into_iter().map(|warning| warning.text));

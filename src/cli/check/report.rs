@@ -82,6 +82,9 @@ fn summary(files: &[Checked], out: &mut dyn Write) -> io::Result<()> {
         let all = files.iter().flat_map(|file| &file.findings);
         all.filter(|finding| finding.severity == severity).count()
     };
+    for file in files.iter().filter(|file| file.settings) {
+        writeln!(out, "{}: read as settings of the server", file.file)?;
+    }
     writeln!(
         out,
         "{} of Forescale in {}, {} left alone: {}, {}, {}",
@@ -127,6 +130,7 @@ fn file_json(file: &Checked) -> Json {
     json!({
         "file": file.file,
         "readable": file.outcome != Outcome::Unreadable,
+        "serverSettings": file.settings,
         "findings": findings,
         "scaledObjects": objects,
     })

@@ -5,11 +5,16 @@ mod around;
 mod followed;
 mod trigger;
 
+pub(super) use followed::nearest;
 pub(super) use trigger::metadata;
 
 use super::predictive_autoscaler;
 use super::settings::Setting;
-use super::yaml::{Entry, Node, Place};
+use super::yaml::{self, Entry, Node, Place};
+
+/// Kinds of objects that are judged.
+pub(super) const KINDS: [&str; 2] = [SCALED_OBJECT, predictive_autoscaler::KIND];
+const SCALED_OBJECT: &str = "ScaledObject";
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -75,6 +80,15 @@ impl Finding {
         Self::new(Severity::Warning, place, message)
     }
 
+    /// A warning that concerns a whole file, where there may be nothing to point at.
+    pub(super) fn about(place: Option<Place>, message: String) -> Self {
+        Self {
+            severity: Severity::Warning,
+            place,
+            message,
+        }
+    }
+
     fn hint(place: Place, message: impl Into<String>) -> Self {
         Self::new(Severity::Hint, place, message)
     }
@@ -99,20 +113,15 @@ impl Checker {
     /// Every ScaledObject, those in a `List` included, and what was found in them.
     pub(super) fn check(&self, documents: &[Node]) -> (Vec<Object>, Vec<Finding>) {
         let (mut objects, mut findings) = (Vec::new(), Vec::new());
-        for document in documents {
-            self.document(document, &mut objects, &mut findings);
+        for object in yaml::objects(documents) {
+            self.document(object, &mut objects, &mut findings);
         }
         (objects, findings)
     }
 
     fn document(&self, document: &Node, objects: &mut Vec<Object>, findings: &mut Vec<Finding>) {
         match document.text_of("kind") {
-            Some("List" | "ScaledObjectList" | "PredictiveAutoscalerList") => {
-                for item in document.get("items").map_or(&[][..], Node::items) {
-                    self.document(item, objects, findings);
-                }
-            }
-            Some("ScaledObject") => objects.push(self.object(document, findings)),
+            Some(SCALED_OBJECT) => objects.push(self.object(document, findings)),
             Some(predictive_autoscaler::KIND) => {
                 objects.push(predictive_autoscaler::check(document, findings));
             }
@@ -142,6 +151,9 @@ impl Checker {
             repeated_keys(document, &mut found);
             around::check(document, &object, &mut found);
             findings.append(&mut found);
+        } else if object.triggers.is_empty() {
+            let text = "this ScaledObject has no `spec.triggers`: there is nothing to check in it";
+            findings.push(Finding::warning(document.place, text));
         }
         object
     }

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::scaled_object::{Finding, Object, Trigger, metadata};
 use super::yaml::{Entry, Node, Place};
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 
 /// Top-level keys by which such a file is known; Kubernetes' objects have none of them. `operator` and `cluster` are left out:
 /// other files, such as values of the chart, have these too.
-const KEYS: [&str; 9] = [
+pub(super) const KEYS: [&str; 9] = [
     "keda",
     "admin",
     "monitor",
@@ -38,7 +38,14 @@ pub(super) fn check(
     let settings = match Settings::parse(text, Path::new(file)) {
         Ok(settings) => settings,
         Err(error) => {
-            findings.push(Finding::error(document.place, error.to_string()));
+            let place = match error {
+                SettingsError::Parse {
+                    place: Some((line, column)),
+                    ..
+                } => word(text, line, column),
+                _ => document.place,
+            };
+            findings.push(Finding::error(place, error.to_string()));
             return;
         }
     };
@@ -73,6 +80,18 @@ pub(super) fn check(
                 ours: true,
             }],
         });
+    }
+}
+
+/// The word that begins there.
+fn word(text: &str, line: usize, column: usize) -> Place {
+    let rest = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    let rest = rest.chars().skip(column.saturating_sub(1));
+    let width = rest.take_while(|c| c.is_alphanumeric()).count().max(1);
+    Place {
+        line,
+        column: column.max(1),
+        width,
     }
 }
 

@@ -13,10 +13,10 @@ spec:
     name: web
   minReplicaCount: 1
   fallback:
-    failureThreshold: 3
+    failureThreshold: 0
     replicas: 6
   triggers:
-    - type: external
+    - type: external-push
 {trigger}      metadata:
         scalerAddress: forescale.forescale:6000
 {metadata}"
@@ -54,7 +54,7 @@ fn a_good_manifest_is_fine_and_shows_every_setting() {
     assert_eq!(checked(&text).outcome, Outcome::Fine);
     let printed = printed(&text);
     for part in [
-        "web.yaml:14: ScaledObject `shop/web`, trigger 0 (external)",
+        "web.yaml:14: ScaledObject `shop/web`, trigger 0 (external-push)",
         "  threshold             100\n",
         "  horizon               30m (default)\n",
         "1 trigger of Forescale in 1 ScaledObject, 0 other triggers left alone: 0 mistakes, 0 warnings, 0 hints",
@@ -119,9 +119,10 @@ fn the_scaled_object_around_is_judged_too() {
             "  minReplicaCount: 0\n  maxReplicaCount: 20\n",
         )
         .replace(
-            "  fallback:\n    failureThreshold: 3\n    replicas: 6\n",
+            "  fallback:\n    failureThreshold: 0\n    replicas: 6\n",
             "",
-        );
+        )
+        .replace("external-push", "external");
     let found: Vec<_> = checked(&text)
         .findings
         .into_iter()
@@ -136,6 +137,88 @@ fn the_scaled_object_around_is_judged_too() {
             found.iter().any(|message| message.contains(part)),
             "{part}: {found:?}"
         );
+    }
+}
+
+/// Messages of this severity.
+fn told(text: &str, severity: Severity) -> Vec<String> {
+    let of = |finding: &Finding| finding.severity == severity;
+    let found = checked(text).findings.into_iter().filter(of);
+    found.map(|finding| finding.message).collect()
+}
+
+#[test]
+fn a_fallback_that_never_comes_is_told() {
+    let good = manifest("", GOOD);
+    assert!(checked(&good).findings.is_empty());
+    let late = good.replace("failureThreshold: 0", "failureThreshold: 3");
+    let [warning] = &told(&late, Severity::Warning)[..] else {
+        panic!("{late}");
+    };
+    assert!(
+        warning.contains("`failureThreshold: 3`")
+            && warning.contains("write `failureThreshold: 0`"),
+        "{warning}"
+    );
+    let pulled = late.replace("external-push", "external");
+    assert_eq!(told(&pulled, Severity::Warning), [""; 0]);
+    let [hint] = &told(&pulled, Severity::Hint)[..] else {
+        panic!("{pulled}");
+    };
+    assert!(
+        hint.contains("with `external` KEDA does not count"),
+        "{hint}"
+    );
+    let beside = "  triggers:\n    - type: prometheus\n      metadata: {query: x}\n";
+    let beside = pulled.replace("  triggers:\n", beside);
+    assert_eq!(told(&beside, Severity::Hint), [""; 0], "that one's");
+}
+
+#[test]
+fn counts_are_numbers_and_the_least_is_not_above_the_most() {
+    let with = |counts: &str| errors(&manifest("", GOOD).replace("  minReplicaCount: 1\n", counts));
+    assert_eq!(
+        with("  minReplicaCount: 5\n  maxReplicaCount: 5\n"),
+        [""; 0]
+    );
+    assert_eq!(
+        with("  minReplicaCount: 60\n  maxReplicaCount: 50\n"),
+        ["`minReplicaCount` 60 is above `maxReplicaCount` 50"]
+    );
+    assert_eq!(
+        with("  minReplicaCount: 150\n"),
+        ["`minReplicaCount` 150 is above `maxReplicaCount` 100, KEDA's default"]
+    );
+    assert_eq!(
+        with("  minReplicaCount: many\n  maxReplicaCount: -1\n"),
+        [
+            "`minReplicaCount` is `many`: allowed are whole numbers, 0 and above",
+            "`maxReplicaCount` is `-1`: allowed are whole numbers, 0 and above"
+        ]
+    );
+}
+
+#[test]
+fn a_file_in_which_nothing_can_be_checked_is_told_with_what_was_meant() {
+    for (text, expected) in [
+        ("monitr: {}\n", "it has `monitr`: did you mean `monitor`?"),
+        (
+            "kind: ScaledObjct\n",
+            "it has `ScaledObjct`: did you mean `ScaledObject`?",
+        ),
+        (
+            "kind: Deployment\n---\nkind: Service\n",
+            "it has `Deployment`, `Service`",
+        ),
+        ("timestamp_unix,value\n1,2\n", "`monitor`"),
+        ("", "`ScaledObject`, `PredictiveAutoscaler`"),
+        ("kind: ScaledObject\nspec: {}\n", "no `spec.triggers`"),
+    ] {
+        let [warning] = &told(text, Severity::Warning)[..] else {
+            panic!("{text}");
+        };
+        assert!(warning.contains(expected), "{expected}: {warning}");
+        assert_eq!(checked(text).outcome, Outcome::Fine);
     }
 }
 
@@ -270,6 +353,8 @@ fn a_tolerance_that_differs_from_the_trigger_s_is_told() {
     assert_eq!(with("tolerance: \"0\"", ""), [Severity::Warning]);
     assert_eq!(with("tolerance: \"0\"", zero), []);
     assert_eq!(with("tolerance: \"0.1\"", ""), []);
+    assert_eq!(with("tolerance: 100m", ""), []);
+    assert_eq!(with("tolerance: 200m", ""), [Severity::Warning]);
     assert_eq!(with("selectPolicy: Max", ""), []);
     assert_eq!(with("selectPolicy: Max", zero), [Severity::Hint]);
 }
@@ -324,6 +409,7 @@ fn the_server_s_settings_are_checked_with_the_workloads_in_them() {
     for part in [
         "`shop/web`, trigger 0 (workload of the settings)",
         "  threshold             100\n",
+        "web.yaml: read as settings of the server\n",
         "0 mistakes",
     ] {
         assert!(printed.contains(part), "{part}: {printed}");
@@ -358,4 +444,7 @@ fn the_server_s_settings_are_checked_with_the_workloads_in_them() {
             "{expected}: {errors:?}"
         );
     }
+    let unknown = checked(&SETTINGS.replace("workloads:", "wrkloads:"));
+    let place = unknown.findings[0].place.unwrap();
+    assert_eq!((place.line, place.column, place.width), (4, 1, 8));
 }

@@ -76,6 +76,19 @@ pub(in crate::cli) fn parse(text: &str) -> (Vec<Node>, Option<Broken>) {
     }
 }
 
+/// The objects in `documents`, those in a `List` (or one of a kind, `ScaledObjectList`) included and such lists themselves not.
+pub(in crate::cli) fn objects(documents: &[Node]) -> Vec<&Node> {
+    let mut found = Vec::new();
+    for document in documents {
+        let kind = document.text_of("kind").unwrap_or_default();
+        match document.get("items") {
+            Some(items) if kind.ends_with("List") => found.extend(objects(items.items())),
+            _ => found.push(document),
+        }
+    }
+    found
+}
+
 struct Builder<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> {
     events: I,
     anchors: HashMap<usize, Node>,

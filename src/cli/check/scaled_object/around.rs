@@ -3,6 +3,7 @@
 use super::{Finding, Object, Trigger, followed, setting};
 use crate::cli::check::yaml::{Entry, Node, Place};
 use crate::domain::USUAL_TOLERANCE;
+use crate::execute::quantity;
 
 /// KEDA's `maxReplicaCount` when none is given.
 const DEFAULT_MAX: u64 = 100;
@@ -14,17 +15,74 @@ pub(super) fn check(document: &Node, object: &Object, findings: &mut Vec<Finding
     let Some(spec) = document.entry("spec") else {
         return;
     };
-    if spec.value.get("fallback").is_none() {
-        let text = "there is no `fallback`: when Forescale itself can't be reached, the HPA keeps the replicas it has; a \
-                    `fallback` sets how many there should be";
-        findings.push(Finding::hint(spec.place, text));
-    }
+    fallback(spec, object, findings);
+    counts(spec, findings);
     from_zero(&spec.value, object, findings);
     followed::check(spec, object, findings);
     for trigger in object.triggers.iter().filter(|trigger| trigger.ours) {
         bounds(spec, trigger, findings);
         tolerance(spec, trigger, findings);
         window(&spec.value, trigger, findings);
+    }
+}
+
+/// What a `fallback` is worth when Forescale itself can't be reached: KEDA counts that failure only on `external-push`, and
+/// never beyond 1 (docs/debugging.md).
+fn fallback(spec: &Entry, object: &Object, findings: &mut Vec<Finding>) {
+    let Some(fallback) = spec.value.entry("fallback") else {
+        let text = "there is no `fallback`: when Forescale itself can't be reached, the HPA keeps the replicas it has; with \
+                    an `external-push` trigger, a `fallback` with `failureThreshold: 0` sets how many there should be";
+        findings.push(Finding::hint(spec.place, text));
+        return;
+    };
+    let of_kind = |kind: &str| {
+        let mut all = object.triggers.iter();
+        all.any(|trigger| trigger.ours && trigger.kind == kind)
+    };
+    let threshold = fallback.value.entry("failureThreshold");
+    let count = threshold.and_then(|entry| entry.value.text()?.parse::<u64>().ok());
+    if let Some((entry, count)) = threshold.zip(count.filter(|count| *count > 0))
+        && of_kind("external-push")
+    {
+        let text = format!(
+            "with `failureThreshold: {count}` the `fallback` never comes when Forescale itself can't be reached, for KEDA's count \
+             of those failures stays at 1: write `failureThreshold: 0`"
+        );
+        findings.push(Finding::warning(entry.place, text));
+    }
+    // Beside another trigger it may be meant for that one.
+    if of_kind("external") && object.triggers.iter().all(|trigger| trigger.ours) {
+        let text = "the `fallback` never comes when Forescale itself can't be reached: with `external` KEDA does not count that \
+                    failure; `external-push` with `failureThreshold: 0` has one";
+        findings.push(Finding::hint(fallback.place, text));
+    }
+}
+
+/// `minReplicaCount` and `maxReplicaCount` as numbers, the lower one first.
+fn counts(spec: &Entry, findings: &mut Vec<Finding>) {
+    let [min, max] = ["minReplicaCount", "maxReplicaCount"].map(|key| spec.value.entry(key));
+    for entry in [min, max].into_iter().flatten() {
+        let text = entry.value.text().unwrap_or_default();
+        if text.parse::<u32>().is_err() {
+            let text = format!(
+                "`{}` is `{text}`: allowed are whole numbers, 0 and above",
+                entry.key
+            );
+            findings.push(Finding::error(entry.place, text));
+        }
+    }
+    let number = |entry: Option<&Entry>| entry?.value.text()?.parse::<u64>().ok();
+    let most = max.map_or(Some(DEFAULT_MAX), |entry| number(Some(entry)));
+    if let (Some(entry), Some(least), Some(most)) = (min, number(min), most)
+        && least > most
+    {
+        let usual = if max.is_none() {
+            ", KEDA's default"
+        } else {
+            ""
+        };
+        let text = format!("`minReplicaCount` {least} is above `maxReplicaCount` {most}{usual}");
+        findings.push(Finding::error(entry.place, text));
     }
 }
 
@@ -45,13 +103,17 @@ fn tolerance(spec: &Entry, trigger: &Trigger, findings: &mut Vec<Finding>) {
         };
         given = true;
         let text = entry.value.text().unwrap_or_default();
-        if text
-            .parse::<f64>()
-            .is_ok_and(|there| (there - own).abs() > 1e-9)
-        {
+        let Some(there) = quantity::parse(text).filter(|there| *there >= 0.0) else {
+            let text = format!(
+                "`{direction}.tolerance` is `{text}`: allowed are 0 and above, such as 0.05 or 50m"
+            );
+            findings.push(Finding::error(entry.place, text));
+            continue;
+        };
+        if (there - own).abs() > 1e-9 {
             let text = format!(
                 "`{direction}.tolerance` is {text} and the trigger's `hpaTolerance` is {own}: the plan reckons with the \
-                 latter, so that replicas are too many, or plans go unheard; write `hpaTolerance: \"{text}\"`"
+                 latter, so that replicas are too many, or plans go unheard; write `hpaTolerance: \"{there}\"`"
             );
             findings.push(Finding::warning(entry.place, text));
         }

@@ -67,7 +67,11 @@ fn place_of(trigger: &Trigger, nodes: &[Node]) -> Place {
     entry.map_or(trigger.place, |entry| entry.place)
 }
 
-fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> String {
+/// What may have been meant by `wanted`, as the end of a sentence; empty where nothing is near.
+pub(in crate::cli::check) fn nearest<'a>(
+    wanted: &str,
+    names: impl Iterator<Item = &'a str>,
+) -> String {
     let scored = names.map(|name| (name, strsim::jaro_winkler(wanted, name)));
     let near = scored.filter(|(_, score)| *score >= 0.8);
     near.max_by(|a, b| a.1.total_cmp(&b.1))
