@@ -43,10 +43,12 @@ pub(in crate::plan) fn rehearse(
     let mut trials = PlanTrials::default();
     let mut before: Option<Timestamp> = None;
     let mut heard = history.start();
-    let mut lead = Duration::ZERO;
+    let mut lead_time = Duration::ZERO;
     for forecast in said {
         let at = forecast.origin();
-        facts.iter_mut().for_each(|facts| take_for(facts, at));
+        if let Some(facts) = &mut facts {
+            take_for(facts, at);
+        }
         let inputs = inputs(spec, facts.as_ref(), &known, at);
         let case = Case::new(
             config,
@@ -55,7 +57,7 @@ pub(in crate::plan) fn rehearse(
                 ..inputs
             },
         );
-        lead = case.lead;
+        lead_time = case.lead;
         arrange(&mut trials, &case);
         hear(&mut trials, history, heard, at);
         heard = at;
@@ -73,14 +75,14 @@ pub(in crate::plan) fn rehearse(
         } = ask(&mut trials, &case, objective, load);
         let since = before.map_or(history.step(), |before| at.since(before));
         before = Some(at);
-        let came = Measured {
+        let judged = Measured {
             minutes: since.min(LONGEST).as_secs_f64() / 60.0,
             need: case.load_in_replicas(then),
             most: case.load_in_replicas(most),
             floor: case.measured_need(load),
         };
-        let minutes = came.minutes;
-        score(&mut trials, &case, objective, came, (&asks, &asks));
+        let minutes = judged.minutes;
+        score(&mut trials, &case, objective, judged, (&asks, &asks));
         expect(
             &mut trials,
             &case,
@@ -93,7 +95,7 @@ pub(in crate::plan) fn rehearse(
     doubt(&mut trials, said.len());
     trials.at = before;
     trials.rehearsed = Some(Rehearsed {
-        lead: lead.into(),
+        lead: lead_time.into(),
         minutes: trials.minutes,
     });
     Some(trials)
