@@ -120,7 +120,7 @@ pub fn decide(config: &Config, inputs: &Inputs<'_>) -> Option<(Plan, PlanMemory)
     };
     // The HPA's tolerance may ask for a step further than the plan, and the measured load for more than it.
     let asked = match stage {
-        _ if !decision.active => case.asleep(),
+        _ if case.rests(decision.active) => 0,
         Stage::Shadow => decision.planned,
         Stage::ScaleOut | Stage::Predictive => decision.replicas.max(decision.planned),
     };

@@ -41,6 +41,7 @@ impl Engine {
             Err(error) => {
                 // What the past has taught is worth less than an answer.
                 tracing::error!(%error, "no snapshot can be read, learning starts anew");
+                store.begin_anew();
                 self.count_snapshot("failed");
                 return Ok(report);
             }

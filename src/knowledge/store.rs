@@ -51,6 +51,8 @@ struct State {
     /// `None` before it was opened and after the disk said no: the next call opens the file anew.
     database: Option<Database>,
     index: Index,
+    /// What is in the file could not be read, and is not to be written over.
+    unread: bool,
 }
 
 /// A workload as it was when it was last saved.
@@ -131,6 +133,12 @@ impl Store {
         Self::closed(dir, WorkloadKey::id)
     }
 
+    /// What the file holds could not be read, and learning begins anew: the next save begins a file of its own, and moves that
+    /// one aside.
+    pub fn begin_anew(&self) {
+        self.lock().unread = true;
+    }
+
     fn open_with(dir: &Path, id_of: fn(&WorkloadKey) -> WorkloadId) -> Result<Self, StoreError> {
         let store = Self::closed(dir, id_of);
         store.ensure_open(&mut store.lock())?;
@@ -143,6 +151,7 @@ impl Store {
             state: Mutex::new(State {
                 database: None,
                 index: Index::default(),
+                unread: false,
             }),
             id_of,
         }
@@ -266,7 +275,12 @@ impl Store {
     ) -> Result<T, StoreError> {
         let mut state = self.lock();
         self.ensure_open(&mut state)?;
-        let State { database, index } = &mut *state;
+        if state.unread {
+            self.spare(&mut state)?;
+        }
+        let State {
+            database, index, ..
+        } = &mut *state;
         let Some(open) = database else {
             return Err(StoreError::Locked {
                 path: self.path.display().to_string(),
@@ -290,6 +304,18 @@ impl Store {
         // The file may be another one than before, so what is known of it is read from it.
         state.index = self.read_index(&database)?;
         state.database = Some(database);
+        Ok(())
+    }
+
+    /// Moves a file aside whose workloads nobody knows.
+    fn spare(&self, state: &mut State) -> Result<(), StoreError> {
+        if !state.index.is_empty() {
+            state.database = None;
+            let why = "it could not be read when learning began";
+            file::move_aside(&self.path, "unread", why)?;
+            self.ensure_open(state)?;
+        }
+        state.unread = false;
         Ok(())
     }
 

@@ -83,7 +83,8 @@ fn lower(windows: &[BoundWindow], plain: Plain, force: &mut InForce) {
     }
     let ahead = plain.now + plain.lead;
     force.runs = windows.iter().any(|window| {
-        window.demand.min > Some(0) && (window.is_on(plain.now) || window.is_on(ahead))
+        let comes = plain.now < window.from && window.from <= ahead;
+        window.demand.min > Some(0) && (window.is_on(plain.now) || comes)
     });
     for window in windows.iter().filter(with_min) {
         let asked = match window.demand.min {

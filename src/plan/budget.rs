@@ -35,6 +35,31 @@ pub(super) struct Budget {
     spending: Spending,
 }
 
+/// What a budget leaves of a wish.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Afforded {
+    /// All of it.
+    All,
+    /// So many replicas.
+    UpTo(u32),
+    /// A share of what it is above the measured load's need.
+    Share { floor: u32, share: f64 },
+}
+
+impl Afforded {
+    pub(super) fn of(self, wanted: u32) -> u32 {
+        match self {
+            Self::All => wanted,
+            Self::UpTo(most) => wanted.min(most),
+            Self::Share { floor, share } => {
+                let above = f64::from(wanted.saturating_sub(floor));
+                let most = floor.saturating_add((above * share + NOISE).floor() as u32);
+                wanted.min(most)
+            }
+        }
+    }
+}
+
 /// What is typical of the rest of a day, in replica hours.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Rest {
@@ -63,25 +88,26 @@ impl Budget {
         })
     }
 
-    /// Takes away what can't be afforded above `floor`, the measured load's need; what can.
-    pub(super) fn limit(&mut self, case: &Case<'_>, floor: u32, ledger: &mut Ledger) -> u32 {
+    /// Takes away what can't be afforded above `floor`, the measured load's need; what can be of any other wish.
+    pub(super) fn limit(&mut self, case: &Case<'_>, floor: u32, ledger: &mut Ledger) -> Afforded {
         let most = case.upper_bound();
         let (floor, wanted) = (floor.min(most), ledger.count().min(most));
         self.spending.this_hour.floor_now = floor;
         self.spending.this_hour.wanted_now = wanted;
         let left = self.most - self.spending.hours;
         let rest = self.rest();
-        let allowed = match rest {
-            _ if left <= 0.0 => floor,
-            Some(rest) => {
-                let above = f64::from(wanted.saturating_sub(floor));
-                floor.saturating_add((above * share(left, rest) + NOISE).floor() as u32)
-            }
+        let afforded = match rest {
+            _ if left <= 0.0 => Afforded::UpTo(floor),
+            Some(rest) => Afforded::Share {
+                floor,
+                share: share(left, rest),
+            },
             None => {
                 let rate = left / self.time.until_midnight.max(NOISE);
-                floor.max((rate + NOISE).floor() as u32)
+                Afforded::UpTo(floor.max((rate + NOISE).floor() as u32))
             }
         };
+        let allowed = afforded.of(wanted);
         let loads_own = rest.map_or(left <= 0.0, |rest| rest.floor > left);
         if ledger.count() > allowed {
             ledger.lower_to(Limit::Budget, allowed, || {
@@ -90,17 +116,16 @@ impl Budget {
         } else if loads_own {
             ledger.note(Limit::Budget, self.text(case, left, rest, loads_own));
         }
-        allowed
+        afforded
     }
 
-    /// What is remembered once it is decided that so many replicas are asked for. Of a workload that is let sleep that is
-    /// less than its load needs.
-    pub(super) fn close(mut self, asked: u32, active: bool) -> Spending {
+    /// What is remembered once it is decided that so many replicas are asked for. A workload at rest has none, whatever its
+    /// load would need.
+    pub(super) fn close(mut self, asked: u32, rests: bool) -> Spending {
         self.spending.replicas = asked;
-        if !active {
+        if rests {
             let hour = &mut self.spending.this_hour;
-            hour.floor_now = hour.floor_now.min(asked);
-            hour.wanted_now = hour.wanted_now.min(asked);
+            (hour.floor_now, hour.wanted_now) = (0, 0);
         }
         self.spending
     }

@@ -143,7 +143,11 @@ impl<'a> Case<'a> {
         case.bind(config, &windows);
         let (whole, climb, source) = case.lead_time(config);
         (case.climb, case.lead_source) = (climb, source);
-        (case.whole, case.lead) = (whole, whole.min(spec.horizon.get()));
+        case.whole = whole;
+        case.lead = match spec.lead_time {
+            LeadTime::Fixed(_) => whole,
+            LeadTime::Auto => whole.min(spec.horizon.get()),
+        };
         case.bind(config, &windows);
         // What is bounded by the clock is not late, what is measured is.
         let lag = spec.metric_lag.unwrap_or_default().get();
@@ -300,7 +304,11 @@ impl<'a> Case<'a> {
                     "the server's default of {ready}, for {seen} scale-ups seen so far are too few"
                 )
             }
-            LeadSource::Default { .. } | LeadSource::Given if self.lag.is_zero() => return None,
+            LeadSource::Default { .. } | LeadSource::Given
+                if self.lag.is_zero() && self.whole <= self.to_ready() =>
+            {
+                return None;
+            }
             LeadSource::Default { .. } => format!("the server's default of {ready}"),
             LeadSource::Given => format!("the `leadTime` of {ready}"),
         };
@@ -396,10 +404,11 @@ impl Case<'_> {
         self.bounds.max
     }
 
-    /// Replicas that KEDA leaves a workload that is not active: the ScaledObject's minimum; the trigger's where that is not known.
-    pub(super) fn asleep(&self) -> u32 {
+    /// Whether KEDA scales a workload to zero that is not `active`. Where the ScaledObject keeps a replica or more (the trigger's
+    /// minimum speaks where that is not known) the HPA goes on following the number.
+    pub(super) fn rests(&self, active: bool) -> bool {
         let least = self.cluster.rests_at().or(self.spec.min_replicas);
-        least.unwrap_or(0).min(self.bounds.max)
+        !active && least.unwrap_or(0) == 0
     }
 
     /// Whether a window asks for replicas: it would be in vain for a workload that is scaled to zero.

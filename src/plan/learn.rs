@@ -107,7 +107,7 @@ pub fn learn(
     let need = near(readings.load).map(|load| load.value.max(0.0) / per_replica.max(0.001));
     let seen = near(readings.ready).map(|it| it.value).zip(need);
     // Who is let sleep is not short, whatever little is waiting.
-    let seen = seen.filter(|_| plan.active);
+    let seen = seen.filter(|_| !asleep);
     if let Some(grade) = memory.grade.as_mut().filter(|_| reads_fleet) {
         grade::learn_actual(Arc::make_mut(grade), now, spec.interval, seen);
     }

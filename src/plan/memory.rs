@@ -157,7 +157,7 @@ pub(super) fn remember(case: &Case<'_>, decision: &mut Decision, asked: u32) -> 
         authority: (decision.authority.as_ref())
             .or(case.past.authority.as_ref())
             .map(Arc::clone),
-        spending: budget.map(|budget| Box::new(budget.close(asked, decision.active))),
+        spending: budget.map(|budget| Box::new(budget.close(asked, case.rests(decision.active)))),
         guards: guard::remember(case, guards, decision.planned),
     }
 }

@@ -1,6 +1,6 @@
 //! A plan from fresh data: from the expected peak, or the measured load where nothing is expected, to replicas.
 
-use super::budget::Budget;
+use super::budget::{Afforded, Budget};
 use super::case::{Case, Decision};
 use super::ledger::{Ledger, amount, span};
 use super::outlook::{Outlook, over_lead_time, over_lead_time_at};
@@ -27,9 +27,9 @@ pub(super) fn predictive(case: &Case<'_>, sample: Sample) -> Decision {
     let guards = guard::watch(case, sample);
     guard::live(case, &guards, sample.value, &mut ledger);
     let mut budget = Budget::of(case);
-    let afforded = budget
-        .as_mut()
-        .map_or(u32::MAX, |budget| budget.limit(case, reactive, &mut ledger));
+    let afforded = budget.as_mut().map_or(Afforded::All, |budget| {
+        budget.limit(case, reactive, &mut ledger)
+    });
     let raw = ledger.count().min(case.upper_bound());
     if choice.is_none() || case.spec.scale_down_window.is_some() {
         smooth::scale_down_window(case, afforded, &mut ledger);

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::budget::Afforded;
 use super::case::Case;
 use super::ledger::{Ledger, amount, replicas, span};
 use super::outlook;
@@ -41,9 +42,9 @@ pub(super) fn settle(case: &Case<'_>, ledger: &mut Ledger) {
 }
 
 /// Holds a scale-down while the window behind has asked for more, or the window ahead expects more. It never raises
-/// the plan above the one before, nor for what is expected above what is `afforded`: that holds for as long as it is
-/// expected, and no budget would ever be kept.
-pub(super) fn scale_down_window(case: &Case<'_>, afforded: u32, ledger: &mut Ledger) {
+/// the plan above the one before, nor for what is expected beyond what is `afforded` of it: that holds for as
+/// long as it is expected, and no budget would ever be kept.
+pub(super) fn scale_down_window(case: &Case<'_>, afforded: Afforded, ledger: &mut Ledger) {
     let window = case.spec.scale_down_window.unwrap_or(USUAL_WINDOW).get();
     let wanted = ledger.count();
     let Some(before) = case.past.previous().filter(|before| wanted < *before) else {
@@ -56,13 +57,19 @@ pub(super) fn scale_down_window(case: &Case<'_>, afforded: u32, ledger: &mut Led
     let behind = case.past.highest_raw(case.now - own).unwrap_or(0);
     let ahead = outlook::worst(case, window);
     let expected = ahead.map_or(0, |peak| need(case, peak));
-    let held = behind.max(expected.min(afforded)).min(before);
+    let affordable = afforded.of(expected);
+    let held = behind.max(affordable).min(before);
     ledger.raise_to(Limit::ScaleDownWindow, held, || match ahead {
-        Some(peak) if expected.min(afforded) >= behind => format!(
-            "not scaling down yet: within the coming {} a peak of {} needs {}",
+        Some(peak) if affordable >= behind => format!(
+            "not scaling down yet: within the coming {} a peak of {} needs {}{}",
             span(window),
             amount(peak.value),
             replicas(expected),
+            if affordable < expected {
+                format!(", of which the budget leaves {affordable}")
+            } else {
+                String::new()
+            }
         ),
         _ if own < window => format!(
             "not scaling down yet: the past {} asked for {}; the HPA waits for {} by itself",

@@ -57,13 +57,19 @@ pub(super) fn open(path: &Path) -> Result<Database, StoreError> {
         Err(Refusal::Unusable(reason)) => reason,
         Err(other) => return Err(refused(path, other)),
     };
-    let aside = free_name(path);
+    move_aside(path, "damaged", &reason)?;
+    try_open(path).map_err(|other| refused(path, other))
+}
+
+/// Gives the file another name, with what is the matter in it.
+pub(super) fn move_aside(path: &Path, what: &str, reason: &str) -> Result<(), StoreError> {
+    let aside = free_name(path, what);
     fs::rename(path, &aside).map_err(|source| open_error(path, source))?;
     error!(
         path = %path.display(), moved_to = %aside.display(), reason,
         "snapshot can't be used, it was moved aside and learning starts anew"
     );
-    try_open(path).map_err(|other| refused(path, other))
+    Ok(())
 }
 
 fn try_open(path: &Path) -> Result<Database, Refusal> {
@@ -156,9 +162,9 @@ fn initialise(database: &Database) -> Result<(), redb::Error> {
     Ok(())
 }
 
-fn free_name(path: &Path) -> PathBuf {
+fn free_name(path: &Path, what: &str) -> PathBuf {
     let now = SystemClock.now().to_rfc3339().replace(':', "-");
-    let name = |number: &str| path.with_file_name(format!("{NAME}.damaged-{now}{number}"));
+    let name = |number: &str| path.with_file_name(format!("{NAME}.{what}-{now}{number}"));
     let mut number = 1;
     let mut free = name("");
     while free.exists() {

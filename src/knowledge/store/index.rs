@@ -41,6 +41,11 @@ pub(super) struct Sealed {
 }
 
 impl Index {
+    /// Whether no workload is in the file.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The workload's entry, if it is in the file.
     pub(super) fn get(&self, id: WorkloadId, key: &WorkloadKey) -> Option<&Entry> {
         self.entries

@@ -21,11 +21,14 @@ fn file_of(dir: &tempfile::TempDir) -> PathBuf {
 }
 
 fn damaged_files(dir: &tempfile::TempDir) -> Vec<String> {
+    files_aside(dir, "damaged")
+}
+
+fn files_aside(dir: &tempfile::TempDir, what: &str) -> Vec<String> {
     let names = fs::read_dir(dir.path()).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names
-        .filter(|name| name.starts_with("forescale.redb.damaged-"))
-        .collect()
+    let begin = format!("forescale.redb.{what}-");
+    names.filter(|name| name.starts_with(&begin)).collect()
 }
 
 fn bits(history: &History) -> Vec<u64> {
@@ -300,6 +303,27 @@ fn a_folder_that_cannot_be_is_named_with_the_setting() {
         error.contains("plain/data/forescale.redb") && error.contains("`knowledge.dataDir`"),
         "{error}"
     );
+}
+
+#[test]
+fn what_could_not_be_read_is_moved_aside_before_the_next_save() {
+    let dir = folder();
+    let (known, anew) = (samples::full_workload("web"), samples::workload("web"));
+    let store = Store::open(dir.path()).unwrap();
+    store.save(&[Arc::clone(&known)], NOW).unwrap();
+    drop(store);
+    let store = Store::at(dir.path());
+    store.begin_anew();
+    for secs in [15, 30] {
+        store.save(&[Arc::clone(&anew)], later(secs)).unwrap();
+    }
+    drop(store);
+    assert_same(&reopened(&dir)[0], &anew);
+    let [aside] = &files_aside(&dir, "unread")[..] else {
+        panic!("one file aside")
+    };
+    fs::rename(dir.path().join(aside), file_of(&dir)).unwrap();
+    assert_same(&reopened(&dir)[0], &known);
 }
 
 #[test]

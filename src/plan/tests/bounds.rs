@@ -198,4 +198,15 @@ fn a_window_of_no_more_than_the_minimum_wakes_a_lead_time_before_and_keeps_awake
     ] {
         assert_eq!(active(now), expected, "{now}");
     }
+    // One that is over before its replicas could follow.
+    let mut scenario = bound("2026-11-27T08:00/2m min=1").with(|spec| spec.min_replicas = Some(1));
+    let mut active = |now| planned(&mut scenario, now, 0.0).active;
+    for now in [
+        "2026-11-27T06:57:00Z",
+        "2026-11-27T06:59:30Z",
+        "2026-11-27T07:01:00Z",
+    ] {
+        assert!(active(now), "{now}");
+    }
+    assert!(!active("2026-11-27T07:02:00Z"));
 }

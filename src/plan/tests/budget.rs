@@ -169,7 +169,43 @@ fn a_window_that_expects_more_does_not_hold_a_plan_above_its_budget_for_ever() {
 }
 
 #[test]
-fn a_workload_that_is_let_sleep_spends_what_keda_leaves_it() {
+fn an_ample_budget_that_knows_the_day_leaves_the_window_its_look_ahead() {
+    let planned = |budget: Option<f64>| {
+        let mut scenario = scenario(10_000.0).with(|spec| {
+            spec.max_replica_hours_per_day = budget;
+            spec.scale_down_window = Some(HumanDuration::from_secs(900));
+        });
+        live(&mut scenario, 1500, |_| 400.0, |_| 2000.0);
+        // The coming lead time needs ten, the time after it twenty.
+        for _ in 0..20 {
+            let path: Vec<f32> = (0..20)
+                .map(|step| if step < 8 { 1000.0 } else { 2000.0 })
+                .collect();
+            scenario.expect(&path);
+            scenario.sees(400.0);
+            scenario.later(60);
+        }
+        scenario.sees(400.0).planned
+    };
+    assert_eq!((planned(None), planned(Some(10_000.0))), (20, 20));
+}
+
+#[test]
+fn a_workload_that_never_sleeps_spends_what_it_is_told() {
+    let mut scenario = scenario(10_000.0).with(|spec| {
+        spec.activation_threshold = 5000.0;
+        spec.min_replicas = Some(2);
+    });
+    for _ in 0..=60 {
+        assert!(!scenario.sees(4000.0).active);
+        scenario.later(60);
+    }
+    let spending = scenario.memory.spending.clone().unwrap();
+    assert!((spending.hours - 40.0).abs() < 1e-6, "{spending:?}");
+}
+
+#[test]
+fn a_workload_that_is_let_sleep_spends_nothing() {
     let mut scenario = scenario(100.0).with(|spec| {
         spec.activation_threshold = 5000.0;
         spec.min_replicas = Some(0);

@@ -388,16 +388,45 @@ fn scale_ups_that_take_longer_than_the_horizon_are_told_as_they_are() {
 }
 
 #[test]
+fn a_default_that_is_longer_than_the_horizon_is_told_too() {
+    let mut scenario = Scenario::new().with(|spec| {
+        spec.lead_time = LeadTime::Auto;
+        spec.horizon = HumanDuration::from_secs(60);
+    });
+    scenario.expect(&[100.0; 30]);
+    let plan = scenario.sees(100.0);
+    let text = &reason(&plan, Limit::LeadTime).text;
+    assert!(
+        text.contains("default of 3m") && text.contains("`horizon` of 1m is shorter"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_workload_that_is_let_sleep_is_not_short() {
     let mut scenario = Scenario::new().with(|spec| {
         spec.activation_threshold = 5000.0;
         spec.replicas_query = Some("ready".into());
     });
-    for _ in 0..20 {
-        let plan = scenario.later(15).sees(4000.0);
-        assert!(!plan.active);
-        learn_ready(&mut scenario, &plan, 0.0);
-    }
-    let grade = scenario.memory.grade.as_ref().unwrap();
-    assert!(grade.actual.all.overload_minutes.abs() < 1e-9);
+    let looks = |scenario: &mut Scenario, ready: f64| {
+        for _ in 0..20 {
+            let plan = scenario.later(15).sees(4000.0);
+            assert!(!plan.active);
+            let now = scenario.now;
+            let at = |value| Some(Sample { at: now, value });
+            let readings = Readings {
+                load: at(4000.0),
+                ready: at(ready),
+                ..Readings::default()
+            };
+            let memory = std::mem::take(&mut scenario.memory);
+            scenario.memory = learn(&scenario.spec, now, &plan, &readings, None, memory);
+        }
+        let grade = scenario.memory.grade.as_ref().unwrap();
+        grade.actual.all.overload_minutes
+    };
+    assert!(looks(&mut scenario, 0.0).abs() < 1e-9);
+    // Where some are kept, and more are needed, it is.
+    let minutes = looks(&mut scenario, 10.0);
+    assert!(minutes > 4.0, "{minutes}");
 }
