@@ -228,7 +228,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::simulate::hpa::Policy;
+    use crate::simulate::hpa::{Change, Policy};
 
     fn of(spec: &str) -> Result<Manifest, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -401,6 +401,28 @@ mod tests {
         assert!(error.unwrap().contains("whole seconds without a unit"));
         let none = KEDAS_OWN.replace("type: prometheus", "type: cpu");
         assert!(of(&none).err().unwrap().contains("holds no ScaledObject"));
+    }
+
+    #[test]
+    fn what_is_null_counts_as_absent() {
+        for null in ["", "null", "~"] {
+            let text = KEDAS_OWN
+                .replace("Count: 4", &format!("Count: {null}"))
+                .replace("Count: 30", &format!("Count: {null}"))
+                .replace("tolerance: 50m", &format!("tolerance: {null}"))
+                .replace("type: Percent", &format!("type: {null}"));
+            let text = format!("  fallback: {null}\n  idleReplicaCount: {null}\n{text}");
+            let read = of(&text).unwrap();
+            assert_eq!(read.left_out.len(), 1, "{:?}", read.left_out);
+            assert_eq!(
+                (read.object.min_replicas, read.object.max_replicas),
+                (0, 100)
+            );
+            assert!(read.object.fallback.is_none());
+            let down = read.behavior.unwrap().scale_down;
+            assert_eq!(down.tolerance, None);
+            assert_eq!(down.policies[0].change, Change::Pods(10));
+        }
     }
 
     #[test]
