@@ -202,7 +202,8 @@ fn find<'a>(object: &'a Node, types: &[&str]) -> Option<Found<'a>> {
         |trigger: &&Node| (trigger.text_of("type")).is_some_and(|there| types.contains(&there));
     triggers.iter().filter(of_type).find_map(|trigger| {
         let metadata = trigger.get("metadata")?;
-        SUBJECTS.iter().find(|key| metadata.get(key).is_some())?;
+        let mut said = SUBJECTS.iter().filter_map(|key| metadata.text_of(key));
+        said.find(|text| !text.trim().is_empty())?;
         Some(Found {
             name: name_of(object),
             spec,
@@ -375,12 +376,17 @@ mod tests {
 
     #[test]
     fn a_trigger_that_reads_its_query_elsewhere_is_taken() {
-        let text = KEDAS_OWN.replace(
-            "    - type: prometheus",
-            "    - type: external\n      metadata: {triggerName: requests, threshold: '9'}\n    - type: prometheus",
-        );
-        let read = of(&text).unwrap();
-        assert!(read.ours && !read.metadata.contains_key("query"));
+        for (query, ours) in [
+            ("", true),
+            (", query: ''", true),
+            (", triggerName: ''", false),
+        ] {
+            let trigger = format!(
+                "    - type: external\n      metadata: {{triggerName: requests, threshold: '9'{query}}}\n    - type: prometheus"
+            );
+            let read = of(&KEDAS_OWN.replace("    - type: prometheus", &trigger)).unwrap();
+            assert_eq!(read.ours, ours, "{query}");
+        }
     }
 
     #[test]
