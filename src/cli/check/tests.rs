@@ -224,6 +224,7 @@ fn a_file_in_which_nothing_can_be_checked_is_told_with_what_was_meant() {
             "kind: Deployment\n---\nkind: Service\n",
             "it has `Deployment`, `Service`",
         ),
+        ("kind: ScaledJob\n", "it has `ScaledJob`"),
         ("timestamp_unix,value\n1,2\n", "`monitor`"),
         ("", "`ScaledObject`, `PredictiveAutoscaler`"),
         ("kind: ScaledObject\nspec: {}\n", "no `spec.triggers`"),
@@ -232,6 +233,8 @@ fn a_file_in_which_nothing_can_be_checked_is_told_with_what_was_meant() {
             panic!("{text}");
         };
         assert!(warning.contains(expected), "{expected}: {warning}");
+        let suggests = expected.contains("did you mean");
+        assert_eq!(warning.contains("did you mean"), suggests, "{warning}");
         assert_eq!(checked(text).outcome, Outcome::Fine);
     }
 }
