@@ -6,7 +6,7 @@
 //! | in the file | outcome |
 //! |---|---|
 //! | a first line that is no row | taken as the header, by which columns are found: `timestamp_unix`, `timestamp`, `time`, `ts` or `ds`, and `value` or `y` |
-//! | a header with one of these names or none | the other column counts where there are two, said in a note if both names are unknown; of more columns an error that lists them. Columns without a name don't count |
+//! | a header with one of these names or none | the other column counts where there are two, said in a note if both names are unknown; of more columns an error that lists them. Beside a time that is named, columns without a name don't count |
 //! | no header | the first two columns count |
 //! | timestamps in milli-, micro- or nanoseconds | told by their size (a second count of that size lies after the year 5000), said in a note |
 //! | a timestamp that is text, missing, negative or not finite | an error with file and line |
@@ -157,29 +157,35 @@ fn columns<'a>(names: impl Iterator<Item = &'a str>) -> Result<(Places, Option<S
     if names.len() < 2 {
         return Ok(((0, 1), None));
     }
-    // An index without a name, as pandas writes it, is neither.
-    let counts = |place: &usize| names.len() == 2 || !names[*place].is_empty();
+    // An index without a name, as pandas writes it, is neither, unless it is the time itself.
+    let may_be_time = names.len() == 2 || known.0.is_none();
+    let counts = |place: &usize| may_be_time || !names[*place].is_empty();
     let all: Vec<usize> = (0..names.len()).filter(counts).collect();
+    let quoted = |name: &str| match name {
+        "" => "(no name)".to_owned(),
+        name => format!("`{name}`"),
+    };
     match (known, all.as_slice()) {
         ((Some(time), _), [a, b]) => Ok(((time, if *a == time { *b } else { *a }), None)),
         ((_, Some(value)), [a, b]) => Ok(((if *a == value { *b } else { *a }, value), None)),
         (_, [a, b]) => {
             let note = format!(
-                "the columns `{}` and `{}` are taken for time and value",
-                names[*a], names[*b]
+                "the columns {} and {} are taken for time and value",
+                quoted(names[*a]),
+                quoted(names[*b])
             );
             Ok(((*a, *b), Some(note)))
         }
         _ => {
-            let quoted = |names: &[&str], between: &str| {
-                let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            let listed = |names: &[&str], between: &str| {
+                let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
                 names.join(between)
             };
             Err(format!(
                 "has the columns {}, which don't say where time and value are: call one of them {}, and another one {}",
-                quoted(&names, ", "),
-                quoted(&TIME_NAMES, " or "),
-                quoted(&VALUE_NAMES, " or ")
+                listed(&names, ", "),
+                listed(&TIME_NAMES, " or "),
+                listed(&VALUE_NAMES, " or ")
             ))
         }
     }

@@ -185,7 +185,9 @@ fn nothing(file: &str, documents: &[Node]) -> Finding {
         let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
         names.join(", ")
     };
+    // KEDA's other kind is no misspelling.
     let near = (found.iter())
+        .filter(|name| **name != "ScaledJob")
         .map(|name| scaled_object::nearest(name, known.iter().copied()))
         .find(|near| !near.is_empty());
     let near = near.unwrap_or_default();

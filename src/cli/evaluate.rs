@@ -23,7 +23,7 @@ How it is done:
   server would use, and counted as `unanswered`. Nothing after an origin can be seen by a model.
 
 Columns:
-  RelMAE  mean absolute error of the median relative to `naive`, the last value held: below 1 is better \
+  RelMAE  mean absolute error of the median relative to `naive`, the last value held: below 1 is better
   RelWQL  weighted quantile loss over the levels .1 .5 .9 .95 relative to `naive`
   peak    the same for the highest value between origin and horizon
   .9 .95  observed share of values at or below that quantile; in the summary, its mean distance from the level
@@ -197,4 +197,22 @@ fn add(datasets: &mut Vec<Dataset>, mut dataset: Dataset) {
         dataset.name = format!("{plain}-{number}");
     }
     datasets.push(dataset);
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    use super::*;
+
+    #[test]
+    fn the_help_has_a_line_for_each_column() {
+        let mut command = Args::augment_args(clap::Command::new("evaluate"));
+        let help = command.render_long_help().to_string();
+        for column in ["RelMAE", "RelWQL", "peak", ".9 .95"] {
+            let start = format!("  {column} ");
+            let told = help.lines().any(|line| line.starts_with(&start));
+            assert!(told, "{column}: {help}");
+        }
+    }
 }

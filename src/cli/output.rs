@@ -21,6 +21,9 @@ pub(super) enum Format {
     Html,
 }
 
+/// What names standard output itself: not to be replaced by a file where it is redirected to one.
+const STDOUT: [&str; 3] = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
 /// Standard output, or a file that is whole or not there at all.
 #[derive(Debug)]
 pub(super) struct Output(Option<PathBuf>);
@@ -58,6 +61,7 @@ impl Output {
     /// # Errors
     /// When the file can't be written.
     pub(super) fn open(path: Option<&Path>) -> anyhow::Result<Self> {
+        let path = path.filter(|path| STDOUT.iter().all(|name| *path != Path::new(name)));
         if let Some(path) = path {
             Atomic::probe(path).with_context(|| failed(path))?;
         }
@@ -89,4 +93,19 @@ pub(super) fn save(path: &Path, text: &str) -> anyhow::Result<()> {
 
 fn failed(path: &Path) -> String {
     format!("failed to write `{}`", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_output_by_name_is_no_file() {
+        for name in STDOUT {
+            assert!(Output::open(Some(Path::new(name))).unwrap().0.is_none());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.html");
+        assert_eq!(Output::open(Some(&file)).unwrap().0, Some(file));
+    }
 }

@@ -71,6 +71,22 @@ fn a_column_is_never_guessed_among_several() {
 }
 
 #[test]
+fn an_index_without_a_name_may_be_the_time() {
+    for columns in [",value,errors", ",rps,errors", ",when,rps"] {
+        let error = read_text(&format!("{columns}\n600,1,9\n660,2,9\n")).unwrap_err();
+        let listed = columns[1..].replace(',', "`, `");
+        let listed = format!("has the columns (no name), `{listed}`, which don't say");
+        assert!(error.contains(&listed), "{columns}: {error}");
+    }
+    let series = read_text(",rps\n600,1\n660,2\n").unwrap();
+    assert_eq!(series.series.start(), Timestamp::from_secs(600));
+    assert_eq!(
+        series.notes,
+        ["the columns (no name) and `rps` are taken for time and value"]
+    );
+}
+
+#[test]
 fn finer_units_are_told_by_their_size_and_said() {
     for (unit, zeros) in [("milliseconds", 3), ("microseconds", 6), ("nanoseconds", 9)] {
         let zeros = "0".repeat(zeros);

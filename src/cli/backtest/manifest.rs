@@ -202,7 +202,8 @@ fn find<'a>(object: &'a Node, types: &[&str]) -> Option<Found<'a>> {
         |trigger: &&Node| (trigger.text_of("type")).is_some_and(|there| types.contains(&there));
     triggers.iter().filter(of_type).find_map(|trigger| {
         let metadata = trigger.get("metadata")?;
-        SUBJECTS.iter().find(|key| metadata.get(key).is_some())?;
+        let mut said = SUBJECTS.iter().filter_map(|key| metadata.text_of(key));
+        said.find(|text| !text.trim().is_empty())?;
         Some(Found {
             name: name_of(object),
             spec,
@@ -228,7 +229,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::simulate::hpa::Policy;
+    use crate::simulate::hpa::{Change, Policy};
 
     fn of(spec: &str) -> Result<Manifest, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -375,12 +376,17 @@ mod tests {
 
     #[test]
     fn a_trigger_that_reads_its_query_elsewhere_is_taken() {
-        let text = KEDAS_OWN.replace(
-            "    - type: prometheus",
-            "    - type: external\n      metadata: {triggerName: requests, threshold: '9'}\n    - type: prometheus",
-        );
-        let read = of(&text).unwrap();
-        assert!(read.ours && !read.metadata.contains_key("query"));
+        for (query, ours) in [
+            ("", true),
+            (", query: ''", true),
+            (", triggerName: ''", false),
+        ] {
+            let trigger = format!(
+                "    - type: external\n      metadata: {{triggerName: requests, threshold: '9'{query}}}\n    - type: prometheus"
+            );
+            let read = of(&KEDAS_OWN.replace("    - type: prometheus", &trigger)).unwrap();
+            assert_eq!(read.ours, ours, "{query}");
+        }
     }
 
     #[test]
@@ -401,6 +407,28 @@ mod tests {
         assert!(error.unwrap().contains("whole seconds without a unit"));
         let none = KEDAS_OWN.replace("type: prometheus", "type: cpu");
         assert!(of(&none).err().unwrap().contains("holds no ScaledObject"));
+    }
+
+    #[test]
+    fn what_is_null_counts_as_absent() {
+        for null in ["", "null", "~"] {
+            let text = KEDAS_OWN
+                .replace("Count: 4", &format!("Count: {null}"))
+                .replace("Count: 30", &format!("Count: {null}"))
+                .replace("tolerance: 50m", &format!("tolerance: {null}"))
+                .replace("type: Percent", &format!("type: {null}"));
+            let text = format!("  fallback: {null}\n  idleReplicaCount: {null}\n{text}");
+            let read = of(&text).unwrap();
+            assert_eq!(read.left_out.len(), 1, "{:?}", read.left_out);
+            assert_eq!(
+                (read.object.min_replicas, read.object.max_replicas),
+                (0, 100)
+            );
+            assert!(read.object.fallback.is_none());
+            let down = read.behavior.unwrap().scale_down;
+            assert_eq!(down.tolerance, None);
+            assert_eq!(down.policies[0].change, Change::Pods(10));
+        }
     }
 
     #[test]

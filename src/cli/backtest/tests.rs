@@ -113,6 +113,24 @@ fn what_check_warns_of_is_told_too() {
 }
 
 #[test]
+fn an_empty_value_counts_as_not_given() {
+    let given = given(
+        "external",
+        "threshold: '', thresholdFromEnv: TARGET, triggerName: orders, replicasQuery: ' ', latencyQuery: '', \
+         hpaToleranceFromEnv: ''",
+        &["--reads-replicas", "--set", "query="],
+    );
+    assert!(!given.known_query && given.capacity.is_none());
+    assert_eq!(given.trigger.replicas_query.as_deref(), Some("recorded"));
+    assert_eq!(given.trigger.hpa_tolerance, Some(0.0));
+    assert!(only(&given.notes).contains("`thresholdFromEnv` was left out"));
+    for wrong in ["treshold=", "bearerToken="] {
+        let error = trigger::given(&args(&["--set", wrong, "--set", "threshold=50"]));
+        assert!(error.is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn the_activation_threshold_is_that_of_what_is_configured_today() {
     let given = given(
         "prometheus",

@@ -131,6 +131,8 @@ fn strings(
             .ok_or_else(|| Failure::usage(anyhow!("`--set` {pair}: this is not KEY=VALUE")))?;
         strings.insert(key.to_owned(), value.to_owned());
     }
+    // As the reading has it: an empty value counts as not given, unless the key is a mistake whatever it says.
+    strings.retain(|name, value| !value.trim().is_empty() || !may_be_empty(name));
     for key in ["latencyQuery", "cpuQuery", "memoryQuery"] {
         if take(&mut strings, key) {
             if key == "latencyQuery" {
@@ -161,6 +163,13 @@ fn strings(
         strings.insert("query".to_owned(), query.clone());
     }
     Ok(strings)
+}
+
+/// Whether `name` is a key, plain or from the environment, that may stand there without a value.
+fn may_be_empty(name: &str) -> bool {
+    let plain = name.strip_suffix(FROM_ENV).unwrap_or(name);
+    let mut keys = KEYS.iter().filter(|key| !key.is_refused());
+    keys.any(|key| key.name == name || key.name == plain)
 }
 
 /// Takes a key out, wherever its value comes from; whether it was there.

@@ -55,7 +55,7 @@ pub(super) fn check(
     let nodes = document.get("workloads").map_or(&[][..], Node::items);
     // Both come from the same list, so that they are as long as one another.
     for (index, (node, entry)) in nodes.iter().zip(&settings.workloads).enumerate() {
-        let Some(written) = node.entry("metadata") else {
+        let Some(written) = node.written("metadata") else {
             continue;
         };
         let mut seen = Vec::new();

@@ -199,6 +199,20 @@ fn counts_are_numbers_and_the_least_is_not_above_the_most() {
 }
 
 #[test]
+fn what_is_null_counts_as_absent() {
+    for null in ["", " null", " ~"] {
+        let nulls = format!(
+            "  minReplicaCount:{null}\n  maxReplicaCount:{null}\n  advanced:\n    horizontalPodAutoscalerConfig:\n      \
+             behavior:\n        scaleUp:\n          tolerance:{null}\n        scaleDown:{null}\n"
+        );
+        let text = manifest("      metricType:\n", GOOD).replace("  minReplicaCount: 1\n", &nulls);
+        assert_eq!(checked(&text).findings.len(), 0, "{:?}", checked(&text));
+    }
+    let empty = manifest("", GOOD).replace("Count: 1\n", "Count: \"\"\n");
+    assert!(errors(&empty)[0].contains("`minReplicaCount` is ``"));
+}
+
+#[test]
 fn a_file_in_which_nothing_can_be_checked_is_told_with_what_was_meant() {
     for (text, expected) in [
         ("monitr: {}\n", "it has `monitr`: did you mean `monitor`?"),
@@ -210,6 +224,7 @@ fn a_file_in_which_nothing_can_be_checked_is_told_with_what_was_meant() {
             "kind: Deployment\n---\nkind: Service\n",
             "it has `Deployment`, `Service`",
         ),
+        ("kind: ScaledJob\n", "it has `ScaledJob`"),
         ("timestamp_unix,value\n1,2\n", "`monitor`"),
         ("", "`ScaledObject`, `PredictiveAutoscaler`"),
         ("kind: ScaledObject\nspec: {}\n", "no `spec.triggers`"),
@@ -218,6 +233,8 @@ fn a_file_in_which_nothing_can_be_checked_is_told_with_what_was_meant() {
             panic!("{text}");
         };
         assert!(warning.contains(expected), "{expected}: {warning}");
+        let suggests = expected.contains("did you mean");
+        assert_eq!(warning.contains("did you mean"), suggests, "{warning}");
         assert_eq!(checked(text).outcome, Outcome::Fine);
     }
 }

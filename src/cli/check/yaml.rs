@@ -255,13 +255,19 @@ fn broken(place: Place, text: &str) -> Broken {
 // === impl Node ===
 
 impl Node {
-    /// The value under `key`; the last one where it is repeated, as Kubernetes has it.
+    /// The value under `key`, as [`Node::entry`] finds it.
     pub(in crate::cli) fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|entry| &entry.value)
     }
 
-    /// The key with its place.
+    /// The key with its place; the last one where it is repeated, and none where it is null, which Kubernetes takes for absent.
     pub(in crate::cli) fn entry(&self, key: &str) -> Option<&Entry> {
+        let written = self.written(key);
+        written.filter(|entry| entry.value.not_a_string() != Some("null"))
+    }
+
+    /// The key with its place, whatever its value.
+    pub(in crate::cli) fn written(&self, key: &str) -> Option<&Entry> {
         self.entries().iter().rev().find(|entry| entry.key == key)
     }
 
@@ -291,7 +297,7 @@ impl Node {
                     .ok()
                     .and_then(|index| node.items().get(index))
                     .map(|it| (it, it.place)),
-                None => node.entry(part).map(|it| (&it.value, it.place)),
+                None => node.written(part).map(|it| (&it.value, it.place)),
             };
             let Some(next) = next else { break };
             (node, place) = next;
