@@ -53,7 +53,7 @@ pub(super) struct Args {
     /// Virtual time to run, such as `6h`, `24h` or `7d`
     #[arg(long = "for", value_name = "DURATION", default_value = "24h")]
     length: HumanDuration,
-    /// Seed of everything left to chance: the same seed gives the same run on every machine
+    /// Seed of everything left to chance: the same seed gives the same run on every machine, with the same networks in `models/`
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
     /// Kind of workload
