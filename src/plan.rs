@@ -147,7 +147,7 @@ pub fn rehearse(
     said: &[Forecast],
 ) -> Option<PlanTrials> {
     let rehearsed = trials::rehearse(config, spec, facts, memory, history, said)?;
-    let lead = rehearsed.rehearsed.map(|it| it.lead.get());
+    let lead = || rehearsed.rehearsed.unwrap_or_default().lead.get();
     is_worth_more(memory, rehearsed.minutes, lead).then_some(rehearsed)
 }
 
@@ -162,20 +162,19 @@ pub fn wants_rehearsal(
     tried: Duration,
 ) -> bool {
     let lead = || trials::lead_time(config, spec, facts, memory, now);
-    trials::objective(spec).is_some()
-        && is_worth_more(memory, tried.as_secs_f64() / 60.0, Some(lead()))
+    trials::objective(spec).is_some() && is_worth_more(memory, tried.as_secs_f64() / 60.0, lead)
 }
 
 /// Whether a rehearsal of so many minutes for this lead time is worth more than what is known.
-fn is_worth_more(memory: &PlanMemory, minutes: f64, lead: Option<Duration>) -> bool {
+fn is_worth_more(memory: &PlanMemory, minutes: f64, lead: impl FnOnce() -> Duration) -> bool {
     let known = memory.trials.minutes;
     if minutes > MORE * known {
         return true;
     }
-    let (Some(lead), Some(before)) = (lead, memory.trials.rehearsed) else {
+    let Some(before) = memory.trials.rehearsed else {
         return false;
     };
-    let [lead, then] = [lead, before.lead.get()].map(|it| it.as_secs_f64().max(1.0));
+    let [lead, then] = [lead(), before.lead.get()].map(|it| it.as_secs_f64().max(1.0));
     let apart = (lead / then).max(then / lead);
     apart > LEAD_APART && MORE * before.minutes > known && MORE * minutes > known
 }

@@ -137,6 +137,7 @@ pub(super) fn thin(hours: f64, least_percent: f64, tick_secs: f64) -> Option<Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backtest::samples;
     use crate::simulate::figures::Figures;
 
     fn policy(name: &str, replica_hours: f64, overload_minutes: f64) -> PolicyReport {
@@ -145,19 +146,7 @@ mod tests {
         figures.replica_hours = replica_hours;
         figures.overload_minutes = overload_minutes;
         figures.overload_percent = overload_minutes / 28.8;
-        PolicyReport {
-            policy: name.to_owned(),
-            usual: Scored {
-                setting: None,
-                figures,
-                cost_vs_perfect: 1.0,
-                price: 0.0,
-            },
-            setting_is: String::new(),
-            forescale_there: None,
-            replica_hours_at: Vec::new(),
-            frontier: None,
-        }
+        samples::policy(name, figures)
     }
 
     #[test]

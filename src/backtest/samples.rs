@@ -6,7 +6,7 @@ use super::moments::Moments;
 use super::report::{AgainstHpa, AtItsPoint, Gap, PolicyReport, Report, Scored, TraceReport};
 use super::{HpaTolerance, OVERLOADS, Protocol, Slo};
 use crate::domain::Timestamp;
-use crate::simulate::figures::Figures;
+use crate::simulate::figures::{Figures, Summary};
 use crate::simulate::queueing::Service;
 
 /// One record of a day, on which nobody ran.
@@ -45,10 +45,8 @@ pub(super) fn report() -> Report {
     }
 }
 
-/// A policy with so much overload, beside which our cheapest setting has less.
-pub(super) fn beside(name: &str, overload_percent: f64) -> PolicyReport {
-    let mut figures = Figures::new().summary();
-    figures.overload_percent = overload_percent;
+/// A policy with these figures and nothing beside.
+pub(super) fn policy(name: &str, figures: Summary) -> PolicyReport {
     PolicyReport {
         policy: name.to_owned(),
         usual: Scored {
@@ -58,13 +56,24 @@ pub(super) fn beside(name: &str, overload_percent: f64) -> PolicyReport {
             price: 0.0,
         },
         setting_is: String::new(),
+        forescale_there: None,
+        replica_hours_at: Vec::new(),
+        frontier: None,
+    }
+}
+
+/// A policy with so much overload, beside which our cheapest setting has less.
+pub(super) fn beside(name: &str, overload_percent: f64) -> PolicyReport {
+    let mut figures = Figures::new().summary();
+    figures.overload_percent = overload_percent;
+    PolicyReport {
         forescale_there: Some(AtItsPoint {
             replica_hours_at_its_overload: Some(900.0),
             overload_percent_at_its_cost: None,
             overload_percent_of_the_cheapest: Some(1.39),
         }),
-        replica_hours_at: Vec::new(),
         frontier: Some(Vec::new()),
+        ..policy(name, figures)
     }
 }
 

@@ -128,16 +128,15 @@ impl Engine {
         };
         let fit = learned.fit.clone();
         let tried = (history.end().since(history.start())).min(analyze::LONGEST_TRIED);
-        let facts = workload.cluster();
-        let (spec, config) = (&workload.spec, &self.parts.plan);
-        let teaches = refit && spec.model == ModelChoice::Auto && {
-            let (facts, memory) = (facts.as_deref(), &learned.memory);
-            plan::wants_rehearsal(config, spec, facts, memory, now, tried)
-        };
-        let stage = teaches.then(|| Stage {
-            config: config.clone(),
-            facts,
+        let spec = &workload.spec;
+        let stage = (refit && spec.model == ModelChoice::Auto).then(|| Stage {
+            config: self.parts.plan.clone(),
+            facts: workload.cluster(),
             memory: learned.memory.clone(),
+        });
+        let stage = stage.filter(|stage| {
+            let (config, facts) = (&stage.config, stage.facts.as_deref());
+            plan::wants_rehearsal(config, spec, facts, &stage.memory, now, tried)
         });
         drop(learned);
         Some(Raw {

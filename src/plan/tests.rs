@@ -12,13 +12,14 @@ mod peak;
 mod recall;
 mod record;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Config, Inputs, decide};
 use crate::domain::{
-    ClusterFacts, Forecast, HumanDuration, LeadTime, Limit, Mode, ModelChoice, Plan, PlanInputs,
-    PlanMemory, PlanRecord, Quantile, Ramp, RampStep, Reason, Sample, SourceRef, Timestamp,
-    TriggerSpec,
+    ClusterFacts, Experience, Forecast, HumanDuration, LeadLine, LeadRecord, LeadTime, Limit, Mode,
+    ModelChoice, Plan, PlanInputs, PlanMemory, PlanRecord, Quantile, Ramp, RampStep, Reason,
+    Sample, ScaleUp, SourceRef, Timestamp, TriggerSpec,
 };
 
 const STEP: Duration = Duration::from_mins(1);
@@ -89,6 +90,27 @@ impl Scenario {
     pub(super) fn later(&mut self, secs: u64) -> &mut Self {
         self.now = self.now + Duration::from_secs(secs);
         self
+    }
+
+    /// Has seen six scale-ups, each of which took so long.
+    pub(super) fn learned_lead(&mut self, seconds: f64) {
+        let scale_up = ScaleUp {
+            batch: 2,
+            seconds: seconds as f32,
+        };
+        let lead = LeadRecord {
+            scale_ups: [scale_up; 6].into(),
+            line: Some(LeadLine {
+                intercept: seconds,
+                slope: 0.0,
+                largest: 4,
+            }),
+            ..LeadRecord::default()
+        };
+        self.memory.experience = Some(Arc::new(Experience {
+            lead,
+            ..Experience::default()
+        }));
     }
 
     /// Decides on a sample of `age` seconds.

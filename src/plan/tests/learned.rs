@@ -66,8 +66,13 @@ fn learn_ready(scenario: &mut Scenario, plan: &Plan, ready: f64) {
         }),
         ..Readings::default()
     };
+    learn_readings(scenario, plan, &readings);
+}
+
+/// Learns from a plan beside these readings.
+fn learn_readings(scenario: &mut Scenario, plan: &Plan, readings: &Readings) {
     let memory = std::mem::take(&mut scenario.memory);
-    scenario.memory = learn(&scenario.spec, now, plan, &readings, None, memory);
+    scenario.memory = learn(&scenario.spec, scenario.now, plan, readings, None, memory);
 }
 
 /// The batch and the seconds of each scale-up that was seen.
@@ -357,26 +362,7 @@ fn scale_ups_that_take_longer_than_the_horizon_are_told_as_they_are() {
         spec.lead_time = LeadTime::Auto;
         spec.replicas_query = Some("ready".into());
     });
-    let line = crate::domain::LeadLine {
-        intercept: 2500.0,
-        slope: 0.0,
-        largest: 4,
-    };
-    let scale_ups = std::iter::repeat_n(
-        crate::domain::ScaleUp {
-            batch: 2,
-            seconds: 2500.0,
-        },
-        6,
-    );
-    scenario.memory.experience = Some(Arc::new(Experience {
-        lead: crate::domain::LeadRecord {
-            scale_ups: scale_ups.collect(),
-            line: Some(line),
-            ..Default::default()
-        },
-        ..Experience::default()
-    }));
+    scenario.learned_lead(2500.0);
     scenario.expect(&[100.0; 30]);
     let plan = scenario.sees(100.0);
     assert_eq!(plan.lead_time, HumanDuration::from_secs(1800));
@@ -412,15 +398,17 @@ fn a_workload_that_is_let_sleep_is_not_short() {
         for _ in 0..20 {
             let plan = scenario.later(15).sees(4000.0);
             assert!(!plan.active);
-            let now = scenario.now;
-            let at = |value| Some(Sample { at: now, value });
+            let at = Sample {
+                at: scenario.now,
+                value: 4000.0,
+            };
+            let ready = Sample { value: ready, ..at };
             let readings = Readings {
-                load: at(4000.0),
-                ready: at(ready),
+                load: Some(at),
+                ready: Some(ready),
                 ..Readings::default()
             };
-            let memory = std::mem::take(&mut scenario.memory);
-            scenario.memory = learn(&scenario.spec, now, &plan, &readings, None, memory);
+            learn_readings(scenario, &plan, &readings);
         }
         let grade = scenario.memory.grade.as_ref().unwrap();
         grade.actual.all.overload_minutes

@@ -373,30 +373,9 @@ mod tests {
             spec.replicas_query = Some("ready".into());
         });
         scenario.memory.trials = rehearsed(&scenario, 1.0).unwrap().into();
-        let learned = |scenario: &mut Scenario, seconds: f64| {
-            let line = crate::domain::LeadLine {
-                intercept: seconds,
-                slope: 0.0,
-                largest: 4,
-            };
-            let each = crate::domain::ScaleUp {
-                batch: 2,
-                seconds: seconds as f32,
-            };
-            let lead = crate::domain::LeadRecord {
-                scale_ups: std::iter::repeat_n(each, 6).collect(),
-                line: Some(line),
-                ..Default::default()
-            };
-            let experience = crate::domain::Experience {
-                lead,
-                ..Default::default()
-            };
-            scenario.memory.experience = Some(std::sync::Arc::new(experience));
-        };
-        learned(&mut scenario, 200.0);
+        scenario.learned_lead(200.0);
         assert_eq!(rehearsed(&scenario, 1.0), None, "as long as the default");
-        learned(&mut scenario, 600.0);
+        scenario.learned_lead(600.0);
         let anew = rehearsed(&scenario, 1.0).unwrap();
         assert_eq!(anew.rehearsed.unwrap().lead, HumanDuration::from_secs(600));
         // Once more has been lived through than was rehearsed, that speaks for the new one.
