@@ -4,6 +4,7 @@
 //! them (now and then), and a [`Forecaster`] from [`models::Registry`] forecasts (at every refresh).
 
 mod bands;
+mod boosted;
 mod calendar;
 pub mod decompose;
 pub mod ensemble;

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bands;
+use super::boosted::{self, BOOSTED, Foreseen};
 use super::fitting;
 use super::models::built_in::{self, Start};
 use super::models::{Look, MEMBERS, Member, NAIVE};
@@ -48,6 +49,17 @@ pub struct Other {
     pub model: Arc<str>,
     /// What it says from the same origin.
     pub forecast: Forecast,
+}
+
+/// What was said in a trial of a fit.
+#[derive(Clone, Debug)]
+pub(crate) struct Tried {
+    /// The step from which it was said.
+    pub(crate) origin: usize,
+    /// By member and lead time.
+    pub(crate) points: Vec<Vec<f64>>,
+    /// By lead time, what trees saw of the peak.
+    pub(crate) foreseen: Vec<Option<Foreseen>>,
 }
 
 /// Which forecast is wanted.
@@ -97,7 +109,11 @@ pub fn turn(
     let origin = input.history.series.time_of(start.origin);
     let said = say(&track, &points, wanted, origin, view.step_secs);
     let network = |knot| spread_by_network(others, &start, knot);
-    let units = units(&view, start.origin, &knots, network);
+    let fresh = wanted == Wanted::Auto && !start.is_stale(&view);
+    let trees = fit.and_then(|fit| fit.coefficients_of(BOOSTED));
+    let trees = trees.filter(|_| fresh).unwrap_or_default();
+    let foreseen = boosted::foresee(&look, trees, start.origin);
+    let units = units(&view, start.origin, &knots, network, &foreseen);
     remember(&mut track, &view, origin, &points, &said, &units);
     track.trust = watch::judge(&track, origin);
     let forecast = draw::draw(&draw::Drawing {
@@ -123,19 +139,20 @@ pub fn turn(
 pub(crate) fn seed(
     view: &View<'_>,
     knots: &[u32],
-    trials: &[(usize, Vec<Vec<f64>>)],
+    trials: &[Tried],
     mut said: Option<(&mut Vec<Forecast>, usize)>,
 ) -> Track {
     let mut track = Track::default();
     arrange(&mut track, &experts(Wanted::Auto, &[]), knots);
     let name = Arc::from(AUTO);
     let floor = built_in::floor(view);
-    for (origin, by_member) in trials {
-        take_in(&mut track, view, *origin);
-        let points = turned(by_member, knots.len());
-        let time = Timestamp::from_secs(view.calendar.at(*origin));
+    for tried in trials {
+        let origin = tried.origin;
+        take_in(&mut track, view, origin);
+        let points = turned(&tried.points, knots.len());
+        let time = Timestamp::from_secs(view.calendar.at(origin));
         let each = say(&track, &points, Wanted::Auto, time, view.step_secs);
-        let units = units(view, *origin, knots, |_| [f32::NAN; 2]);
+        let units = units(view, origin, knots, |_| [f32::NAN; 2], &tried.foreseen);
         if let Some((said, horizon)) = &mut said {
             let frame = draw::Frame {
                 name: &name,
@@ -146,7 +163,7 @@ pub(crate) fn seed(
                 levels: &DEFAULT_LEVELS,
                 floor,
             };
-            let last = (view.seen[*origin], *horizon);
+            let last = (view.seen[origin], *horizon);
             said.extend(draw::sketch(&frame, &track, &each, &units, last));
         }
         remember(&mut track, view, time, &points, &each, &units);
@@ -230,7 +247,8 @@ fn take_in(track: &mut Track, view: &View<'_>, now: usize) {
         for outcome in lane::come_true(&mut track.lanes[place], view, now) {
             if place == watched {
                 let units = Units::of(&outcome.issued).path;
-                let offsets = calibrate::offsets(&track.lanes[place].path, &units);
+                let units = (&units, &calibrate::CENTRED);
+                let offsets = calibrate::offsets(&track.lanes[place].path, units);
                 if let Some(offsets) = offsets.map(calibrate::centred) {
                     watch::learn(track, view, &outcome, &offsets);
                 }
@@ -316,15 +334,18 @@ fn units(
     origin: usize,
     knots: &[u32],
     network: impl Fn(u32) -> [f32; 2],
+    foreseen: &[Option<Foreseen>],
 ) -> Vec<Units> {
     let shared = bands::units(view, origin);
     let days = Days::before(view, origin, shared[SPREAD_UNIT]);
     let shared = shared.map(|unit| unit as f32);
-    let each = knots.iter().map(|knot| {
+    let each = knots.iter().zip(foreseen).map(|(knot, foreseen)| {
         let moves = days.moves(*knot as usize);
         let moves = moves.map_or([f32::NAN; 2], |moves| [moves.either, moves.up]);
         let wide = |spread| positive(spread, shared[1]);
-        Units::new(shared, network(*knot).map(wide), moves.map(wide))
+        let foreseen =
+            foreseen.map_or([f32::NAN; 2], |it| [it.middle as f32, wide(it.band as f32)]);
+        Units::new(shared, network(*knot).map(wide), moves.map(wide), foreseen)
     });
     each.collect()
 }
@@ -377,8 +398,8 @@ fn remember(
         .zip(points)
         .zip(said.iter().zip(units));
     for ((lane, points), (said, units)) in each {
-        let [constant, level, spread, both, network, either] = units.path;
-        let [.., peak_spread, up] = units.peak;
+        let [constant, level, spread, both, network, either, _] = units.path;
+        let [.., peak_spread, up, band] = units.peak;
         peak = peak.max(said.finals[2]);
         lane.issued.push_back(Issued {
             origin,
@@ -389,6 +410,7 @@ fn remember(
             units: [constant, level, spread, both, network],
             peak_spread,
             moves: [either, up],
+            foreseen: [units.middle, band],
         });
     }
 }

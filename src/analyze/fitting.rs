@@ -16,6 +16,7 @@ pub(crate) use mix::blend;
 pub use trials::LONGEST_TRIED;
 
 use super::bands;
+use super::boosted::{self, BOOSTED};
 use super::ensemble;
 use super::models::{HYBRID, Look, MEMBERS, MIX, NAIVE, prophet};
 use super::preprocess::Prepared;
@@ -96,6 +97,7 @@ fn fit_and_say(
     let profile_until = |until| kind.and_then(|kind| cells.profile(kind, until, &view));
 
     let mut trials = Trials::new(&view, &knots, &cuts);
+    let mut trees = None;
     for cut in &cuts {
         let profile = profile_until(cut.at);
         let look = Look {
@@ -103,7 +105,9 @@ fn fit_and_say(
             profile: profile.as_ref(),
             knots: &knots,
         };
-        trials.run(&look, cut, MEMBERS);
+        // They take longer to learn than all others together: what they learned before the first cut does for all.
+        let trees = trees.get_or_insert_with(|| boosted::learn(&look, cut.at).unwrap_or_default());
+        trials.run(&look, cut, MEMBERS, trees);
     }
     let said = said.map(|said| (said, horizon_steps.max(1)));
     let track = ensemble::seed(&view, &knots, &trials.said(MEMBERS.len()), said);
@@ -147,8 +151,10 @@ fn coefficients(look: &Look<'_>) -> Vec<Coefficients> {
     let newest = look.view.steps(HYBRID_MINUTES);
     let before = look.view.len().saturating_sub(newest);
     let curve = prophet::learn(look, before).map(|values| (HYBRID, values));
+    let trees = boosted::learn(look, look.view.len()).map(|values| (BOOSTED, values));
     learned
         .chain(curve)
+        .chain(trees)
         .filter(|(_, values)| !values.is_empty())
         .map(|(model, values)| Coefficients {
             model: model.into(),

@@ -30,6 +30,7 @@ use super::{Config, ForecastInput, Forecaster, ModelError};
 use crate::domain::{Fit, Forecast, ModelChoice, Profile};
 
 use built_in::BuiltIn;
+pub(super) use space::Space;
 
 /// The name of the loss-weighted mix of [`MEMBERS`].
 pub(crate) const MIX: &str = "mix";

@@ -188,8 +188,9 @@ impl Forecast {
             let mut highest = f32::NEG_INFINITY;
             let mut from = 0;
             for (place, lead) in leads.iter().enumerate() {
-                let path = &self.path(level)[from..*lead as usize];
-                highest = path.iter().fold(highest, |a, b| a.max(*b));
+                let middle = up_to_median(self.levels[level]);
+                let path = (from..*lead as usize).map(|step| self.quantile(middle, step) as f32);
+                highest = path.fold(highest, f32::max);
                 highest = highest.max(values[level * count + place]);
                 values[level * count + place] = highest;
                 from = *lead as usize;
@@ -208,13 +209,13 @@ impl Forecast {
     /// says of it, linear between the lead times it knows, and otherwise the highest value of the path.
     pub fn peak(&self, level: Quantile, lead: usize) -> f64 {
         let lead = lead.clamp(1, self.steps());
-        let along = |lead: usize| {
+        let along = |level: Quantile, lead: usize| {
             (0..lead)
                 .map(|i| self.quantile(level, i))
                 .fold(f64::NEG_INFINITY, f64::max)
         };
         let Some(peaks) = &self.peaks else {
-            return along(lead);
+            return along(level, lead);
         };
         let count = peaks.leads.len();
         let at = |place: usize| {
@@ -225,14 +226,17 @@ impl Forecast {
             .partition_point(|known| (*known as usize) < lead);
         let said = match (above.checked_sub(1), peaks.leads.get(above)) {
             (_, Some(exact)) if *exact as usize == lead => at(above),
-            (None, _) => along(1) + (at(0) - along(1)) * share(1, peaks.leads[0], lead),
+            (None, _) => {
+                let first = along(level, 1);
+                first + (at(0) - first) * share(1, peaks.leads[0], lead)
+            }
             (Some(below), None) => at(below),
             (Some(below), Some(upper)) => {
                 let share = share(peaks.leads[below], *upper, lead);
                 at(below) + share * (at(above) - at(below))
             }
         };
-        said.max(along(lead))
+        said.max(along(up_to_median(level), lead))
     }
 
     /// Grid time of the last sample that the forecast has seen.
@@ -308,6 +312,16 @@ impl Forecast {
                 at,
             })
             .max_by(|a, b| a.value.total_cmp(&b.value))
+    }
+}
+
+/// The level of a path that the highest value is surely not below at `level`: above the middle, path and peak are estimated
+/// apart from each other, and a path that is too wide would widen the peak.
+fn up_to_median(level: Quantile) -> Quantile {
+    if level > Quantile::MEDIAN {
+        Quantile::MEDIAN
+    } else {
+        level
     }
 }
 

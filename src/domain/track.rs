@@ -76,6 +76,9 @@ pub struct Issued {
     /// How far the load has moved within the lead time at this time of day on the days before: either way, and up.
     #[serde(default)]
     pub moves: [f32; 2],
+    /// What the trees said of the highest value up to this lead time: its middle and the width of its band; 0 for nothing.
+    #[serde(default)]
+    pub foreseen: [f32; 2],
 }
 
 /// One expert's record.

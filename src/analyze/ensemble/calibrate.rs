@@ -5,7 +5,8 @@
 //! misses are as frequent as they should be; the step is bounded by the typical error, so that one burst can't throw it off.
 //!
 //! Offsets are tracked in several units side by side (constant, by level, by restlessness, by what a network thinks of its
-//! own spread, by how far the load has moved at this time on the days before); bands are the mean of all,
+//! own spread, by how far the load has moved at this time on the days before, by the band that trees see around a middle
+//! of their own); bands are the mean of all,
 //! in which those that have lost least have the most say.
 
 use std::cmp::Ordering;
@@ -14,32 +15,54 @@ use crate::analyze::stats::pinball;
 use crate::domain::{Calibration, DEFAULT_LEVELS, Issued, Quantile, UnitCalibration};
 
 /// Units in which offsets are tracked.
-pub(super) const UNITS: usize = 6;
+pub(super) const UNITS: usize = 7;
 /// Those of them in [`Issued::units`]; the last of these is the network's.
 const PLAIN: usize = 5;
+/// The place of that of the trees.
+const TREES: usize = UNITS - 1;
 
 /// The units at one lead time; not a number, or 0, where one is not known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Units {
     /// Of the path.
     pub(super) path: [f32; UNITS],
-    /// Of the peak: its own spread as a network sees it, and moves up only.
+    /// Of the peak: its own spread as a network sees it, moves up only, and the band that trees see.
     pub(super) peak: [f32; UNITS],
+    /// The middle of the peak as trees see it: what their band lies around.
+    pub(super) middle: f32,
 }
 
 impl Units {
-    /// From those that path and peak share, those of the network and those of the days before.
-    pub(super) fn new(shared: [f32; PLAIN - 1], network: [f32; 2], moves: [f32; 2]) -> Self {
+    /// From those that path and peak share, those of the network, those of the days before, and the middle and band that
+    /// trees see.
+    pub(super) fn new(
+        shared: [f32; PLAIN - 1],
+        network: [f32; 2],
+        moves: [f32; 2],
+        [middle, band]: [f32; 2],
+    ) -> Self {
         let [constant, level, spread, both] = shared;
-        let [path, peak] = [0, 1].map(|it| [constant, level, spread, both, network[it], moves[it]]);
-        Self { path, peak }
+        let of = |it: usize, band| [constant, level, spread, both, network[it], moves[it], band];
+        Self {
+            path: of(0, f32::NAN),
+            peak: of(1, band),
+            middle,
+        }
+    }
+
+    /// How far the middle of the peak's band lies above `peak`, by unit.
+    pub(super) fn shifts(&self, peak: f64) -> [f64; UNITS] {
+        let mut shifts = [0.0; UNITS];
+        shifts[TREES] = f64::from(self.middle) - peak;
+        shifts
     }
 
     /// Those of a forecast that was made.
     pub(super) fn of(issued: &Issued) -> Self {
         let [constant, level, spread, both, network] = issued.units;
         let shared = [constant, level, spread, both];
-        Self::new(shared, [network, issued.peak_spread], issued.moves)
+        let network = [network, issued.peak_spread];
+        Self::new(shared, network, issued.moves, issued.foreseen)
     }
 }
 
@@ -68,17 +91,18 @@ pub(super) const UPPER: Weights = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.4, 2.2, 3.2];
 /// Half-life of losses and typical scores, in hours.
 const HALF_LIFE_HOURS: f64 = 24.0;
 
-/// Takes in the error `miss` of a forecast; `seconds` have passed since the one before it.
+/// Takes in the error `miss` of a forecast, whose bands lay around it with `shifts`; `seconds` have passed since the one
+/// before it.
 pub(super) fn learn(
     calibration: &mut Calibration,
     miss: f64,
-    units: &[f32; UNITS],
+    (units, shifts): (&[f32; UNITS], &[f64; UNITS]),
     weights: &Weights,
     seconds: f64,
 ) {
     calibration.units.resize(UNITS, UnitCalibration::default());
-    for (own, unit) in calibration.units.iter_mut().zip(units) {
-        learn_one(own, miss, f64::from(*unit), weights, seconds);
+    for (own, (unit, shift)) in (calibration.units.iter_mut()).zip(units.iter().zip(shifts)) {
+        learn_one(own, miss - shift, f64::from(*unit), weights, seconds);
     }
 }
 
@@ -129,16 +153,21 @@ pub(super) fn learn_one(
 
 /// The offsets in the metric's own unit for a forecast with these units, by default level, rising; `None` before there
 /// are enough scores. Each unit's say falls with what it has lost.
-pub(super) fn offsets(calibration: &Calibration, units: &[f32; UNITS]) -> Option<[f64; 9]> {
-    let usable = calibration.units.iter().zip(units).filter(|(own, unit)| {
-        own.scores >= ENOUGH && unit.is_finite() && **unit > 0.0 && own.loss.is_finite()
+pub(super) fn offsets(
+    calibration: &Calibration,
+    (units, shifts): (&[f32; UNITS], &[f64; UNITS]),
+) -> Option<[f64; 9]> {
+    let units = units.iter().zip(shifts);
+    let usable = (calibration.units.iter().zip(units)).filter(|(own, (unit, shift))| {
+        let known = unit.is_finite() && **unit > 0.0 && shift.is_finite();
+        own.scores >= ENOUGH && known && own.loss.is_finite()
     });
     let least = usable
         .clone()
         .map(|(own, _)| f64::from(own.loss))
         .reduce(f64::min)?;
     let (mut sum, mut weights) = ([0.0; 9], 0.0);
-    for (own, unit) in usable {
+    for (own, (unit, shift)) in usable {
         let loss = f64::from(own.loss);
         let weight = if loss <= least {
             1.0
@@ -146,12 +175,15 @@ pub(super) fn offsets(calibration: &Calibration, units: &[f32; UNITS]) -> Option
             (-SHARPNESS * (loss / least - 1.0)).exp()
         };
         for (sum, offset) in sum.iter_mut().zip(scaled(own, f64::from(*unit))) {
-            *sum += weight * offset;
+            *sum += weight * (shift + offset);
         }
         weights += weight;
     }
     Some(sum.map(|sum| sum / weights))
 }
+
+/// The bands of all units lie around the forecast itself.
+pub(super) const CENTRED: [f64; UNITS] = [0.0; UNITS];
 
 /// Offsets around a point that is the median itself: it was chosen for the least absolute error, and a correction of it
 /// is learned elsewhere.

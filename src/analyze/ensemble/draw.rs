@@ -90,10 +90,10 @@ pub(super) fn sketch(
 
 /// By lead time: how far each level is from the path, in the metric's own unit.
 fn path_offsets(track: &Track, units: &[calibrate::Units]) -> Option<Vec<[f64; 9]>> {
-    let each =
-        track.lanes.iter().zip(units).map(|(lane, units)| {
-            calibrate::offsets(&lane.path, &units.path).map(calibrate::centred)
-        });
+    let each = track.lanes.iter().zip(units).map(|(lane, units)| {
+        let units = (&units.path, &calibrate::CENTRED);
+        calibrate::offsets(&lane.path, units).map(calibrate::centred)
+    });
     each.collect()
 }
 
@@ -158,15 +158,8 @@ impl Frame<'_> {
         published: &[f64],
         units: &[calibrate::Units],
     ) -> Result<Forecast, ForecastError> {
-        let each = track.lanes.iter().zip(units);
-        let offsets: Option<Vec<[f64; 9]>> = each
-            .map(|(lane, units)| calibrate::offsets(&lane.peak, &units.peak))
-            .collect();
         let last = self.aheads.last();
         let within = last.is_some_and(|last| *last as usize <= forecast.steps());
-        let Some(offsets) = offsets.filter(|_| self.age == 0 && within) else {
-            return Ok(forecast);
-        };
         let mut peak = f64::NEG_INFINITY;
         let peaks: Vec<f64> = published
             .iter()
@@ -175,6 +168,15 @@ impl Frame<'_> {
                 peak
             })
             .collect();
+        let each = track.lanes.iter().zip(units).zip(&peaks);
+        let offsets: Option<Vec<[f64; 9]>> = each
+            .map(|((lane, units), peak)| {
+                calibrate::offsets(&lane.peak, (&units.peak, &units.shifts(*peak)))
+            })
+            .collect();
+        let Some(offsets) = offsets.filter(|_| self.age == 0 && within) else {
+            return Ok(forecast);
+        };
         let values = self.levels.iter().flat_map(|level| {
             peaks.iter().zip(&offsets).map(|(peak, offsets)| {
                 (peak + level.among(&DEFAULT_LEVELS, |place| offsets[place])).clamp(-1e35, 1e35)

@@ -219,15 +219,16 @@ pub(super) fn learn(lane: &mut Lane, outcome: &Outcome, step_secs: f64) {
     calibrate::learn(
         &mut lane.path,
         error(issued.finals[2]),
-        &units.path,
+        (&units.path, &calibrate::CENTRED),
         &calibrate::ALIKE,
         *seconds,
     );
     if let Some(peak) = peak {
+        let said = f64::from(issued.peak);
         calibrate::learn(
             &mut lane.peak,
-            peak - f64::from(issued.peak),
-            &units.peak,
+            peak - said,
+            (&units.peak, &units.shifts(said)),
             &calibrate::UPPER,
             *seconds,
         );

@@ -39,7 +39,7 @@ pub(super) fn add(
             profile: profile.as_ref(),
             knots: &knots,
         };
-        trials.run(&look, cut, &members);
+        trials.run(&look, cut, &members, &[]);
     }
     let names = members.iter().map(|member| member.name());
     let (bands, scores) = judge(&trials, &knots, view.step_secs, names);

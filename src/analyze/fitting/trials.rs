@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::analyze::bands::{self, Errors};
+use crate::analyze::boosted::{self, Foreseen};
+use crate::analyze::ensemble::Tried;
 use crate::analyze::models::{Look, Member};
 use crate::analyze::view::View;
 
@@ -81,6 +83,8 @@ pub(super) struct Trial {
     pub(super) actual: Vec<f64>,
     /// By model (the mix comes last) and knot; not a number when the model could not say.
     pub(super) points: Vec<Vec<f64>>,
+    /// What trees saw of the peak, by knot.
+    foreseen: Vec<Option<Foreseen>>,
 }
 
 impl Trials {
@@ -96,8 +100,14 @@ impl Trials {
         }
     }
 
-    /// Lets every one of `members` learn before the cut and forecast after it.
-    pub(super) fn run(&mut self, look: &Look<'_>, cut: &Cut, members: &[&dyn Member]) {
+    /// Lets every one of `members` learn before the cut and forecast after it; `trees` have learned before it.
+    pub(super) fn run(
+        &mut self,
+        look: &Look<'_>,
+        cut: &Cut,
+        members: &[&dyn Member],
+        trees: &[f32],
+    ) {
         let view = look.view;
         let learned: Vec<Option<Vec<f32>>> = members
             .iter()
@@ -130,16 +140,18 @@ impl Trials {
                 origin,
                 units: bands::units(view, origin),
                 points: points.collect(),
+                foreseen: boosted::foresee(look, trees, origin),
                 actual,
             });
         }
     }
 
     /// The origins, in order of time, each with what the first `models` models said there.
-    pub(super) fn said(&self, models: usize) -> Vec<(usize, Vec<Vec<f64>>)> {
-        let each = self.all.iter().map(|trial| {
-            let said = trial.points.iter().take(models).cloned();
-            (trial.origin, said.collect())
+    pub(super) fn said(&self, models: usize) -> Vec<Tried> {
+        let each = self.all.iter().map(|trial| Tried {
+            origin: trial.origin,
+            points: trial.points.iter().take(models).cloned().collect(),
+            foreseen: trial.foreseen.clone(),
         });
         each.collect()
     }

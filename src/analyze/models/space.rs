@@ -3,7 +3,7 @@
 
 /// A space.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Space {
+pub(in crate::analyze) enum Space {
     /// The metric's own unit.
     Plain,
     /// `ln(1 + x / unit)`: logarithmic well above the unit, plain near 0.
@@ -15,14 +15,14 @@ pub(super) enum Space {
 
 impl Space {
     /// The logarithmic space for a metric of this order of magnitude.
-    pub(super) fn log(magnitude: f64) -> Self {
+    pub(in crate::analyze) fn log(magnitude: f64) -> Self {
         Self::Log {
             unit: (0.05 * magnitude).max(f64::MIN_POSITIVE * 1e30),
         }
     }
 
     /// Into the space. Below 0 there is no logarithm: such values count as 0.
-    pub(super) fn of(self, value: f64) -> f64 {
+    pub(in crate::analyze) fn of(self, value: f64) -> f64 {
         match self {
             Self::Log { .. } if value < 0.0 => 0.0,
             Self::Log { unit } => (value / unit).ln_1p(),
@@ -31,7 +31,7 @@ impl Space {
     }
 
     /// Back from the space; huge logarithms are cut before they overflow.
-    pub(super) fn back(self, value: f64) -> f64 {
+    pub(in crate::analyze) fn back(self, value: f64) -> f64 {
         match self {
             Self::Plain => value,
             Self::Log { unit } => unit * value.min(80.0).exp_m1(),
