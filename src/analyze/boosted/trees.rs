@@ -1,6 +1,6 @@
 //! Gradient-boosted trees for one quantile: each tree corrects what those before it have left over (Friedman, "Greedy
 //! function approximation: a gradient boosting machine", 2001), splits are looked for among bins of each feature and the leaf
-//! that gains most is split next (Ke et al., "LightGBM", 2017), and a leaf says the quantile of what is left over in it.
+//! that gains most is split next (as in `LightGBM`, Ke et al. 2017), and a leaf says the quantile of what is left over in it.
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
@@ -242,7 +242,8 @@ pub(super) fn sum(trees: &[f32], row: &[f32]) -> f64 {
     let said = each.map(|tree| {
         f64::from(fall(tree, |feature, threshold| {
             // What is missing lies in the lowest bin.
-            row.get(feature).is_none_or(|value| !(*value > threshold))
+            row.get(feature)
+                .is_none_or(|value| value.is_nan() || *value <= threshold)
         }))
     });
     said.sum()
