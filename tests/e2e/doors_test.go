@@ -33,7 +33,7 @@ func silent(namespace, name, app string) string {
 	return fmt.Sprintf(`workloads:
   - namespace: %s
     name: %s
-    metadata: {query: 'sum(load{app=%q})', threshold: "%d", history: 8d}
+    metadata: {query: 'sum(load{app=%q})', threshold: "%d", history: 8d, leadTime: 15s}
 `, namespace, name, app, perReplica)
 }
 

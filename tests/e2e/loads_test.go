@@ -18,10 +18,11 @@ const (
 	firstStep  = 3 * time.Minute
 	secondStep = 5 * time.Minute
 
-	// The cluster without KEDA is built after the other one.
+	// The cluster without KEDA is built after the other one. The steps lie further apart than a plan looks: its lead time, and two
+	// minutes that a change should last. On the days before it has seen them all, and one that is near is served with the last.
 	firstGrasped  = 5 * time.Minute
-	secondGrasped = 7 * time.Minute
-	thirdGrasped  = 9 * time.Minute
+	secondGrasped = 9 * time.Minute
+	thirdGrasped  = 12 * time.Minute
 
 	stairsBegin = 2*time.Minute + 30*time.Second
 	stairsEnd   = 11 * time.Minute
