@@ -61,8 +61,8 @@ pub(crate) struct Foreseen {
 }
 
 /// Learns from the steps before `until`; `None` where they are too few. Layout: the unit of the space, then for each lead
-/// time itself, where each level begins, and the trees of each level. Every lead time has trees of its own: those for
-/// several together see only which side of the truth they are on, and not that some of them are far from it.
+/// time itself, where each level begins, and the trees of each level. Every lead time has trees of its own: where several
+/// share theirs, few trees are spent on what tells lead times apart.
 pub(crate) fn learn(look: &Look<'_>, until: usize) -> Option<Vec<f32>> {
     let view = look.view;
     let Space::Log { unit } = Space::log(view.magnitude) else {
