@@ -38,9 +38,6 @@ const FEWEST: usize = 600;
 /// calm, and what is to be learned is when they are not.
 const BY_MOVE: f64 = 0.5;
 
-/// A share of a peak's steps that must have been measured.
-const MEASURED: f64 = 0.9;
-
 /// The same history teaches the same.
 const SEED: u64 = 1;
 
@@ -149,12 +146,8 @@ fn rises(view: &View<'_>, space: Space, lead: usize, until: usize) -> Vec<Row> {
     let origins = (from..until).rev().step_by(every);
     let each = origins.filter(|origin| view.measured(*origin));
     let each = each.filter_map(|origin| {
-        let window = &past[origin + 1..=origin + lead];
-        let known = window.iter().filter(|value| !value.is_nan());
-        let enough = known.clone().count() as f64 >= MEASURED * lead as f64;
-        let highest = known.fold(f64::NAN, |highest, value| highest.max(*value));
-        let rise = space.of(highest) - space.of(past[origin]);
-        (enough && rise.is_finite()).then_some(Row {
+        let rise = space.of(view.highest(origin, origin + lead)?) - space.of(past[origin]);
+        rise.is_finite().then_some(Row {
             origin,
             rise: rise as f32,
             weight: 1.0,

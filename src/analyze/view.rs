@@ -8,6 +8,9 @@ use super::preprocess::Mark;
 use super::stats::median_of;
 use crate::domain::EventTimes;
 
+/// A share of a peak's steps that must have been measured.
+const MEASURED: f64 = 0.9;
+
 /// A history with what models need at every origin.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
@@ -139,6 +142,14 @@ impl<'a> View<'a> {
     /// Whether there was a value at `index`, be it one that nothing is learned from: a forecast may start there.
     pub(crate) fn present(&self, index: usize) -> bool {
         self.marks.get(index).is_some_and(|mark| mark.has_value())
+    }
+
+    /// The highest value after `origin` up to `target`, when enough of it was measured.
+    pub(crate) fn highest(&self, origin: usize, target: usize) -> Option<f64> {
+        let window = self.past().get(origin + 1..=target)?;
+        let known = window.iter().filter(|v| !v.is_nan());
+        let enough = known.clone().count() as f64 >= MEASURED * window.len() as f64;
+        enough.then(|| known.fold(f64::NEG_INFINITY, |a, b| a.max(*b)))
     }
 
     /// The newest value at or before `origin`, looking back a day at most.

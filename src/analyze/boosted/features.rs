@@ -12,8 +12,7 @@ const WINDOWS: [usize; 4] = [5, 15, 30, 60];
 /// Days back; before them one hour.
 const DAYS: [i64; 4] = [1, 2, 3, 7];
 /// What was usual then may come so many minutes earlier or later.
-const EARLY: f64 = 3.0;
-const LATE: f64 = 3.0;
+const JITTER_MINUTES: f64 = 3.0;
 
 /// Features of an origin, the same for every lead time: lags, windows, the level, three of the clock.
 const SHARED: usize = LAGS.len() + 3 * WINDOWS.len() + 1 + 3;
@@ -28,6 +27,8 @@ pub(super) struct Seen<'a> {
     /// The newest value, in the space.
     pub(super) last: f64,
     shared: [f32; SHARED],
+    /// Steps back to an hour ago, and to the same time on each of [`DAYS`].
+    before: [usize; 1 + DAYS.len()],
 }
 
 impl<'a> Seen<'a> {
@@ -73,12 +74,16 @@ impl<'a> Seen<'a> {
         put(second_of_day(local) as f64);
         put(weekday(local) as f64);
         put(local.rem_euclid(3600) as f64);
+        let days = DAYS.map(|days| view.calendar.steps_back(origin, days));
+        let mut before = [view.steps(60.0); 1 + DAYS.len()];
+        before[1..].copy_from_slice(&days);
         Some(Self {
             view,
             space,
             origin,
             last,
             shared,
+            before,
         })
     }
 
@@ -87,9 +92,7 @@ impl<'a> Seen<'a> {
         let mut row = [f32::NAN; COUNT];
         let (shared, own) = row.split_at_mut(SHARED);
         shared.copy_from_slice(&self.shared);
-        let hour = self.view.steps(60.0);
-        let days = DAYS.map(|days| self.view.calendar.steps_back(self.origin, days));
-        for (cells, back) in own.chunks_exact_mut(3).zip([hour].into_iter().chain(days)) {
+        for (cells, back) in own.chunks_exact_mut(3).zip(self.before) {
             cells.copy_from_slice(&self.then(back, ahead).map(|value| value as f32));
         }
         row
@@ -104,7 +107,7 @@ impl<'a> Seen<'a> {
         };
         let past = self.view.past();
         let before = self.space.of(past[then]);
-        let early = self.view.steps(EARLY) - 1;
+        let jitter = self.view.steps(JITTER_MINUTES);
         // Never so far that the window then reaches beyond the origin.
         let until = |ahead: usize| (then + ahead).min(self.origin);
         let highest = |from: usize, until: usize| {
@@ -113,8 +116,7 @@ impl<'a> Seen<'a> {
             self.space.of(highest)
         };
         let exact = highest((then + 1).min(self.origin), until(ahead));
-        let late = self.view.steps(LATE);
-        let about = highest(then.saturating_sub(early), until(ahead + late));
+        let about = highest((then + 1).saturating_sub(jitter), until(ahead + jitter));
         [exact - before, exact - self.last, about - before]
     }
 }

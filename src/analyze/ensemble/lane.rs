@@ -24,9 +24,6 @@ const RECORD_HOURS: f64 = 168.0;
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3600;
 
-/// A share of a peak's steps that must have been measured.
-const MEASURED: f64 = 0.9;
-
 /// What a lane says from one origin.
 #[derive(Clone, Debug)]
 pub(super) struct Said {
@@ -155,7 +152,7 @@ pub(super) fn come_true(lane: &mut Lane, view: &View<'_>, now: usize) -> Vec<Out
             .map_or(300.0, |last| issued.origin.since(last).as_secs_f64());
         outcomes.push(Outcome {
             actual: view.seen[target],
-            peak: highest(view, origin, target),
+            peak: view.highest(origin, target),
             seconds: seconds.clamp(1.0, 3600.0),
             target,
             issued,
@@ -241,14 +238,6 @@ pub(super) fn place_of(view: &View<'_>, time: Timestamp) -> Option<usize> {
     let start = view.calendar.start_secs() as f64;
     let place = (time.as_secs() as f64 - start) / view.step_secs;
     (place > -0.5 && place < view.len() as f64).then(|| place.round().max(0.0) as usize)
-}
-
-/// The highest value after `origin` up to `target`, when enough of it was measured.
-fn highest(view: &View<'_>, origin: usize, target: usize) -> Option<f64> {
-    let window = view.past().get(origin + 1..=target)?;
-    let known = window.iter().filter(|v| !v.is_nan());
-    let enough = known.clone().count() as f64 >= MEASURED * window.len() as f64;
-    enough.then(|| known.fold(f64::NEG_INFINITY, |a, b| a.max(*b)))
 }
 
 /// Errors of the aggregate that are known at `origin`: the newest one, the one of an hour before and that of a day before.
