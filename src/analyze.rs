@@ -37,11 +37,13 @@ pub const LOOKBACK: Duration = Duration::from_hours(8 * 24 + 4);
 pub struct Config {
     /// Folders searched for `NAME.onnx`, in this order.
     pub model_dirs: Vec<PathBuf>,
+    /// Whether the networks that come with the program stand behind those of the folders.
+    pub shipped_networks: bool,
     /// Which engine runs ONNX models.
     pub onnx_engine: OnnxEngine,
     /// ONNX Runtime's shared library; searched in the usual places when unset.
     pub onnx_library: Option<PathBuf>,
-    /// Networks that compete in `auto`, as far as a folder has them.
+    /// Networks that compete in `auto`, as far as they are there.
     pub auto_networks: Vec<String>,
     /// How often models are fitted anew once there are days of history; while it is short, after each tenth of it. What
     /// changes meanwhile is followed online.
@@ -78,6 +80,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             model_dirs: vec![PathBuf::from("models")],
+            shipped_networks: true,
             onnx_engine: OnnxEngine::Auto,
             onnx_library: None,
             auto_networks: vec!["mlp".to_owned()],

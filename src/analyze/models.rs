@@ -91,7 +91,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// A registry of the built-in models and the networks in the configured folders.
+    /// A registry of the built-in models, the networks in the configured folders and those that come with the program.
     ///
     /// # Errors
     /// When ONNX Runtime is demanded and its library can't be used.
@@ -103,7 +103,7 @@ impl Registry {
         })
     }
 
-    /// The networks that compete in `auto`: those of the settings that a folder has and that load.
+    /// The networks that compete in `auto`: those of the settings that are there and that load.
     pub fn competitors(&self) -> Vec<Arc<dyn Forecaster>> {
         let there = self.networks.names();
         let wanted = self.auto_networks.iter();
@@ -113,7 +113,7 @@ impl Registry {
             .collect()
     }
 
-    /// Whether a folder has the network of this name.
+    /// Whether there is a network of this name.
     pub fn has_network(&self, name: &str) -> bool {
         self.networks.has(name)
     }

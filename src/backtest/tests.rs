@@ -55,6 +55,7 @@ fn settings(frontier: bool) -> Settings {
 fn models() -> Arc<Registry> {
     let config = Config {
         model_dirs: Vec::new(),
+        shipped_networks: false,
         onnx_engine: OnnxEngine::Rten,
         ..Config::default()
     };

@@ -47,6 +47,7 @@ fn protocol(models: &[&str]) -> Protocol {
 fn registry() -> Arc<Registry> {
     let config = Config {
         model_dirs: Vec::new(),
+        shipped_networks: false,
         ..Config::default()
     };
     Arc::new(Registry::new(&config).unwrap())

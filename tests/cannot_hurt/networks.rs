@@ -51,6 +51,7 @@ impl Networks {
             }
             let config = analyze::Config {
                 model_dirs: vec![dir],
+                shipped_networks: false,
                 onnx_engine: OnnxEngine::Rten,
                 ..analyze::Config::default()
             };

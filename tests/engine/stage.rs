@@ -96,6 +96,7 @@ impl Stage {
         settings.keda.addr = "127.0.0.1:0".parse().unwrap();
         settings.admin.addr = "127.0.0.1:0".parse().unwrap();
         settings.analyze.model_dirs = vec![models.to_owned()];
+        settings.analyze.shipped_networks = false;
         // Debug builds are slow, and no decision here may depend on it.
         settings.analyze.model_timeout = HumanDuration::from_secs(600);
         settings.knowledge.data_dir = Some(data.to_owned());

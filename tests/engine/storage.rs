@@ -64,6 +64,7 @@ impl Set {
         let clock = Arc::new(ManualClock::at(START));
         let analyze = analyze::Config {
             model_dirs: Vec::new(),
+            shipped_networks: false,
             model_timeout: HumanDuration::from_secs(600),
             ..analyze::Config::default()
         };

@@ -310,6 +310,43 @@ fn folders_are_searched_in_order_and_list_their_networks() {
     assert_near(forecast.path(1)[0], 4.0 / 3.0 + 25.0 / 24.0);
 }
 
+#[test]
+fn the_networks_of_the_program_stand_behind_those_of_the_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        shipped_networks: true,
+        ..configs(folder.path()).remove(0)
+    };
+    let networks = Networks::new(&config).unwrap();
+    assert_eq!(networks.names(), ["gru", "hybrid", "lstm", "mlp"]);
+    assert!(networks.has("mlp") && !networks.has("net"));
+    let error = networks.load("net").unwrap_err().to_string();
+    assert!(error.contains("the program comes with `gru`"), "{error}");
+    let median = |networks: &Networks| {
+        let network = networks.load("mlp")?;
+        let forecast = network.forecast(&[nearly_flat(1)]).remove(0)?;
+        Ok::<_, ModelError>(forecast.path(1)[0])
+    };
+    let shipped = median(&networks).unwrap();
+
+    put(folder.path(), "mlp", &constant(&plain(), &[1.0; 18]));
+    let own = median(&networks).unwrap();
+    assert_near(own, 4.0 / 3.0 + 25.0 / 24.0);
+    assert!((own - shipped).abs() > 1e-3);
+    // A broken one is told about, and not quietly replaced.
+    put(folder.path(), "mlp", b"broken");
+    let error = median(&Networks::new(&config).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("not an ONNX file"), "{error}");
+
+    std::fs::remove_file(folder.path().join("mlp.onnx")).unwrap();
+    assert_near(median(&networks).unwrap(), f64::from(shipped));
+    let without = Config {
+        shipped_networks: false,
+        ..config
+    };
+    assert!(!Networks::new(&without).unwrap().has("mlp"));
+}
+
 // === engines ===
 
 #[test]

@@ -81,6 +81,7 @@ pub(crate) fn library() -> Option<PathBuf> {
 pub(crate) fn configs(folder: &Path) -> Vec<Config> {
     let config = |onnx_engine, onnx_library| Config {
         model_dirs: vec![folder.to_path_buf()],
+        shipped_networks: false,
         onnx_engine,
         onnx_library,
         ..Config::default()

@@ -109,7 +109,11 @@ fn a_server_is_no_place_for_files_and_the_settings_of_one_count_for_them() {
     );
     let folder = TempDir::new().unwrap();
     let (settings, record) = (folder.path().join("s.yaml"), folder.path().join("web.csv"));
-    fs::write(&settings, "analyze:\n  modelDirs: [nowhere]\n").unwrap();
+    fs::write(
+        &settings,
+        "analyze:\n  modelDirs: [nowhere]\n  autoNetworks: [mine]\n",
+    )
+    .unwrap();
     let rows = (0..1860).map(|minute| format!("{},{}\n", 60 * minute, 100 + minute % 60));
     let rows: String = rows.collect();
     fs::write(&record, format!("timestamp_unix,value\n{rows}")).unwrap();
@@ -132,5 +136,8 @@ fn a_server_is_no_place_for_files_and_the_settings_of_one_count_for_them() {
     assert_eq!(report["left_out"][0]["name"], "nothing", "{report:#}");
     assert_eq!(report["traces"][0]["gain"]["beside"], "hpa");
     let notes = report["protocol"]["notes"].to_string();
-    assert!(notes.contains("`nowhere`"), "{notes}");
+    assert!(
+        notes.contains("`mine`") && notes.contains("`nowhere`"),
+        "{notes}"
+    );
 }

@@ -1,8 +1,9 @@
 //! `onnx:NAME`: networks from files, checked against the contract of `docs/onnx-contract.md`.
 //!
-//! [`Networks`] finds `NAME.onnx` in the configured folders, keeps what it has loaded, notices when a file changes and
-//! remembers what failed, so that a broken file is read once and not on every forecast. Nothing here looks at a clock:
-//! a failure is tried again when its file changes or when [`Networks::forget_failures`] says so.
+//! [`Networks`] finds `NAME.onnx` in the configured folders, or else among those that come with the program, keeps what it
+//! has loaded, notices when a file changes and remembers what failed, so that a broken file is read once and not on every
+//! forecast. Nothing here looks at a clock: a failure is tried again when its file changes or when
+//! [`Networks::forget_failures`] says so.
 
 pub mod calendar;
 pub mod card;
@@ -17,9 +18,11 @@ pub mod proto;
 mod pure_rust;
 pub mod resample;
 pub mod row;
+mod shipped;
 pub mod window;
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -39,31 +42,38 @@ const MAX_NETWORKS: usize = 256;
 const MAX_NAME: usize = 100;
 const EXTENSION: &str = "onnx";
 
-/// The networks in the configured folders.
+/// The networks in the configured folders, and those that come with the program.
 #[derive(Debug)]
 pub struct Networks {
     engine: Arc<dyn Engine>,
     folders: Vec<PathBuf>,
+    /// Whether those that come with the program stand behind the folders.
+    shipped: bool,
     kept: Mutex<HashMap<String, Kept>>,
 }
 
 /// What is known of one network.
 #[derive(Debug)]
 struct Kept {
-    /// The file as it was when it was last read.
-    seen: Stamp,
+    /// Where it was last read from; `None` where that is to be done again.
+    seen: Option<Source>,
     /// The newest version that could be loaded.
     network: Option<Arc<OnnxForecaster>>,
     /// What was wrong with the file last seen.
     failure: Option<ModelError>,
 }
 
-/// Changes when a file does.
+/// Where a network is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp {
-    path: PathBuf,
-    modified: Option<SystemTime>,
-    bytes: u64,
+enum Source {
+    /// A file; another one when it changes.
+    File {
+        path: PathBuf,
+        modified: Option<SystemTime>,
+        bytes: u64,
+    },
+    /// The program.
+    Shipped,
 }
 
 // === impl Networks ===
@@ -80,11 +90,12 @@ impl Networks {
         Ok(Self {
             engine,
             folders: config.model_dirs.clone(),
+            shipped: config.shipped_networks,
             kept: Mutex::default(),
         })
     }
 
-    /// Whether a folder has a network of this name; whether it can be used is not looked at.
+    /// Whether there is a network of this name; whether it can be used is not looked at.
     pub fn has(&self, name: &str) -> bool {
         check_name(name).is_ok() && self.find(name).is_some()
     }
@@ -109,7 +120,7 @@ impl Networks {
     pub fn load(&self, name: &str) -> Result<Arc<dyn Forecaster>, ModelError> {
         check_name(name)?;
         let mut kept = self.kept();
-        let Some(stamp) = self.find(name) else {
+        let Some(source) = self.find(name) else {
             kept.remove(name);
             return Err(self.not_found(name));
         };
@@ -120,8 +131,8 @@ impl Networks {
             )));
         }
         let now = match before {
-            Some(known) if known.seen == stamp => known,
-            before => self.read(name, stamp, before.and_then(|known| known.network)),
+            Some(known) if known.seen.as_ref() == Some(&source) => known,
+            before => self.read(name, source, before.and_then(|known| known.network)),
         };
         let answer = match (&now.network, &now.failure) {
             (Some(network), _) => Ok(Arc::clone(network) as Arc<dyn Forecaster>),
@@ -132,18 +143,24 @@ impl Networks {
         answer
     }
 
-    /// The names of all networks in the folders, sorted; whether they can be used is not looked at.
+    /// The names of all networks, sorted; whether they can be used is not looked at.
     pub fn names(&self) -> Vec<String> {
         let entries = self.folders.iter().flat_map(fs::read_dir);
-        let names: BTreeSet<String> = entries
+        let in_folders = entries
             .flatten()
             .flatten()
             .map(|entry| entry.path())
             .filter(|path| path.extension().is_some_and(|e| e == EXTENSION) && path.is_file())
             .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
-            .filter(|name| check_name(name).is_ok())
+            .filter(|name| check_name(name).is_ok());
+        let names: BTreeSet<String> = in_folders
+            .chain(self.shipped_names().map(str::to_owned))
             .collect();
         names.into_iter().collect()
+    }
+
+    fn shipped_names(&self) -> impl Iterator<Item = &'static str> {
+        shipped::names().filter(|_| self.shipped)
     }
 
     /// The networks whose file, as last seen, can't be used, and why.
@@ -158,17 +175,17 @@ impl Networks {
     /// Lets every failed file be tried again, although it hasn't changed.
     pub fn forget_failures(&self) {
         for known in self.kept().values_mut().filter(|k| k.failure.is_some()) {
-            known.seen.path = PathBuf::new();
+            known.seen = None;
         }
     }
 
-    /// Reads a file that is new or has changed.
-    fn read(&self, name: &str, seen: Stamp, before: Option<Arc<OnnxForecaster>>) -> Kept {
-        match self.read_file(name, &seen) {
+    /// Reads what is new or has changed.
+    fn read(&self, name: &str, source: Source, before: Option<Arc<OnnxForecaster>>) -> Kept {
+        match self.read_from(name, &source) {
             Ok(network) => {
-                tracing::info!(name, path = %seen.path.display(), "network loaded");
+                tracing::info!(name, from = %source, "network loaded");
                 Kept {
-                    seen,
+                    seen: Some(source),
                     network: Some(Arc::new(network)),
                     failure: None,
                 }
@@ -177,7 +194,7 @@ impl Networks {
                 let served_on = before.is_some();
                 tracing::warn!(name, %error, served_on, "failed to load network");
                 Kept {
-                    seen,
+                    seen: Some(source),
                     network: before,
                     failure: Some(error),
                 }
@@ -185,32 +202,28 @@ impl Networks {
         }
     }
 
-    fn read_file(&self, name: &str, seen: &Stamp) -> Result<OnnxForecaster, ModelError> {
-        let wrong = |why: &str| ModelError(format!("network `{}`: {why}", seen.path.display()));
-        let mut bytes = Vec::new();
-        File::open(&seen.path)
-            .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(|error| wrong(&format!("it can't be read: {error}")))?;
-        if bytes.len() as u64 > MAX_FILE_BYTES {
-            return Err(wrong(&format!(
-                "it is larger than {} MiB, the most that is allowed",
-                MAX_FILE_BYTES >> 20
-            )));
-        }
-        OnnxForecaster::load(&*self.engine, name, bytes.into()).map_err(|why| wrong(&why))
+    fn read_from(&self, name: &str, source: &Source) -> Result<OnnxForecaster, ModelError> {
+        let wrong = |why: &str| ModelError(format!("network {source}: {why}"));
+        let bytes = match source {
+            Source::File { path, .. } => read_file(path).map_err(|why| wrong(&why))?.into(),
+            Source::Shipped => shipped::bytes(name).unwrap_or_default().into(),
+        };
+        OnnxForecaster::load(&*self.engine, name, bytes).map_err(|why| wrong(&why))
     }
 
-    /// The file of the first folder that has one.
-    fn find(&self, name: &str) -> Option<Stamp> {
-        self.folders.iter().find_map(|folder| {
+    /// The file of the first folder that has one, or else the program.
+    fn find(&self, name: &str) -> Option<Source> {
+        let file = self.folders.iter().find_map(|folder| {
             let path = file_in(folder, name);
             let metadata = fs::metadata(&path).ok().filter(Metadata::is_file)?;
-            Some(Stamp {
+            Some(Source::File {
                 modified: metadata.modified().ok(),
                 bytes: metadata.len(),
                 path,
             })
-        })
+        });
+        let shipped = || self.shipped_names().any(|shipped| shipped == name);
+        file.or_else(|| shipped().then_some(Source::Shipped))
     }
 
     fn not_found(&self, name: &str) -> ModelError {
@@ -224,11 +237,30 @@ impl Networks {
         } else {
             format!("looked for {}", paths.join(", "))
         };
-        ModelError(format!("there is no network `{name}`: {looked}"))
+        let shipped: Vec<String> = (self.shipped_names())
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let shipped = if shipped.is_empty() {
+            String::new()
+        } else {
+            format!("; the program comes with {}", shipped.join(", "))
+        };
+        ModelError(format!("there is no network `{name}`: {looked}{shipped}"))
     }
 
     fn kept(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Source ===
+
+impl Display for Source {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, .. } => write!(f, "`{}`", path.display()),
+            Self::Shipped => f.write_str("of the program"),
+        }
     }
 }
 
@@ -242,6 +274,21 @@ fn check_name(name: &str) -> Result<(), ModelError> {
         "`{}` is no name of a network: write 1 to {MAX_NAME} letters, digits, `.`, `_` and `-`, the first one not `.`",
         name.escape_debug()
     )))
+}
+
+/// What is in a file, or what is wrong with it.
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("it can't be read: {error}"))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!(
+            "it is larger than {} MiB, the most that is allowed",
+            MAX_FILE_BYTES >> 20
+        ));
+    }
+    Ok(bytes)
 }
 
 fn file_in(folder: &Path, name: &str) -> PathBuf {

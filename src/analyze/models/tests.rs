@@ -59,6 +59,7 @@ fn input(history: Prepared, fit: Option<Fit>, horizon: usize) -> ForecastInput {
 fn registry() -> Registry {
     Registry::new(&Config {
         model_dirs: Vec::new(),
+        shipped_networks: false,
         onnx_engine: OnnxEngine::Rten,
         ..Config::default()
     })

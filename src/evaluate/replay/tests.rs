@@ -23,6 +23,7 @@ fn series(days: usize) -> Series {
 fn replay(history_days: u64, series: &Series) -> ServerReplay {
     let config = Config {
         model_dirs: Vec::new(),
+        shipped_networks: false,
         ..Config::default()
     };
     let protocol = Protocol {

@@ -114,11 +114,10 @@ fn apart(one: &[f64], two: &[f64]) -> f64 {
     pairs.fold(0.0, |most, (a, b)| most.max((a - b).abs() / b.abs()))
 }
 
-/// With the networks that come with the project.
+/// With the networks that come with the program.
 fn all_models() -> Registry {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     Registry::new(&Config {
-        model_dirs: vec![folder],
+        model_dirs: Vec::new(),
         onnx_engine: OnnxEngine::Rten,
         ..Config::default()
     })
