@@ -57,9 +57,6 @@ pub(crate) const MEMBERS: &[&dyn Member] = &[
 /// for by name, and no part of the mix.
 pub(crate) const ON_REQUEST: &[&dyn Member] = &[&ets::Ets, &mstl::Mstl];
 
-/// Names that stand for the network of the same name.
-const NETWORKS: [&str; 4] = ["gru", "lstm", "mlp", HYBRID];
-
 /// What a member looks at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Look<'a> {
@@ -184,7 +181,8 @@ impl Registry {
         if let Some(model) = BuiltIn::find(name) {
             return Ok(Arc::new(model));
         }
-        if NETWORKS.contains(&name) {
+        // The name of a network that comes with the program stands for it, or for what a folder has in its place.
+        if onnx::shipped::bytes(name).is_some() {
             return self.networks.load(name);
         }
         Err(ModelError(format!(

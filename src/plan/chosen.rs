@@ -168,13 +168,13 @@ fn verdict(case: &Case<'_>, choice: &Choice) -> String {
         format!(
             "over {evidence} on trial the cheapest plan within {objective}, short {short} % of the time"
         )
-    } else if choice.young && trials::is_proven(plan) {
+    } else if !choice.young {
         format!(
-            "over {evidence} of history, with less than a day of its own, {least} at {objective}, short {short} % of the time"
+            "over {evidence} on trial no plan keeps to {objective}; {least}, short {short} % of the time"
         )
     } else if trials::is_proven(plan) {
         format!(
-            "over {evidence} on trial no plan keeps to {objective}; {least}, short {short} % of the time"
+            "over {evidence} of history, with less than a day of its own, {least} at {objective}, short {short} % of the time"
         )
     } else {
         format!(

@@ -18,7 +18,7 @@ pub mod proto;
 mod pure_rust;
 pub mod resample;
 pub mod row;
-mod shipped;
+pub(super) mod shipped;
 pub mod window;
 
 use std::collections::{BTreeSet, HashMap};
@@ -222,8 +222,8 @@ impl Networks {
                 path,
             })
         });
-        let shipped = || self.shipped_names().any(|shipped| shipped == name);
-        file.or_else(|| shipped().then_some(Source::Shipped))
+        let shipped = self.shipped && shipped::bytes(name).is_some();
+        file.or_else(|| shipped.then_some(Source::Shipped))
     }
 
     fn not_found(&self, name: &str) -> ModelError {

@@ -135,7 +135,7 @@ pub(super) fn best_on_load(trials: &PlanTrials, objective: Objective) -> Option<
 }
 
 /// Whether less than a day has been lived through. Of 20 records whose history was read back, plans that kept to the objective in
-/// a rehearsal at any price cost up to 11 % more on their first day, and were short as seldom.
+/// a rehearsal at any price cost up to 11 % more on their first day, and were short hardly less often.
 fn is_young(trials: &PlanTrials) -> bool {
     let rehearsed = trials.rehearsed.map_or(0.0, |rehearsed| rehearsed.minutes);
     trials.minutes - rehearsed < ENOUGH_MINUTES
@@ -350,7 +350,6 @@ mod tests {
         let minutes = 4.0 * 1440.0;
         let chosen_with = |rehearsed: f64| {
             let mut trials = alike(minutes);
-            // Before what was to be expected fades, both are short by what they were counted for.
             trials.cost[PLANS - 2] = 10.0 * minutes;
             trials.short[PLANS - 2] = (0.009 * minutes) as f32;
             trials.expected[PLANS - 2] = (0.005 * minutes) as f32;

@@ -25,7 +25,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// The ONNX file of one of them.
-pub(super) fn bytes(name: &str) -> Option<&'static [u8]> {
+pub(in crate::analyze::models) fn bytes(name: &str) -> Option<&'static [u8]> {
     let mut networks = NETWORKS.iter();
     networks.find_map(|(known, bytes)| (*known == name).then_some(*bytes))
 }
