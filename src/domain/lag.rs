@@ -6,6 +6,7 @@
 //! of a query differ, the latest counts: a join with labels (`* on(pod) group_left kube_pod_labels`) makes nothing newer.
 //! `offset` is left out of account, for whoever writes it wants another time.
 
+use std::panic::catch_unwind;
 use std::time::Duration;
 
 use promql_parser::parser::{self, Expr};
@@ -37,8 +38,11 @@ pub fn metric_lag(query: &str) -> Duration {
     if query.len() > LONGEST_QUERY {
         return Duration::ZERO;
     }
-    let lag = parser::parse(query).map_or(Duration::ZERO, |expr| of(&expr, DEEPEST));
-    lag.min(LONGEST)
+    // The parser panics on durations that are none, as in `a offset inf`.
+    let parsed = catch_unwind(|| parser::parse(query));
+    let expr = parsed.ok().and_then(Result::ok);
+    expr.map_or(Duration::ZERO, |expr| of(&expr, DEEPEST))
+        .min(LONGEST)
 }
 
 fn of(expr: &Expr, deep: usize) -> Duration {
@@ -161,6 +165,13 @@ mod tests {
             "keep_last_value(rate(a[$__interval]))",
             &deep,
         ] {
+            assert_eq!(metric_lag(query), Duration::ZERO, "{query}");
+        }
+    }
+
+    #[test]
+    fn what_the_parser_panics_on_is_late_by_nothing() {
+        for query in ["a offset inf", "1e9 offset inf -", "rate(a[5m] offset inf)"] {
             assert_eq!(metric_lag(query), Duration::ZERO, "{query}");
         }
     }
