@@ -53,12 +53,12 @@ LABEL org.opencontainers.image.title="forescale" \
       org.opencontainers.image.base.name="gcr.io/distroless/cc-debian12:nonroot"
 COPY --from=build /out/ /
 COPY --from=onnxruntime /out/ /
-COPY models /usr/share/forescale/models
 # A missing library is an error at the start, and no quiet change to the slower engine.
 # Fits run on many threads, one after the other; glibc would keep an arena of freed memory for each: twice the memory in all.
 ENV FORESCALE_ONNX_ENGINE=onnx-runtime \
     ORT_DYLIB_PATH=/opt/onnxruntime/libonnxruntime.so \
     MALLOC_ARENA_MAX=2
+# Networks of one's own are mounted at `models` here; those of the project are in the program.
 WORKDIR /usr/share/forescale
 USER 65532:65532
 EXPOSE 6000 8080
