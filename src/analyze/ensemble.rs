@@ -373,7 +373,8 @@ fn positive(spread: f32, level: f32) -> f32 {
     }
 }
 
-/// Remembers what was said, once in a stride of time.
+/// Remembers what was said, once in a stride of time. What was said in a time to come, by a clock that ran ahead, is
+/// forgotten: nothing would be remembered until then.
 fn remember(
     track: &mut Track,
     view: &View<'_>,
@@ -384,10 +385,15 @@ fn remember(
 ) {
     let stride = lane::stride(view.step_secs);
     let slot = |at: Timestamp| at.as_secs().div_euclid(stride as i64);
-    if track
-        .at
-        .is_some_and(|at| origin <= at || slot(origin) == slot(at))
-    {
+    if track.at.is_some_and(|at| slot(at) > slot(origin)) {
+        let mut last = None;
+        for lane in &mut track.lanes {
+            lane.issued.retain(|issued| issued.origin <= origin);
+            last = last.max(lane.issued.back().map(|issued| issued.origin));
+        }
+        track.at = last;
+    }
+    if track.at.is_some_and(|at| slot(at) == slot(origin)) {
         return;
     }
     track.at = Some(origin);

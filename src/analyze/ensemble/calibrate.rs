@@ -101,18 +101,42 @@ pub(super) fn learn(
     seconds: f64,
 ) {
     calibration.units.resize(UNITS, UnitCalibration::default());
+    let record = Record::of(calibration);
     for (own, (unit, shift)) in (calibration.units.iter_mut()).zip(units.iter().zip(shifts)) {
-        learn_one(own, miss - shift, f64::from(*unit), weights, seconds);
+        let miss = miss - shift;
+        learn_one(own, miss, f64::from(*unit), weights, (seconds, record));
     }
 }
 
-/// Takes in an error in one unit.
+/// What units have shown before one of them takes in an error.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Record {
+    /// Scores of the one that has most.
+    scores: u32,
+    /// The loss of the one that has lost least.
+    loss: f32,
+}
+
+impl Record {
+    fn of(calibration: &Calibration) -> Self {
+        let known = calibration.units.iter().filter(|own| own.scores > 0);
+        let losses = known.clone().map(|own| own.loss);
+        Self {
+            scores: known.map(|own| own.scores).max().unwrap_or(0),
+            loss: losses.reduce(f32::min).unwrap_or(0.0),
+        }
+    }
+}
+
+/// Takes in an error in one unit, `seconds` after the one before it. Losses are compared, so that all must be means over the
+/// same time: who joins units with a `record` is taken for as good as the best of them, and shows by and by what it is. Its own few
+/// hours alone may have been those of a calm night.
 pub(super) fn learn_one(
     own: &mut UnitCalibration,
     miss: f64,
     unit: f64,
     weights: &Weights,
-    seconds: f64,
+    (seconds, record): (f64, Record),
 ) {
     let score = miss / unit;
     if !(unit > 0.0 && score.is_finite()) {
@@ -128,7 +152,11 @@ pub(super) fn learn_one(
         })
         .sum();
     // In the beginning means are those of what there is.
-    let fresh = (1.0 / (f64::from(own.scores) + 1.0)).max(1.0 - keep);
+    let fresh_after = |scores: u32| (1.0 / (f64::from(scores) + 1.0)).max(1.0 - keep);
+    let fresh = fresh_after(own.scores);
+    if own.scores == 0 {
+        own.loss = record.loss;
+    }
     let size = f64::from(own.size);
     let bounded = if own.scores == 0 {
         score.abs()
@@ -136,6 +164,7 @@ pub(super) fn learn_one(
         score.abs().min(LARGEST * size.max(1e-12))
     };
     own.size = ((1.0 - fresh) * size + fresh * bounded) as f32;
+    let fresh = fresh_after(own.scores.max(record.scores));
     own.loss = ((1.0 - fresh) * f64::from(own.loss) + fresh * loss) as f32;
     let step = (STEP * seconds / 300.0)
         .min(3.0 * STEP)
@@ -203,4 +232,63 @@ pub(super) fn scaled(own: &UnitCalibration, unit: f64) -> [f64; 9] {
     let mut offsets = own.offsets.map(|offset| f64::from(offset) * unit);
     offsets.sort_by(f64::total_cmp);
     offsets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scores of a day, five minutes apart.
+    const DAY: usize = 288;
+
+    /// Learns from `days` of errors of about 40 by day and 2 by night, beginning with a day; a unit that is known joins.
+    fn learned(days: f64, joins_after: f64) -> Calibration {
+        let mut calibration = Calibration::default();
+        for index in 0..(days * DAY as f64) as usize {
+            let by_day = index % DAY < DAY / 2;
+            let noise = ((index * 7919) % 101) as f64 / 50.0 - 1.0;
+            let miss = noise * if by_day { 40.0 } else { 2.0 };
+            let mut units = [f32::NAN; UNITS];
+            units[0] = 100.0;
+            if index as f64 >= joins_after * DAY as f64 {
+                units[TREES] = 100.0;
+            }
+            learn(&mut calibration, miss, (&units, &CENTRED), &UPPER, 300.0);
+        }
+        calibration
+    }
+
+    #[test]
+    fn who_joins_at_night_is_not_taken_for_the_better_one() {
+        // Both are the same unit, and three hours of a night are all that one of them has seen.
+        let calibration = learned(1.75, 1.6);
+        let [old, new] = [0, TREES].map(|unit| calibration.units[unit]);
+        assert!(new.scores >= ENOUGH && old.scores > 10 * new.scores);
+        let ratio = new.loss / old.loss;
+        assert!((0.9..1.1).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn who_joins_and_is_worse_loses_its_say_within_days() {
+        let mut calibration = learned(2.0, 9.0);
+        for index in 0..DAY {
+            let mut units = [f32::NAN; UNITS];
+            units[0] = 100.0;
+            units[TREES] = 100.0;
+            let mut shifts = CENTRED;
+            // Its band lies anywhere.
+            shifts[TREES] = ((index * 31) % 17) as f64 * 20.0;
+            learn(&mut calibration, 1.0, (&units, &shifts), &UPPER, 300.0);
+        }
+        let [old, new] = [0, TREES].map(|unit| calibration.units[unit].loss);
+        assert!(new > 1.5 * old, "{new} {old}");
+    }
+
+    #[test]
+    fn units_that_began_together_are_means_of_what_there_was() {
+        let calibration = learned(0.1, 0.0);
+        let [one, other] = [0, TREES].map(|unit| calibration.units[unit]);
+        assert_eq!((one.scores, one.loss), (other.scores, other.loss));
+        assert!(one.loss > 0.0);
+    }
 }

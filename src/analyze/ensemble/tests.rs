@@ -224,6 +224,27 @@ fn trust_is_lost_within_the_hour_when_everything_turns_and_is_won_back() {
 }
 
 #[test]
+fn after_a_clock_that_ran_ahead_learning_goes_on_at_once() {
+    let mut life = Life::new(wave(6 * DAY, 9, |_, v| v), 4 * DAY);
+    for origin in 4 * DAY..4 * DAY + 20 {
+        life.at(origin);
+    }
+    let right = life.track.clone();
+    // A single look from a day ahead.
+    life.at(5 * DAY + 20);
+    for origin in 4 * DAY + 20..4 * DAY + 40 {
+        life.at(origin);
+    }
+    let settled = |track: &Track| track.lanes[0].settled;
+    assert!(settled(&life.track) >= settled(&right) + 15);
+    let latest = life.track.at.unwrap();
+    for lane in &life.track.lanes {
+        let origins: Vec<Timestamp> = lane.issued.iter().map(|it| it.origin).collect();
+        assert!(origins.is_sorted_by(|a, b| a < b) && origins.last() <= Some(&latest));
+    }
+}
+
+#[test]
 fn absurd_numbers_and_gaps_break_nothing() {
     let mut values = wave(5 * DAY, 7, |_, v| v);
     for (index, value) in values.iter_mut().enumerate().skip(4 * DAY) {

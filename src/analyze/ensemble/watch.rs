@@ -79,7 +79,8 @@ pub(super) fn learn(track: &mut Track, view: &View<'_>, outcome: &Outcome, offse
     }
     let seconds = outcome.seconds;
     let miss = actual - naive;
-    calibrate::learn_one(&mut watch.naive, miss, level, &calibrate::ALIKE, seconds);
+    let alone = (seconds, calibrate::Record::default());
+    calibrate::learn_one(&mut watch.naive, miss, level, &calibrate::ALIKE, alone);
 }
 
 /// Whether the plan may rest on the forecast, by the score at `now`.
