@@ -76,7 +76,8 @@ pub(crate) fn learn(look: &Look<'_>, until: usize) -> Option<Vec<f32>> {
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     let mut learned = vec![unit];
     for lead in leads {
-        let drawn = draw(&rises(view, space, lead, until), each, &mut random)?;
+        let rises = rises(view, space, lead, until, &mut random);
+        let drawn = draw(&rises, each, &mut random)?;
         let seen = drawn
             .iter()
             .filter_map(|row| Some((row, Seen::new(view, space, row.origin)?)));
@@ -120,9 +121,11 @@ pub(crate) fn foresee(look: &Look<'_>, learned: &[f32], origin: usize) -> Vec<Op
         let row = seen.row(*knot as usize);
         let trees = trees.chunks_exact(TREES * NUMBERS);
         let mut said = starts.iter().zip(trees).map(|(start, trees)| {
-            space.back(seen.last + f64::from(*start) + trees::sum(trees, &row))
+            let said = seen.last + f64::from(*start) + trees::sum(trees, &row);
+            // What is no number in the space would come back as the highest of all.
+            (!said.is_nan()).then(|| space.back(said))
         });
-        let (middle, upper) = (said.next()?, said.next()?);
+        let (middle, upper) = (said.next()??, said.next()??);
         let band = upper - middle;
         (middle.is_finite() && band.is_finite()).then_some(Foreseen { middle, band })
     });
@@ -137,13 +140,21 @@ struct Row {
     weight: f32,
 }
 
-/// From each origin, how far the load rose within `lead` steps.
-fn rises(view: &View<'_>, space: Space, lead: usize, until: usize) -> Vec<Row> {
+/// From each origin, or from about [`CANDIDATES`] of them, how far the load rose within `lead` steps. Which ones is left to
+/// chance: every third step of ten seconds would see two moments of each minute only.
+fn rises(
+    view: &View<'_>,
+    space: Space,
+    lead: usize,
+    until: usize,
+    random: &mut ChaCha8Rng,
+) -> Vec<Row> {
     let from = view.first_fine();
     let past = view.past();
     let until = until.min(view.len()).saturating_sub(lead);
     let every = (until.saturating_sub(from) / CANDIDATES).max(1);
-    let origins = (from..until).rev().step_by(every);
+    let origins = (from..until).rev();
+    let origins = origins.filter(|_| random.random_ratio(1, every as u32));
     let each = origins.filter(|origin| view.measured(*origin));
     let each = each.filter_map(|origin| {
         let rise = space.of(view.highest(origin, origin + lead)?) - space.of(past[origin]);

@@ -23,7 +23,8 @@ use super::preprocess::Prepared;
 use super::profile::Cells;
 use super::view::View;
 use crate::domain::{
-    BandSet, Coefficients, Fit, Forecast, MixWeights, ModelScore, Quantile, Timestamp, Track,
+    BandSet, Coefficients, Fit, Forecast, MixWeights, ModelChoice, ModelScore, Quantile, Timestamp,
+    Track,
 };
 use trials::Trials;
 
@@ -55,7 +56,8 @@ pub fn fit(history: &Prepared, horizon_steps: usize, timezone: &str, now: Timest
 
 /// As [`fit`], and a track that has lived through the trials, so that a workload's forecasts are weighed and calibrated
 /// from the first one on. Models that are fitted on request only are, when they are among `wanted`; names that mean none
-/// are passed over.
+/// are passed over. The trees that forecast the peak, half of the work, are learned for `auto` alone: where it is among `wanted`, or
+/// nothing is.
 pub fn fit_and_track(
     history: &Prepared,
     horizon_steps: usize,
@@ -96,8 +98,10 @@ fn fit_and_say(
     let kind = kind::choose(&cells, &view, &cuts);
     let profile_until = |until| kind.and_then(|kind| cells.profile(kind, until, &view));
 
+    let auto = ModelChoice::Auto.to_string();
+    let has_trees = wanted.is_empty() || wanted.contains(&auto.as_str());
     let mut trials = Trials::new(&view, &knots, &cuts);
-    let mut trees = None;
+    let mut trees = (!has_trees).then(Vec::new);
     for cut in &cuts {
         let profile = profile_until(cut.at);
         let look = Look {
@@ -121,7 +125,7 @@ fn fit_and_say(
         profile: profile.as_ref(),
         knots: &knots,
     };
-    let coefficients = coefficients(&look);
+    let coefficients = coefficients(&look, has_trees);
     let mix = MEMBERS
         .iter()
         .zip(weights)
@@ -143,15 +147,16 @@ fn fit_and_say(
 }
 
 /// What each model learns from the whole history, and the curve under the hybrid network: that of Prophet, from all
-/// but the newest minutes.
-fn coefficients(look: &Look<'_>) -> Vec<Coefficients> {
+/// but the newest minutes. Trees where they are wanted.
+fn coefficients(look: &Look<'_>, has_trees: bool) -> Vec<Coefficients> {
     let learned = MEMBERS
         .iter()
         .filter_map(|member| Some((member.name(), member.learn(look, look.view.len())?)));
     let newest = look.view.steps(HYBRID_MINUTES);
     let before = look.view.len().saturating_sub(newest);
     let curve = prophet::learn(look, before).map(|values| (HYBRID, values));
-    let trees = boosted::learn(look, look.view.len()).map(|values| (BOOSTED, values));
+    let trees = has_trees.then(|| boosted::learn(look, look.view.len()));
+    let trees = trees.flatten().map(|values| (BOOSTED, values));
     learned
         .chain(curve)
         .chain(trees)

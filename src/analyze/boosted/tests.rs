@@ -118,18 +118,63 @@ fn longer_lead_times_than_are_learned_are_left_to_others() {
     });
 }
 
+#[test]
+fn what_is_no_number_is_not_said() {
+    let history = history(jobs(3));
+    looking(&history, |look| {
+        let mut learned = learn(look, 3 * DAY).unwrap();
+        assert!(foresee(look, &learned, 3 * DAY - 1)[0].is_some());
+        learned[HEAD + 1] = f32::NAN;
+        let said = foresee(look, &learned, 3 * DAY - 1);
+        let known: Vec<bool> = said.iter().map(Option::is_some).collect();
+        assert_eq!(known, [false, true, true, true, false]);
+    });
+}
+
+/// A call each minute that lasts ten seconds, at a step of ten seconds: each moment of the minute is among what is learned from.
+#[test]
+fn all_moments_of_a_minute_are_learned_from() {
+    let values: Vec<f64> = (0..7 * 8640)
+        .map(|index| if index % 6 == 0 { 300.0 } else { 100.0 })
+        .collect();
+    let start = Timestamp::from_secs(MONDAY);
+    let history = prepare(&Series::new(start, Duration::from_secs(10), values));
+    let view = View::new(&history, 30, "UTC");
+    let space = Space::log(view.magnitude);
+    let mut random = ChaCha8Rng::seed_from_u64(SEED);
+    let rows = rises(&view, space, 1, view.len(), &mut random);
+    let mut moments = [0_usize; 6];
+    for row in &rows {
+        moments[row.origin % 6] += 1;
+    }
+    assert!(rows.len() > CANDIDATES * 9 / 10, "{}", rows.len());
+    assert!(
+        moments.iter().all(|many| *many > rows.len() / 8),
+        "{moments:?}"
+    );
+}
+
 proptest! {
     #[test]
     fn whatever_a_snapshot_holds_nothing_panics(
-        learned in prop::collection::vec(prop_oneof![
-            any::<f32>(), (0.0..4096.0_f32).prop_map(f32::trunc), Just(1.0), Just(3.0)
-        ], 0..200),
-        origin in 0..400_usize,
+        unit in any::<f32>(),
+        own in prop::collection::vec(prop_oneof![
+            3 => (0.0..4096.0_f32).prop_map(f32::trunc), 1 => any::<f32>(), 2 => Just(0.0), 2 => -0.1..0.1_f32
+        ], ALL_OF_LEAD - 1),
+        cut in 0..ALL_OF_LEAD,
+        origin in 0..300_usize,
     ) {
         let history = history(jobs(1)[..300].to_vec());
         looking(&history, |look| {
-            for said in foresee(look, &learned, origin).into_iter().flatten() {
-                assert!(said.middle.is_finite() && said.band.is_finite());
+            // Of the first lead time all, of the second a part.
+            let mut learned = vec![unit, KNOTS[0] as f32];
+            learned.extend(&own);
+            learned.push(KNOTS[1] as f32);
+            learned.extend(&own[..cut.min(own.len() - 1)]);
+            let said = foresee(look, &learned, origin);
+            assert!(said[1..].iter().all(Option::is_none));
+            for said in said.into_iter().flatten() {
+assert!(said.middle.is_finite() && said.band.is_finite());
             }
         });
     }
