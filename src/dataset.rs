@@ -9,17 +9,22 @@
 //! | a header with one of these names or none | the other column counts where there are two, said in a note if both names are unknown; of more columns an error that lists them. Beside a time that is named, columns without a name don't count |
 //! | no header | the first two columns count |
 //! | timestamps in milli-, micro- or nanoseconds | told by their size (a second count of that size lies after the year 5000), said in a note |
-//! | a timestamp that is text, missing, negative or not finite | an error with file and line |
-//! | timestamps of different units | an error with file and line |
+//! | timestamps that are dates (`2023-11-14T22:13:20Z`, `2023-11-14 22:13`) | read; without an offset taken for UTC, said in a note |
+//! | a timestamp that is other text, missing, negative or not finite | an error with file and line |
+//! | timestamps of different units, or numbers among dates | an error with file and line of those that are fewer |
+//! | columns between semicolons or tabs, a decimal comma between semicolons | told by the first line, the comma is said in a note |
+//! | UTF-16 | an error |
 //! | a value that is empty, `NaN`, `null` or infinite | a missing step, counted in a note |
 //! | a value that is other text | an error with file and line |
 //! | rows out of order | sorted, said in a note |
 //! | several rows for one step | the latest counts, and the last one in the file among equals; counted in a note |
+//! | most times several times, with different values | an error: these are several series |
 //! | rows beside the grid | moved to the nearest grid point, counted in a note |
 //! | steps without a row | missing |
 //! | fewer than two steps, too many rows, a span that makes too many steps | an error that says what is allowed |
 //!
-//! The step is the most frequent distance of two neighbouring rows, in whole seconds.
+//! The step is the most frequent distance of two neighbouring rows, in whole seconds, or the median one where rows scatter so much that
+//! hardly two distances are alike.
 
 mod comma;
 mod error;
@@ -74,8 +79,8 @@ struct Table {
     unit: Option<Unit>,
     /// What [`Row::place`] counts.
     word: &'static str,
-    /// How the columns were found, where that is a guess.
-    note: Option<String>,
+    /// How columns, numbers and times were read, where that is a guess.
+    notes: Vec<String>,
 }
 
 /// One row.

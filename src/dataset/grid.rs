@@ -8,6 +8,10 @@ use std::time::Duration;
 use super::{DatasetError, MAX_STEPS, Row, Table, Unit};
 use crate::domain::{Series, Timestamp};
 
+/// The most frequent distance is the step if at least one of so many is like it. Steps on a grid of which many are missing are, samples
+/// that come up to a third of a step late are not.
+const FEWEST_ALIKE: usize = 8;
+
 /// A row with its time in milliseconds.
 struct Timed {
     millis: i64,
@@ -39,6 +43,7 @@ pub(super) fn lay(table: &Table, path: &Path) -> Result<(Series, Vec<String>), D
     mended.unsorted = !rows.is_sorted_by_key(|row| row.millis);
     // Stable, so that among equals the last one of the file stays last.
     rows.sort_by_key(|row| row.millis);
+    several(&rows, path)?;
     let Some(step) = step(&rows) else {
         let text = format!(
             "holds {} of different times: at least 2 are needed",
@@ -70,22 +75,47 @@ pub(super) fn lay(table: &Table, path: &Path) -> Result<(Series, Vec<String>), D
     let step_length = Duration::from_millis(step.unsigned_abs());
     let series = Series::new(start, step_length, values);
     let guessed = table.unit.is_none().then_some(unit);
-    let columns = table.note.clone();
-    let notes = columns
-        .into_iter()
-        .chain(notes(guessed, phase, &mended))
-        .collect();
+    let as_read = table.notes.iter().cloned();
+    let notes = as_read.chain(notes(guessed, phase, &mended)).collect();
     Ok((series, notes))
 }
 
-/// The unit that the file names, or that fits its times.
+/// Refuses rows of several series, of which only the last would count.
+fn several(rows: &[Timed], path: &Path) -> Result<(), DatasetError> {
+    let times = rows.chunk_by(|a, b| a.millis == b.millis);
+    let (mut all, mut doubled) = (0_usize, 0_usize);
+    for same in times {
+        all += 1;
+        let first = same[0].row.value;
+        doubled += usize::from(
+            same.iter()
+                .any(|other| other.row.value.total_cmp(&first).is_ne()),
+        );
+    }
+    if all < 2 || 2 * doubled <= all {
+        return Ok(());
+    }
+    let text = format!(
+        "holds {} for {}, with different values: these are several series. Write one row for each time, such as their sum",
+        counted(rows.len(), "row"),
+        counted(all, "time")
+    );
+    Err(DatasetError::file(path, text))
+}
+
+/// The unit that the file names, or that fits most of its times.
 fn unit(table: &Table, path: &Path) -> Result<Unit, DatasetError> {
     if let Some(unit) = table.unit {
         return Ok(unit);
     }
-    let latest = table.rows.iter().map(|row| row.time).fold(0.0, f64::max);
-    let unit = Unit::of(latest);
-    // Small numbers of seconds are times since some start; small numbers of a finer unit are not that.
+    let many = |unit: Unit| {
+        let same = table.rows.iter().filter(|row| Unit::of(row.time) == unit);
+        same.count()
+    };
+    // Of those that are as many the finest: small numbers of seconds are times since some start, small numbers of a finer unit
+    // are not that.
+    let unit = Unit::ALL.into_iter().max_by_key(|unit| many(*unit));
+    let unit = unit.unwrap_or(Unit::Seconds);
     let other = table.rows.iter().find(|row| Unit::of(row.time) != unit);
     match other {
         None => Ok(unit),
@@ -103,18 +133,26 @@ fn unit(table: &Table, path: &Path) -> Result<Unit, DatasetError> {
     }
 }
 
-/// The most frequent distance of two neighbouring rows, in milliseconds of whole seconds; the shortest among equals.
+/// The most frequent distance of two neighbouring rows, in milliseconds of whole seconds, the shortest among equals; the median
+/// one where the most frequent one is no more than a chance.
 fn step(rows: &[Timed]) -> Option<i64> {
-    let mut counts: HashMap<i64, usize> = HashMap::new();
-    for pair in rows.windows(2) {
-        let distance = pair[1].millis - pair[0].millis;
-        if distance > 0 {
-            let seconds = ((distance + 500) / 1000).max(1);
-            *counts.entry(seconds).or_default() += 1;
-        }
-    }
-    let most = counts.into_iter().max_by_key(|(s, n)| (*n, -*s));
-    most.map(|(seconds, _)| seconds * 1000)
+    let distances = rows.windows(2).map(|pair| pair[1].millis - pair[0].millis);
+    let distances = distances.filter(|distance| *distance > 0);
+    let mut distances: Vec<i64> = distances
+        .map(|distance| ((distance + 500) / 1000).max(1))
+        .collect();
+    distances.sort_unstable();
+    let same = distances.chunk_by(|a, b| a == b);
+    let (most, seconds) = same
+        .map(|same| (same.len(), same[0]))
+        .max_by_key(|(many, seconds)| (*many, -*seconds))?;
+    let scatter = FEWEST_ALIKE * most < distances.len();
+    let seconds = if scatter {
+        distances[distances.len() / 2]
+    } else {
+        seconds
+    };
+    Some(seconds * 1000)
 }
 
 /// Where the rows lie within a step: where most of them lie exactly, or else the mean of the circle. It may be a little

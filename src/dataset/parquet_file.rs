@@ -41,7 +41,7 @@ pub(super) fn read(file: File, path: &Path) -> Result<Table, DatasetError> {
         rows: Vec::with_capacity(rows as usize),
         unit: unit(&time_column),
         word: "row",
-        note,
+        notes: note.into_iter().collect(),
     };
     for group in 0..reader.num_row_groups() {
         let group = reader.get_row_group(group).map_err(wrong)?;

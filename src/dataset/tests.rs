@@ -103,6 +103,144 @@ fn finer_units_are_told_by_their_size_and_said() {
 }
 
 #[test]
+fn of_two_units_the_rarer_one_is_wrong() {
+    let rows = |wrong: usize| {
+        let row = |index: usize| {
+            let seconds = 1_700_000_040 + 60 * index;
+            let zeros = if index == wrong { "000" } else { "" };
+            format!("{seconds}{zeros},1\n")
+        };
+        (0..20).map(row).collect::<String>()
+    };
+    let error = read_text(&rows(7)).unwrap_err();
+    assert!(
+        error.contains("line 8: `1700000460000` is a time in milliseconds"),
+        "{error}"
+    );
+}
+
+#[test]
+fn dates_are_read_as_the_same_moments() {
+    for (text, note) in [
+        (
+            "ds,y\n2023-11-14T22:14:00Z,1\n2023-11-14T22:15:00Z,2\n",
+            None,
+        ),
+        (
+            "2023-11-14T23:14:00+01:00,1\n2023-11-14 23:15:00+01:00,2\n",
+            None,
+        ),
+        (
+            "time,rps\n2023-11-14 22:14:00,1\n2023-11-14 22:15:00,2\n",
+            Some("UTC"),
+        ),
+        (
+            "time\trps\n2023-11-14 22:14\t1\n2023-11-14 22:15\t2\n",
+            Some("UTC"),
+        ),
+    ] {
+        let read = read_text(text).unwrap();
+        assert_eq!(
+            read.series.start(),
+            Timestamp::from_secs(1_700_000_040),
+            "{text}"
+        );
+        assert_eq!(values(&read), [Some(1.0), Some(2.0)], "{text}");
+        assert_eq!(read.notes.len(), usize::from(note.is_some()), "{text}");
+        assert!(
+            note.is_none_or(|note| read.notes[0].contains(note)),
+            "{:?}",
+            read.notes
+        );
+    }
+    for text in [
+        "2023-11-14T22:14:00Z,1\n1700000100,2\n",
+        "2023-11-14T22:14:00Z,1\n2023-11-14T22:15:00,2\n",
+    ] {
+        let error = read_text(text).unwrap_err();
+        assert!(
+            error.contains("line 2") && error.contains("in one way"),
+            "{error}"
+        );
+    }
+    let error = read_text("1969-01-01T00:00:00Z,1\n").unwrap_err();
+    assert!(error.contains("not before 1970"), "{error}");
+}
+
+#[test]
+fn semicolons_tabs_and_decimal_commas_are_understood() {
+    for text in ["time;load\n0;1,5\n60;2,25\n", "0;1,5\n60;2,25\n"] {
+        let read = read_text(text).unwrap();
+        assert_eq!(values(&read), [Some(1.5), Some(2.25)], "{text}");
+        assert!(
+            read.notes
+                .iter()
+                .any(|note| note == "values have a decimal comma")
+        );
+    }
+    assert_eq!(
+        values(&read_text("0\t1\n60\t2\n").unwrap()),
+        [Some(1.0), Some(2.0)]
+    );
+    let error = read_text("0;1\n60;1,234,5\n").unwrap_err();
+    assert!(
+        error.contains("line 2: `1,234,5` is not a value"),
+        "{error}"
+    );
+    let dir = TempDir::new().unwrap();
+    let wide: Vec<u8> = "\u{feff}0,1\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let error = read(&file(&dir, "wide.csv", &wide))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("UTF-16"), "{error}");
+}
+
+#[test]
+fn several_series_in_one_file_are_refused_and_a_file_twice_is_not() {
+    let long: String = (0..10)
+        .flat_map(|index| {
+            (0..3).map(move |pod| format!("{},pod-{pod},{}\n", index * 60, index + pod))
+        })
+        .collect();
+    let error = read_text(&format!("timestamp,pod,value\n{long}")).unwrap_err();
+    assert!(
+        error.contains("30 rows for 10 times") && error.contains("several series"),
+        "{error}"
+    );
+    let once: String = (0..10)
+        .map(|index| format!("{},{index}\n", index * 60))
+        .collect();
+    let twice = read_text(&format!("{once}{once}")).unwrap();
+    assert_eq!(values(&twice).len(), 10);
+}
+
+#[test]
+fn samples_that_come_late_by_chance_keep_their_step() {
+    let late = |index: u64| (index * 7919) % 21;
+    let text: String = (0..2000)
+        .map(|index| format!("{},1\n", 60 * index + late(index)))
+        .collect();
+    let read = read_text(&text).unwrap();
+    assert_eq!(read.series.step(), Duration::from_mins(1));
+    assert_eq!(
+        values(&read).iter().filter(|value| value.is_none()).count(),
+        0
+    );
+    // On a grid of which most is missing no distance is that of the median.
+    let sparse: String = (0..3000_u64)
+        .filter(|index| (index * 7919) % 1009 < 300)
+        .map(|index| format!("{},1\n", 60 * index))
+        .collect();
+    assert_eq!(
+        read_text(&sparse).unwrap().series.step(),
+        Duration::from_mins(1)
+    );
+}
+
+#[test]
 fn a_gap_is_missing_and_never_zero() {
     let read = read_text("0,1\n10,2\n20,3\n60,4\n").unwrap();
     assert_eq!(read.series.step(), Duration::from_secs(10));

@@ -16,6 +16,9 @@ const FIRST_MILLIS: f64 = 1e11;
 // === impl Unit ===
 
 impl Unit {
+    /// All of them, from the coarsest to the finest.
+    pub(super) const ALL: [Self; 4] = [Self::Seconds, Self::Millis, Self::Micros, Self::Nanos];
+
     /// The unit in which a number of this size is a plausible time.
     pub(super) fn of(time: f64) -> Self {
         match time / FIRST_MILLIS {
