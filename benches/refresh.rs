@@ -2,7 +2,7 @@
 //! network that competes, let the models make their points, aggregate, calibrate, score and draw the forecast.
 //!
 //! `cargo bench --bench refresh`, with `FORESCALE_WORKLOADS` for another number. The histories are 8 days and 4 hours of
-//! minutes, as between two fits in the server; fits themselves are not in it, they are due every half hour.
+//! minutes, as between two fits in the server; fits themselves are not in it, they are due every six hours.
 #![expect(clippy::print_stdout, reason = "a report is what it is for")]
 
 use std::error::Error;

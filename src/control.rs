@@ -11,6 +11,7 @@ mod backfill;
 mod calls;
 mod engine;
 mod fetch;
+mod fits;
 mod metrics;
 mod persist;
 mod publish;

@@ -5,6 +5,8 @@
 
 #[path = "engine/faults.rs"]
 mod faults;
+#[path = "engine/herd.rs"]
+mod herd;
 #[path = "engine/learning.rs"]
 mod learning;
 #[path = "engine/restart.rs"]

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::anomalies;
 use super::engine::Engine;
+use super::fits::{self, Allowance, Leave};
 use super::metrics::{To, Wanted as Asked};
 use super::recording::Event;
 use crate::analyze::ensemble::{self, Other, Turn, Wanted};
@@ -18,24 +18,19 @@ use crate::domain::{
     Anomaly, ClusterFacts, DEFAULT_LEVELS, Fit, Forecast, Mode, ModelChoice, PlanMemory,
     PlanTrials, Series, StandIn, Standing, Timestamp, Track, TriggerSpec, Trust,
 };
-use crate::knowledge::{Learned, Workload};
+use crate::knowledge::Workload;
 use crate::plan;
-
-/// Fits of a young workload are renewed after this share of its history's length.
-const REFIT_SHARE: u32 = 10;
-
-/// No workload is fitted more often than this.
-const REFIT_AT_MOST: Duration = Duration::from_mins(2);
 
 /// The label of a network that is in no folder.
 const UNKNOWN: &str = "onnx:unknown";
 
 /// One workload's raw material, copied out of its lock.
-struct Raw {
-    workload: Arc<Workload>,
+pub(super) struct Raw {
+    pub(super) workload: Arc<Workload>,
     history: Series,
     fit: Option<Arc<Fit>>,
-    refit: bool,
+    /// Where a new fit is to be made.
+    leave: Option<Leave>,
     /// What plans on trial are to be judged with on the trials of the fit, where that would teach them something.
     stage: Option<Stage>,
     now: Timestamp,
@@ -68,14 +63,17 @@ pub(super) struct Answer {
 
 type Answers = Vec<Answer>;
 
+impl Raw {
+    /// Whether a fit is to be made, for which others need not wait.
+    pub(super) fn takes_long(&self) -> bool {
+        self.leave.is_some()
+    }
+}
+
 impl Engine {
-    /// Forecasts for those of `workloads` whose history has moved on since their last forecast.
-    pub(super) async fn forecast(&self, workloads: Vec<Arc<Workload>>, now: Timestamp) -> Answers {
+    /// Fits where that is to be done, and forecasts.
+    pub(super) async fn forecast(&self, raws: Vec<Raw>) -> Answers {
         let started = tokio::time::Instant::now();
-        let raws: Vec<Raw> = workloads
-            .into_iter()
-            .filter_map(|workload| self.raw(workload, now))
-            .collect();
         if raws.is_empty() {
             return Vec::new();
         }
@@ -104,21 +102,38 @@ impl Engine {
         })
     }
 
-    fn raw(&self, workload: Arc<Workload>, now: Timestamp) -> Option<Raw> {
+    /// What a new forecast is made of, where the history has moved on since the last one or a fit is to be made. A fit that
+    /// `allowance` has no room for is put off: the last one serves until then, and where there is none, so does the measured
+    /// load.
+    pub(super) fn raw(
+        &self,
+        workload: &Arc<Workload>,
+        allowance: &mut Allowance,
+        now: Timestamp,
+    ) -> Option<Raw> {
         if workload.spec.mode == Mode::Reactive {
             return None;
         }
         let learned = workload.learned();
+        let newest = learned.history.last();
+        let every = self.parts.analyze.refit_every.get();
+        let due = newest.is_some() && fits::is_due(workload, &learned, every, now);
+        let leave = due.then(|| allowance.take()).flatten();
+        let (refit, put_off) = (leave.is_some(), due && leave.is_none());
         self.record(|| Event::Looked {
             id: workload.key.id(),
             at: now,
+            put_off,
         });
-        let newest = learned.history.last()?;
+        if put_off {
+            self.parts.metrics.fits_put_off.inc();
+        }
+        let newest = newest?;
         let known = workload.published().and_then(|p| p.forecast.clone());
-        let refit = self.refit_due(&workload.spec, &learned, now);
         // One from a clock that has been set back since says nothing about the present.
         let covers = |forecast: &Forecast| (newest.at..=now).contains(&forecast.origin());
-        if !refit && known.as_deref().is_some_and(covers) {
+        let has_none = learned.fit.is_none();
+        if !refit && (has_none || known.as_deref().is_some_and(covers)) {
             return None;
         }
         let history = if refit {
@@ -140,30 +155,13 @@ impl Engine {
         });
         drop(learned);
         Some(Raw {
-            workload,
+            workload: Arc::clone(workload),
             history,
             fit,
-            refit,
+            leave,
             stage,
             now,
         })
-    }
-
-    fn refit_due(&self, spec: &TriggerSpec, learned: &Learned, now: Timestamp) -> bool {
-        let Some(fit) = &learned.fit else { return true };
-        let first = learned.history.first().unwrap_or(now);
-        // History that was read back after the fit is worth a new one at once.
-        if learned
-            .fit_since
-            .is_none_or(|since| first + spec.step() < since)
-        {
-            return true;
-        }
-        let every = (now.since(first) / REFIT_SHARE).clamp(
-            REFIT_AT_MOST,
-            self.parts.analyze.refit_every.get().max(REFIT_AT_MOST),
-        );
-        now.since(fit.at) >= every || fit.at > now
     }
 
     /// One call per model for all workloads that want it, then each workload's own turn with what they said.
@@ -329,7 +327,7 @@ fn prepare(registry: &models::Registry, raw: Raw) -> Option<Ready> {
         workload,
         history,
         fit,
-        refit,
+        leave,
         stage,
         now,
     } = raw;
@@ -343,9 +341,9 @@ fn prepare(registry: &models::Registry, raw: Raw) -> Option<Ready> {
         })
         .ok()?;
     let prepared = Arc::new(prepared);
-    let fit = if refit {
+    let fit = if let Some(leave) = leave {
         let fresh = guarded(|| try_out(spec, &prepared, now, stage.is_some()));
-        match fresh {
+        let fit = match fresh {
             Ok((fresh, seed, said)) => {
                 let fresh = Arc::new(fresh);
                 let rehearsed =
@@ -367,7 +365,9 @@ fn prepare(registry: &models::Registry, raw: Raw) -> Option<Ready> {
                 tracing::error!(workload = %workload.key, %panic, "fitting panicked");
                 fit
             }
-        }
+        };
+        drop(leave);
+        fit
     } else {
         fit
     };

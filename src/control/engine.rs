@@ -8,6 +8,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use super::calls::Calls;
+use super::fits::Fits;
 use super::recording::{Event, Recorder};
 use super::roster::Enrolled;
 use super::schedule::{Backfill, Schedule};
@@ -52,6 +53,7 @@ pub struct Parts {
 pub struct Engine {
     pub(super) parts: Parts,
     pub(super) calls: Calls,
+    pub(super) fits: Fits,
     pub(super) backfills_running: AtomicUsize,
     schedule: Mutex<Schedule>,
     vigil: Mutex<Vigil>,
@@ -80,6 +82,7 @@ impl Engine {
         Arc::new(Self {
             parts,
             calls: Calls::default(),
+            fits: Fits::default(),
             backfills_running: AtomicUsize::new(0),
             schedule: Mutex::default(),
             vigil: Mutex::new(vigil),

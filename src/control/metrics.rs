@@ -19,6 +19,7 @@ pub struct Metrics {
     pub(super) plans: Family<Rests, Counter>,
     pub(super) limits: Family<Bit, Counter>,
     pub(super) stand_ins: Family<Wanted, Counter>,
+    pub(super) fits_put_off: Counter,
     pub(super) trust_changes: Family<To, Counter>,
     pub(super) authority_changes: Family<To, Counter>,
     pub(super) anomalies: Family<Kind, Counter>,
@@ -107,6 +108,7 @@ impl Default for Metrics {
             plans: Family::default(),
             limits: Family::default(),
             stand_ins: Family::default(),
+            fits_put_off: Counter::default(),
             trust_changes: Family::default(),
             authority_changes: Family::default(),
             anomalies: Family::default(),
@@ -162,6 +164,11 @@ impl Metrics {
             "model_stand_ins",
             "Forecasts made by a stand-in, by the model that was wanted",
             self.stand_ins.clone(),
+        );
+        registry.register(
+            "fits_put_off",
+            "Refreshes that left a fit that was due to a later one, since others were being made",
+            self.fits_put_off.clone(),
         );
         registry.register(
             "forecast_trust_changes",

@@ -1,12 +1,15 @@
 //! One refresh, from the tail read to the published answer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::analysis::guarded;
+use tokio::task::JoinSet;
+
+use super::analysis::{Raw, guarded};
 use super::anomalies;
 use super::engine::Engine;
 use super::fetch::Reading;
+use super::fits::Allowance;
 use super::metrics::{BasisLabel, Bit, Kind, Outcome, Rests, To};
 use super::recording::Event;
 use crate::domain::{
@@ -22,6 +25,12 @@ struct News {
     forecast: Option<Arc<Forecast>>,
     standing: Option<Arc<Standing>>,
     anomalies: Option<Arc<[Anomaly]>>,
+}
+
+/// Readings that are answered together, and what the forecasts for them are made of.
+struct Batch {
+    readings: Vec<(Slot, Reading)>,
+    raws: Vec<Raw>,
 }
 
 /// What is known of a workload when it is planned.
@@ -63,7 +72,8 @@ impl<'a> Known<'a> {
 
 impl Engine {
     /// Refreshes workloads: all are read at the same time, and whatever has arrived is analysed together, so that a
-    /// slow source holds up nobody else's answer.
+    /// slow source holds up nobody else's answer. Nor does a fit: those that are fitted are answered apart from the rest, and no
+    /// more of them than an answer may wait for.
     pub(super) async fn refresh(self: &Arc<Self>, due: Vec<Arc<Workload>>) {
         let (arrived, mut readings) = tokio::sync::mpsc::unbounded_channel();
         for workload in due {
@@ -79,24 +89,51 @@ impl Engine {
             });
         }
         drop(arrived);
+        let (mut allowance, mut fitted) = (self.fits.allowance(), JoinSet::new());
         let mut batch = Vec::new();
         while readings
             .recv_many(&mut batch, self.parts.control.batch.max(1))
             .await
             > 0
         {
-            self.answer(std::mem::take(&mut batch)).await;
+            let batch = std::mem::take(&mut batch);
+            // One moment for all that is decided on these readings, however long the models take.
+            let now = self.now();
+            let (soon, later) = self.look(batch, &mut allowance, now);
+            if !later.raws.is_empty() {
+                let engine = Arc::clone(self);
+                fitted.spawn(async move { engine.answer(later, now).await });
+            }
+            self.answer(soon, now).await;
+        }
+        while let Some(ended) = fitted.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a batch of fits died; please report this");
+            }
         }
     }
 
-    async fn answer(&self, batch: Vec<(Slot, Reading)>) {
+    /// Looks at what has arrived: what can be answered soon, and what is fitted first.
+    fn look(
+        &self,
+        batch: Vec<(Slot, Reading)>,
+        allowance: &mut Allowance,
+        now: Timestamp,
+    ) -> (Batch, Batch) {
         let readings = batch.iter().map(|(_, reading)| reading);
         let fresh = readings.filter(|reading| reading.outcome.is_ok());
-        // One moment for all that is decided on these readings, however long the models take.
-        let now = self.now();
-        let answers = self
-            .forecast(fresh.map(|r| Arc::clone(&r.workload)).collect(), now)
-            .await;
+        let raws = fresh.filter_map(|reading| self.raw(&reading.workload, allowance, now));
+        let (slow, quick): (Vec<Raw>, Vec<Raw>) = raws.partition(Raw::takes_long);
+        let slow_ones: HashSet<usize> = slow.iter().map(|raw| place(&raw.workload)).collect();
+        let of_slow =
+            |(_, reading): &(Slot, Reading)| slow_ones.contains(&place(&reading.workload));
+        let (later, soon) = batch.into_iter().partition(of_slow);
+        let batch = |readings, raws| Batch { readings, raws };
+        (batch(soon, quick), batch(later, slow))
+    }
+
+    async fn answer(&self, batch: Batch, now: Timestamp) {
+        let answers = self.forecast(batch.raws).await;
         let mut news: HashMap<usize, News> = answers
             .into_iter()
             .map(|answer| {
@@ -105,11 +142,11 @@ impl Engine {
                     standing: answer.standing.map(Arc::new),
                     anomalies: Some(answer.anomalies),
                 };
-                (Arc::as_ptr(&answer.workload).addr(), news)
+                (place(&answer.workload), news)
             })
             .collect();
-        for (slot, reading) in batch {
-            let news = news.remove(&Arc::as_ptr(&reading.workload).addr());
+        for (slot, reading) in batch.readings {
+            let news = news.remove(&place(&reading.workload));
             let concluded = guarded(|| self.conclude(&reading, news.unwrap_or_default(), now));
             if let Err(why) = concluded {
                 self.note_panic(&reading.workload, &why);
@@ -374,6 +411,10 @@ impl Drop for Slot {
     fn drop(&mut self) {
         self.engine.done(&self.workload);
     }
+}
+
+fn place(workload: &Arc<Workload>) -> usize {
+    Arc::as_ptr(workload).addr()
 }
 
 fn health(

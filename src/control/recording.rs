@@ -79,6 +79,9 @@ pub enum Event {
         id: WorkloadId,
         /// When.
         at: Timestamp,
+        /// Whether a fit was due and was put off.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        put_off: bool,
     },
     /// A refresh has ended with this plan, or with none where nothing has ever been measured.
     Decided {

@@ -183,9 +183,9 @@ impl Rerun {
                     life.told_by_cluster(facts);
                 }
             }
-            Event::Looked { id, .. } => {
+            Event::Looked { id, put_off, .. } => {
                 if let Some((life, _)) = self.lives.get_mut(&id) {
-                    life.looked();
+                    life.looked(put_off);
                 }
             }
             Event::Decided { id, at, plan } => self.decided(id, at, plan).await,

@@ -5,14 +5,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use forescale::control::Engine;
 use forescale::control::service::Service;
+use forescale::control::{self, Engine, Metrics, Parts};
 use forescale::domain::{Clock, HumanDuration, ManualClock, Metadata, Timestamp, WorkloadKey};
 use forescale::execute::keda::parse_metadata;
-use forescale::knowledge::Workload;
-use forescale::monitor::SourceConfig;
+use forescale::knowledge::{self, Board, Workload};
 use forescale::monitor::replay::{ReplayServer, ReplaySource};
+use forescale::monitor::{Monitor, SourceConfig};
 use forescale::settings::Settings;
+use forescale::{analyze, plan};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_780_000_020);
@@ -147,6 +148,36 @@ impl Stage {
         tokio::spawn(service.run_servers(stop));
         (engine, http, guard)
     }
+}
+
+/// An engine over a source in memory, without servers and without a place for snapshots.
+pub(crate) fn alone(monitor: Monitor) -> (Arc<Engine>, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::at(START));
+    let analyze = analyze::Config {
+        model_dirs: Vec::new(),
+        shipped_networks: false,
+        model_timeout: HumanDuration::from_secs(600),
+        ..analyze::Config::default()
+    };
+    let models = analyze::models::Registry::new(&analyze).unwrap();
+    let engine = Engine::new(Parts {
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        board: Arc::new(Board::new(100)),
+        monitor,
+        models: Arc::new(models),
+        store: None,
+        control: control::Config::default(),
+        analyze,
+        plan: plan::Config::default(),
+        knowledge: knowledge::Config {
+            forget_after: HumanDuration(Duration::MAX),
+            ..knowledge::Config::default()
+        },
+        metrics: Metrics::default(),
+        recorder: None,
+        enrolled: Vec::new(),
+    });
+    (engine, clock)
 }
 
 pub(crate) fn register(engine: &Engine, name: &str, model: &str) -> Arc<Workload> {

@@ -3,13 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use forescale::control::{self, Engine, Metrics, Parts};
-use forescale::domain::{Basis, Clock, HumanDuration, ManualClock, Plan, Sample, Timestamp};
-use forescale::knowledge::{self, Board, FaultKind, Workload};
+use forescale::control::Engine;
+use forescale::domain::{Basis, Clock, ManualClock, Plan, Sample, Timestamp};
+use forescale::knowledge::{FaultKind, Workload};
 use forescale::monitor::{FetchError, FetchErrorKind, Fetched, Monitor, Script, Span};
-use forescale::{analyze, plan};
 
-use super::stage::{START, register};
+use super::stage::{alone, register};
 
 /// A load of its own, and what is wrong with it.
 struct Storage {
@@ -61,31 +60,8 @@ impl Set {
             conflict: Mutex::new(None),
             asked: Mutex::new(0),
         });
-        let clock = Arc::new(ManualClock::at(START));
-        let analyze = analyze::Config {
-            model_dirs: Vec::new(),
-            shipped_networks: false,
-            model_timeout: HumanDuration::from_secs(600),
-            ..analyze::Config::default()
-        };
-        let models = analyze::models::Registry::new(&analyze).unwrap();
-        let engine = Engine::new(Parts {
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            board: Arc::new(Board::new(10)),
-            monitor: Monitor::scripted(Arc::clone(&storage) as Arc<dyn Script>),
-            models: Arc::new(models),
-            store: None,
-            control: control::Config::default(),
-            analyze,
-            plan: plan::Config::default(),
-            knowledge: knowledge::Config {
-                forget_after: HumanDuration(Duration::MAX),
-                ..knowledge::Config::default()
-            },
-            metrics: Metrics::default(),
-            recorder: None,
-            enrolled: Vec::new(),
-        });
+        let monitor = Monitor::scripted(Arc::clone(&storage) as Arc<dyn Script>);
+        let (engine, clock) = alone(monitor);
         let workload = register(&engine, "web", "naive");
         Self {
             storage,

@@ -33,6 +33,7 @@ fn looked(secs: i64) -> Event {
     Event::Looked {
         id: WorkloadId(u64::MAX - 1),
         at: Timestamp::from_secs(secs),
+        put_off: secs % 2 == 0,
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Life {
     /// When the load of the coming refresh was asked for.
     asked: Option<Timestamp>,
     looked: bool,
+    /// Whether the coming refresh has put a fit off.
+    put_off: bool,
     /// History that came in after the refresh had looked at it.
     later: Vec<Vec<Sample>>,
 }
@@ -120,6 +122,7 @@ impl Life {
             answers,
             asked: None,
             looked: false,
+            put_off: false,
             later: Vec::new(),
         })
     }
@@ -151,8 +154,9 @@ impl Life {
     }
 
     /// The history has been looked at: what is read back from now on, this refresh does not know.
-    pub(super) fn looked(&mut self) {
-        self.looked = true;
+    /// Nor does it fit where it has put that off, of which the reason lies with other workloads.
+    pub(super) fn looked(&mut self, put_off: bool) {
+        (self.looked, self.put_off) = (true, put_off);
     }
 
     /// Refreshes as it was done until `at`; the plan as JSON. `None` where the recording has no reading for it.
@@ -160,9 +164,11 @@ impl Life {
         let asked = self.asked.take()?;
         self.answers.pending().until = Some(at);
         self.clock.set(asked);
+        let all = self.put_off.then(|| self.engine.fits.take_all());
         self.engine.refresh(vec![Arc::clone(&self.workload)]).await;
+        drop(all);
         *self.answers.pending() = Pending::default();
-        self.looked = false;
+        (self.looked, self.put_off) = (false, false);
         for samples in std::mem::take(&mut self.later) {
             self.store(&samples);
         }

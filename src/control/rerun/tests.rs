@@ -1,4 +1,5 @@
-//! What the cluster says is part of a recording: the same decisions come out of it, and others without it.
+//! What the cluster says is part of a recording, and so is what was put off because of others: the same decisions come out of
+//! it, and others without it.
 
 use std::io::{self, Write};
 use std::sync::Mutex;
@@ -80,8 +81,8 @@ fn facts(now: Timestamp, turn: u32) -> ClusterFacts {
     }
 }
 
-/// Lives for a quarter of an hour; the recording, line by line.
-async fn live() -> Vec<String> {
+/// Lives for so many refreshes of so many workloads, four a minute; the recording, line by line.
+async fn live(count: usize, turns: u32) -> Vec<String> {
     let clock = Arc::new(ManualClock::at(START));
     let settings = (
         plan::Config::default(),
@@ -106,12 +107,16 @@ async fn live() -> Vec<String> {
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .collect();
     let spec = parse_metadata(&metadata).unwrap().spec;
-    let board = Arc::new(Board::new(1));
-    let key = WorkloadKey::new("shop", "web", metadata);
-    let workload = board.register(key, spec, Vec::new(), START).unwrap();
+    let board = Arc::new(Board::new(count));
+    let register = |index: usize| {
+        let key = WorkloadKey::new("shop", &format!("web-{index}"), metadata.clone());
+        let registered = board.register(key, spec.clone(), Vec::new(), START);
+        registered.unwrap()
+    };
+    let workloads: Vec<_> = (0..count).map(register).collect();
     let engine = Engine::new(Parts {
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
-        board,
+        board: Arc::clone(&board),
         monitor: Monitor::recorded(Arc::new(Load(Arc::clone(&clock)))),
         models: Arc::new(Registry::new(&settings.1).unwrap()),
         store: None,
@@ -123,12 +128,12 @@ async fn live() -> Vec<String> {
         recorder: Some(Recorder::to(kept.clone(), &began).unwrap()),
         enrolled: Vec::new(),
     });
-    for turn in 0..60 {
+    for turn in 0..turns {
         let now = START + Duration::from_secs(15 * u64::from(turn));
         clock.set(now);
         // Now and then there is nothing to be had, and most of the time nothing new.
         if turn % 4 == 1 {
-            workload.note_cluster((turn % 16 != 1).then(|| Arc::new(facts(now, turn))));
+            workloads[0].note_cluster((turn % 16 != 1).then(|| Arc::new(facts(now, turn))));
         }
         engine.turn().await;
     }
@@ -144,7 +149,7 @@ async fn live() -> Vec<String> {
 
 #[tokio::test]
 async fn what_the_cluster_said_is_recorded_and_leads_to_the_same_decisions() {
-    let recording = live().await;
+    let recording = live(1, 60).await;
     let of_cluster = |line: &&String| line.contains(r#""event":"cluster""#);
     let told = recording.iter().filter(of_cluster).count();
     assert_eq!(told, 14, "each change once, and nothing for what stays");
@@ -163,4 +168,21 @@ async fn what_the_cluster_said_is_recorded_and_leads_to_the_same_decisions() {
     let report = rerun(recording[0].as_bytes()).await.unwrap();
     assert_eq!(report.decisions(), 0, "only the beginning");
     assert!(!report.is_equal(), "nothing was compared");
+}
+
+#[tokio::test]
+async fn a_fit_that_was_put_off_is_put_off_again() {
+    let recording = live(12, 10).await;
+    let put_off = r#","putOff":true"#;
+    let times = recording.iter().filter(|line| line.contains(put_off));
+    let times = times.count();
+    assert!(times >= 4, "{times}");
+    let text = recording.join("\n");
+    let report = rerun(text.as_bytes()).await.unwrap();
+    assert_eq!(report.workloads.len(), 12);
+    assert!(report.is_equal(), "{:#?}", report.workloads);
+
+    let without = text.replace(put_off, "");
+    let report = rerun(without.as_bytes()).await.unwrap();
+    assert!(!report.is_equal(), "that had a part in it");
 }
