@@ -3,12 +3,16 @@
 //! A fit takes a good part of a second, and after an outage, or a restart after one, every workload is due for one at once.
 //! Nobody's answer may wait for many of them: what is more than [`AT_ONCE`] is put off, and the workload is planned with what
 //! it has, an older fit or the measured load alone. It stays due, and is fitted with one of its next refreshes.
+//!
+//! Fits of a workload with some history are due at moments of its own, taken from its fingerprint as the moments of its
+//! refreshes are: all replicas of Forescale fit it to the same samples, whenever each has been started.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::schedule::phase_start;
 use crate::domain::Timestamp;
 use crate::knowledge::{Learned, Workload};
 
@@ -67,7 +71,7 @@ impl Allowance {
     }
 }
 
-/// Whether `workload` is due for a fit; `every` is how often one with a long history is, at least.
+/// Whether `workload` is due for a fit; `every` is how often one with a long history is.
 pub(super) fn is_due(
     workload: &Workload,
     learned: &Learned,
@@ -82,8 +86,17 @@ pub(super) fn is_due(
     if since.is_none_or(|since| first + spec.step() < since) || fit.at > now {
         return true;
     }
-    let every = (now.since(first) / REFIT_SHARE).clamp(REFIT_AT_MOST, every.max(REFIT_AT_MOST));
-    now.since(fit.at) >= every
+    let every = every
+        .min(spec.history.get() / REFIT_SHARE)
+        .max(REFIT_AT_MOST);
+    let age = now.since(first);
+    // The newest step is not over yet, and a history that is full is a step shorter than it may be.
+    let is_young = age + 2 * spec.step() < every * REFIT_SHARE;
+    if is_young {
+        now.since(fit.at) >= (age / REFIT_SHARE).max(REFIT_AT_MOST)
+    } else {
+        fit.at < phase_start(workload, every, now)
+    }
 }
 
 #[cfg(test)]

@@ -229,10 +229,16 @@ fn interval_of(workload: &Workload) -> Duration {
 
 /// The first moment after `now` that is the workload's own.
 fn next_phase(workload: &Workload, now: Timestamp) -> Timestamp {
-    let interval = i64::try_from(interval_of(workload).as_millis()).unwrap_or(i64::MAX);
-    let phase = (workload.key.id().0 % interval.unsigned_abs()).cast_signed();
-    let into = (now.as_millis() - phase).rem_euclid(interval);
-    Timestamp::from_millis(now.as_millis() - into + interval)
+    let interval = interval_of(workload);
+    phase_start(workload, interval, now) + interval
+}
+
+/// The last moment up to `now` that is the workload's own among those that come `every` so often.
+pub(super) fn phase_start(workload: &Workload, every: Duration, now: Timestamp) -> Timestamp {
+    let every = i64::try_from(every.as_millis()).map_or(i64::MAX, |every| every.max(1));
+    let phase = (workload.key.id().0 % every.unsigned_abs()).cast_signed();
+    let into = (now.as_millis() - phase).rem_euclid(every);
+    Timestamp::from_millis(now.as_millis() - into)
 }
 
 #[cfg(test)]
