@@ -4,14 +4,15 @@
 //!
 //! **An unknown one** is checked and registered by whichever RPC names it first; from then on the loop looks after it.
 //! Its first plan usually comes within a second, so the first reads wait for it, a bounded time counted from the
-//! registration ([`super::Config::first_answer_wait`]). After that a workload that still has no plan, because its
-//! Prometheus has never answered, fails at once: KEDA's calls carry no deadline, and a slow answer would hold up its
-//! operator.
+//! registration ([`super::Config::first_answer_wait`]), or from the start of this process where it was registered before:
+//! a snapshot too old to answer from brings back a workload without a plan. After that a workload that still has no plan,
+//! because its Prometheus has never answered, fails at once: KEDA's calls carry no deadline, and a slow answer would hold up
+//! its operator.
 //!
 //! **Before the first plan there is no answer, not even an inactive one.** KEDA reads `GetMetrics`, then `IsActive`. A
 //! `false` would count as a reason to scale to zero and a `true` would wake workloads that should sleep, while an
 //! error leaves the replicas as they are. So both RPCs give `UNAVAILABLE`, saying what is being waited for. Once
-//! there was a plan there always is one, and these RPCs never fail again.
+//! there was a plan there always is one, for as long as this process lives and for half an hour after it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +46,7 @@ pub struct Service {
     context: Context,
     metrics: Metrics,
     first_answer_wait: Duration,
+    started_at: Timestamp,
     shutdown: CancellationToken,
     waiting: Semaphore,
     complaints: Complaints,
@@ -59,6 +61,7 @@ impl Service {
         shutdown: CancellationToken,
     ) -> Self {
         Self {
+            started_at: context.clock.now(),
             context,
             metrics,
             first_answer_wait,
@@ -131,7 +134,8 @@ impl Service {
 
     #[cold]
     async fn wait_for_first(&self, workload: &Workload) {
-        let since = self.context.clock.now().since(workload.registered_at);
+        let from = workload.registered_at.max(self.started_at);
+        let since = self.context.clock.now().since(from);
         let left = self.first_answer_wait.saturating_sub(since);
         if left.is_zero() {
             return;

@@ -162,6 +162,21 @@ async fn before_the_first_plan_activity_is_an_error_and_never_false() {
 }
 
 #[tokio::test]
+async fn one_that_was_put_back_without_a_plan_is_waited_for_from_the_start_on() {
+    let desk = Desk::new();
+    let registered = START - Duration::from_hours(24);
+    let reference = web(&[]);
+    let metadata = reference.scaler_metadata.clone().into_iter().collect();
+    let key = WorkloadKey::new("shop", "web", metadata);
+    let spec = metadata::parse_metadata(&key.metadata).unwrap().spec;
+    let put_back = desk.board.register(key, spec, vec![], registered).unwrap();
+    let mut read = Box::pin(desk.read(reference));
+    assert!(futures::poll!(&mut read).is_pending(), "waiting");
+    put_back.publish(published(3, true));
+    assert_eq!(read.await.unwrap().metric_value, 30);
+}
+
+#[tokio::test]
 async fn a_shutdown_ends_the_first_wait() {
     let desk = Desk::new();
     let mut read = Box::pin(desk.read(web(&[])));
