@@ -91,9 +91,9 @@ impl Engine {
         let Some(store) = self.parts.store.clone() else {
             return;
         };
-        let (workloads, now) = (self.parts.board.all(), self.now());
+        let (board, now) = (Arc::clone(&self.parts.board), self.now());
         let started = tokio::time::Instant::now();
-        let saved = tokio::task::spawn_blocking(move || store.save(&workloads, now)).await;
+        let saved = tokio::task::spawn_blocking(move || store.save_board(&board, now)).await;
         let metrics = &self.parts.metrics;
         metrics
             .snapshot_seconds

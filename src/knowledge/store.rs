@@ -25,7 +25,7 @@ use self::index::{Entry, Index};
 use self::records::RecordError;
 use self::write::Tables;
 use super::history::{BlockRecord, Part};
-use super::{Learned, Published, Workload};
+use super::{Board, Learned, Published, Workload};
 use crate::domain::{Fit, Timestamp, WorkloadId, WorkloadKey};
 
 /// A workload's place in the file: its fingerprint, and a number that tells apart keys with the same fingerprint.
@@ -166,7 +166,25 @@ impl Store {
         workloads: &[Arc<Workload>],
         now: Timestamp,
     ) -> Result<SaveReport, StoreError> {
+        self.save_those(|| workloads.to_vec(), now)
+    }
+
+    /// Writes every workload on `board` in the same way.
+    ///
+    /// # Errors
+    /// As [`Store::save`].
+    pub fn save_board(&self, board: &Board, now: Timestamp) -> Result<SaveReport, StoreError> {
+        self.save_those(|| board.all(), now)
+    }
+
+    /// `workloads` is asked once the file is held: one that was forgotten and removed while this waited is not written again.
+    fn save_those(
+        &self,
+        workloads: impl FnOnce() -> Vec<Arc<Workload>>,
+        now: Timestamp,
+    ) -> Result<SaveReport, StoreError> {
         self.with_database("write", |database, index| {
+            let workloads = workloads();
             // In the order of the file, so that neighbours are written together.
             let mut places: Vec<_> = workloads
                 .iter()

@@ -1,3 +1,4 @@
+mod forgotten;
 mod older;
 
 use std::fs;
