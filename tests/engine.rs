@@ -5,6 +5,8 @@
 
 #[path = "engine/faults.rs"]
 mod faults;
+#[path = "engine/gaps.rs"]
+mod gaps;
 #[path = "engine/herd.rs"]
 mod herd;
 #[path = "engine/learning.rs"]

@@ -13,6 +13,10 @@ use crate::monitor::{FetchError, FetchErrorKind, Fetched, Span, is_of_the_langua
 /// Steps that every tail read covers again, so that samples which arrived late are mended.
 const OVERLAP_STEPS: u32 = 5;
 
+/// No tail read reaches further back for that: samples are late by minutes, however long a step is, and a long one would be
+/// read again and again on the grid of the live value. A step that no tail read has seen is a gap, which is read by itself.
+const LONGEST_OVERLAP: Duration = Duration::from_mins(10);
+
 /// How far behind the newest sample may be before the answer counts as a fault: sources that ingest late leave the last
 /// evaluations out.
 pub(super) const LATENESS: Duration = Duration::from_secs(45);
@@ -154,9 +158,10 @@ impl Engine {
         // A registration in the future was made while the clock ran ahead: nothing is known to be read back then.
         let met = if registered <= now { registered } else { whole };
         let known = before.map_or(met, |before| before.at);
-        let from = known.max(whole);
-        if from < span.from && !fetched.samples.is_empty() {
-            let until = span.from;
+        let from = known.max(whole).floor_to(workload.spec.step());
+        if let Some(until) = last_unread(&workload.spec, from, span)
+            && !fetched.samples.is_empty()
+        {
             let missing = Missing::new(from, until);
             self.schedule().gap(workload, missing, now);
         }
@@ -204,18 +209,33 @@ pub(super) fn record(learned: &mut Learned, spec: &TriggerSpec, samples: &[Sampl
     }
 }
 
-/// What the tail read asks for: the last few steps, on the live grid.
+/// What the tail read asks for: the last few steps, or of long ones the last few minutes, on the live grid.
 fn tail_span(spec: &TriggerSpec, now: Timestamp) -> Span {
     let step = spec.live_step();
     let until = now.floor_to(step);
-    let reach = (spec.step() * OVERLAP_STEPS)
+    let overlap = spec.step() * OVERLAP_STEPS;
+    let reach = overlap
+        .min(LONGEST_OVERLAP)
         .max(2 * spec.interval.get())
         .max(MIN_TAIL);
+    // The live grid holds every step, wherever a read begins on it.
+    let grid = if overlap <= LONGEST_OVERLAP {
+        spec.step()
+    } else {
+        step
+    };
     Span {
-        from: (until - reach).floor_to(spec.step()),
+        from: (until - reach).floor_to(grid),
         until,
         step,
     }
+}
+
+/// The last step before a tail read of `span` that nobody has read, where everything up to `known` is.
+fn last_unread(spec: &TriggerSpec, known: Timestamp, span: Span) -> Option<Timestamp> {
+    let step = spec.step();
+    let last = (span.from - Duration::from_millis(1)).floor_to(step);
+    (known < last).then_some(last)
 }
 
 /// An answer that is no error and yet says nothing about the present: it never counts as zero.
@@ -271,3 +291,6 @@ pub(super) fn fault_of(error: &FetchError, now: Timestamp) -> Fault {
         text: error.text.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

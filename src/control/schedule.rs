@@ -28,6 +28,8 @@ struct Entry {
     backfill: Backfill,
     /// What a back-fill that is running or waiting does not cover.
     gap: Option<Missing>,
+    /// The gap that was asked for last.
+    asked: Option<Missing>,
 }
 
 /// How far a workload's history has been read back.
@@ -114,6 +116,7 @@ impl Schedule {
                 in_flight: false,
                 backfill,
                 gap: None,
+                asked: None,
             },
         );
     }
@@ -180,11 +183,14 @@ impl Schedule {
     }
 
     /// Has a gap read back that opened while the source was away, after the back-fill that is running or waiting unless that
-    /// covers it.
+    /// covers it. One that stays open, since there is nothing in it, is asked for once.
     pub(super) fn gap(&mut self, workload: &Arc<Workload>, missing: Missing, now: Timestamp) {
         let Some(entry) = self.find(workload) else {
             return;
         };
+        if entry.asked.replace(missing) == Some(missing) {
+            return;
+        }
         match entry.backfill {
             Backfill::Done => {
                 entry.backfill = Backfill::Pending {

@@ -153,6 +153,24 @@ fn a_gap_that_a_backfill_does_not_cover_is_read_after_it() {
 }
 
 #[test]
+fn a_gap_that_stays_open_is_asked_for_once() {
+    let mut schedule = Schedule::default();
+    let web = workload("web", "15s");
+    schedule.add(Arc::clone(&web), at(0), true);
+    let gap = |until| Missing::new(at(-3600), at(until));
+    for second in 0..10 {
+        schedule.gap(&web, gap(-600), at(second));
+        let taken = schedule.take_backfill(at(second));
+        assert_eq!(taken.is_some(), second == 0);
+        if taken.is_some() {
+            schedule.backfilled(&web, Backfill::Done);
+        }
+    }
+    schedule.gap(&web, gap(-540), at(10));
+    assert_eq!(schedule.take_backfill(at(10)).unwrap().1, gap(-540));
+}
+
+#[test]
 fn a_gap_is_read_back_unless_a_backfill_covers_it_already() {
     let mut schedule = Schedule::default();
     let (done, new) = (workload("done", "15s"), workload("new", "15s"));
