@@ -138,8 +138,9 @@ impl Settings {
             )?,
         };
         settings.apply_tls(&overrides)?;
+        let by_flag = overrides.prometheus.is_some();
         settings.apply(overrides);
-        settings.validate()?;
+        settings.validate(by_flag)?;
         settings.read_calendars()?;
         Ok(settings)
     }
@@ -158,15 +159,20 @@ impl Settings {
         mistakes
     }
 
-    /// Checks what the types don't; every mistake is named in one message.
-    fn validate(&self) -> Result<(), SettingsError> {
+    /// Checks what the types don't; every mistake is named in one message, and by the flag where one gave the default source.
+    fn validate(&self, by_flag: bool) -> Result<(), SettingsError> {
         let mut mistakes = self.mistakes();
         let workloads = control::roster::read(&self.workloads, &self.monitor);
         mistakes.extend(workloads.err().into_iter().flatten());
         if mistakes.is_empty() {
             return Ok(());
         }
-        Err(SettingsError::Invalid(mistakes.join("\n       ")))
+        let mut text = mistakes.join("\n       ");
+        if by_flag {
+            let key = format!("`monitor.sources.{DEFAULT_SOURCE}.url`");
+            text = text.replace(&key, "`--prometheus`");
+        }
+        Err(SettingsError::Invalid(text))
     }
 
     /// Reads the files of `plan.calendars`.
@@ -320,6 +326,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_address_of_a_flag_is_called_by_it() {
+        let overrides = Overrides {
+            prometheus: Some("localhost:9090".to_owned()),
+            ..Overrides::default()
+        };
+        let error = Settings::load(None, overrides).unwrap_err().to_string();
+        assert!(
+            error.starts_with("`--prometheus`: `localhost:9090` must start"),
+            "{error}"
+        );
+    }
+
     fn collect_keys(value: &serde_yaml::Value, prefix: &str, keys: &mut Vec<String>) {
         let Some(mapping) = value.as_mapping() else {
             return;
@@ -380,7 +399,7 @@ mod tests {
         let map: serde_yaml::Value =
             serde_yaml::from_str(include_str!("../keda/base/configmap.yaml")).unwrap();
         let settings = parse(map["data"]["forescale.yaml"].as_str().unwrap()).unwrap();
-        settings.validate().unwrap();
+        settings.validate(false).unwrap();
         assert!(settings.knowledge.data_dir.is_some(), "snapshots are on");
         assert!(settings.monitor.sources.contains_key(DEFAULT_SOURCE));
     }
