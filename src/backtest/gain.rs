@@ -11,6 +11,9 @@ use crate::simulate::policies::Kind;
 const MONTH: f64 = 720.0;
 const DAY: f64 = 24.0;
 
+/// A target of this share of what a replica carries leaves it no room.
+const NO_ROOM: f64 = 1.0 - 1e-9;
+
 /// Fewer control ticks are no measure of anything.
 const ENOUGH_TICKS: f64 = 5.0;
 
@@ -19,6 +22,9 @@ const ENOUGH_TICKS: f64 = 5.0;
 pub struct Gain {
     /// The policy that is meant by today's.
     pub beside: String,
+    /// Whether that one aims at all that a replica carries, by a `threshold` that is taken for it: true of nobody who leaves room.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub it_has_no_room: bool,
     /// Replica hours a month (of 30 days) that ours takes less; below 0 it takes more.
     pub replica_hours_saved_a_month: f64,
     /// The same in percent of what the other takes.
@@ -52,6 +58,8 @@ impl Gain {
         let a_month = saved / ours.hours * MONTH;
         Some(Self {
             beside: today.policy.clone(),
+            it_has_no_room: today.policy == CONFIGURED
+                && (today.usual.setting).is_some_and(|share| share >= NO_ROOM),
             replica_hours_saved_a_month: a_month,
             saved_percent: 100.0 * saved / its.replica_hours,
             price_saved_a_month: price * a_month,
@@ -66,8 +74,13 @@ impl Gain {
     fn told(&self, currency: &str) -> String {
         let saved = self.replica_hours_saved_a_month;
         let less = if saved < 0.0 { "more" } else { "fewer" };
+        let condition = if self.it_has_no_room {
+            "if a replica carries no more than the trigger's `threshold`: "
+        } else {
+            ""
+        };
         format!(
-            "beside `{}`, Forescale takes {:.0} replica hours a month {less} ({:.1} %, {:.2}{currency}), and has {:.1} minutes of overload a day instead of {:.1}",
+            "{condition}beside `{}`, Forescale takes {:.0} replica hours a month {less} ({:.1} %, {:.2}{currency}), and has {:.1} minutes of overload a day instead of {:.1}",
             self.beside,
             saved.abs(),
             self.saved_percent.abs(),
@@ -173,6 +186,29 @@ mod tests {
                 .contains("1500 replica hours a month more (10.0 %, 150.00)")
         );
         assert_eq!(Gain::of(&[ours, policy("perfect", 900.0, 0.0)], 0.1), None);
+    }
+
+    #[test]
+    fn an_hpa_without_any_room_is_a_condition_of_what_is_concluded() {
+        let (ours, mut today) = (
+            policy("forescale", 900.0, 4.0),
+            policy(CONFIGURED, 700.0, 400.0),
+        );
+        for (share, told) in [
+            (0.6, "beside `hpa-configured`, "),
+            (
+                1.0,
+                "if a replica carries no more than the trigger's `threshold`: beside",
+            ),
+        ] {
+            today.usual.setting = Some(share);
+            let gain = Gain::of(&[ours.clone(), today.clone()], 0.1).unwrap();
+            assert!(gain.told("").starts_with(told), "{}", gain.told(""));
+        }
+        let mut hpa = policy("hpa", 700.0, 400.0);
+        hpa.usual.setting = Some(1.0);
+        let gain = Gain::of(&[ours, hpa], 0.1).unwrap();
+        assert!(!gain.it_has_no_room, "that is its own setting");
     }
 
     #[test]
