@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use self::answer::{Answer, Status};
-use self::ask::{Address, AskError, Forescale};
+use self::ask::{Address, Forescale};
 use self::recompute::Decisions;
 use super::Failure;
 use super::check::Format;
@@ -41,7 +41,7 @@ pub(super) struct Args {
         default_value = "http://localhost:8080"
     )]
     address: Address,
-    /// Words, or the API's own JSON
+    /// Words, or the API's own JSON; of a plan that is made again with `recomputed`, what came of it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Make the newest plan again from its record, and say whether the same comes out
@@ -62,10 +62,8 @@ struct Target {
 /// Asks, and writes the answer to stdout.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (text, same) = match &args.record {
-        Some(file) => from_file(file)?,
-        None => super::runtime()?
-            .block_on(explain(args))
-            .map_err(anyhow::Error::from)?,
+        Some(file) => from_file(file, args.format)?,
+        None => super::runtime()?.block_on(explain(args))?,
     };
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -76,17 +74,25 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
 }
 
-fn from_file(file: &Path) -> Result<(String, bool), Failure> {
+fn from_file(file: &Path, format: Format) -> Result<(String, bool), Failure> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|source| {
         anyhow::Error::from(source).context(format!("failed to read `{name}`"))
     })?;
-    let decisions = recompute::read(&name, &text).map_err(anyhow::Error::from)?;
-    Ok(recompute::tell(&decisions))
+    Ok(recomputed(&name, &text, format)?)
+}
+
+/// What came of making the plans of this answer again, which is from `name`.
+fn recomputed(name: &str, text: &str, format: Format) -> anyhow::Result<(String, bool)> {
+    let decisions = recompute::read(name, text)?;
+    match format {
+        Format::Text => Ok(recompute::tell(&decisions)),
+        Format::Json => Ok(recompute::as_json(text, &decisions)?),
+    }
 }
 
 /// The answer, and whether a plan that was made again is the same.
-async fn explain(args: &Args) -> Result<(String, bool), AskError> {
+async fn explain(args: &Args) -> anyhow::Result<(String, bool)> {
     let forescale = Forescale::at(&args.address)?;
     let Some(Target { namespace, name }) = &args.target else {
         // The command line asks for a target or a record.
@@ -96,9 +102,8 @@ async fn explain(args: &Args) -> Result<(String, bool), AskError> {
     if args.recompute {
         let path = [&path[..], &["decision"]].concat();
         if args.format == Format::Json {
-            let mut json = forescale.get(&path, &[]).await?;
-            json.push('\n');
-            return Ok((json, true));
+            let json = forescale.get(&path, &[]).await?;
+            return recomputed(&args.address.to_string(), &json, args.format);
         }
         let decisions: Decisions = forescale.read(&path, &[]).await?;
         return Ok(recompute::tell(&decisions));

@@ -142,11 +142,43 @@ async fn each_plan_is_made_again_from_its_record_to_the_last_bit() {
     fs::write(&file, &body).unwrap();
     let (well, said) = explained(from_file.clone()).await;
     assert!(well, "{said}");
+    let as_json = [&from_file[..], &["--format=json".to_owned()]].concat();
+    let of_json = |said: &str| -> serde_json::Value { serde_json::from_str(said).unwrap() };
+    let (well, said) = explained(as_json.clone()).await;
+    let told = of_json(&said);
+    assert!(
+        well && told["decisions"][0]["recomputed"]["same"] == true,
+        "{said}"
+    );
+    let before: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        told["decisions"][0]["record"],
+        before["decisions"][0]["record"]
+    );
+    let asked = [
+        "shop/auto",
+        "--recompute",
+        "--format=json",
+        "--address",
+        &address,
+    ];
+    let (well, said) = explained(asked.map(str::to_owned).to_vec()).await;
+    let told = of_json(&said);
+    assert!(
+        well && told["decisions"][0]["recomputed"]["same"] == true,
+        "{said}"
+    );
     let mut changed: serde_json::Value = serde_json::from_str(&body).unwrap();
     changed["decisions"][0]["record"]["plan"]["planned"] = 1234.into();
     fs::write(&file, changed.to_string()).unwrap();
     let (well, said) = explained(from_file.clone()).await;
     assert!(!well && said.contains("planned: 1234 on record"), "{said}");
+    let (well, said) = explained(as_json).await;
+    let differences = of_json(&said)["decisions"][0]["recomputed"]["differences"].to_string();
+    assert!(
+        !well && differences.contains("planned: 1234 on record"),
+        "{said}"
+    );
     fs::write(&file, "{}").unwrap();
     let (well, said) = explained(from_file).await;
     assert!(

@@ -1,6 +1,7 @@
 //! Makes plans again from their records, and says whether the same comes out.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::ask::AskError;
 use super::sheet::Sheet;
@@ -50,6 +51,31 @@ pub(super) fn tell(decisions: &Decisions) -> (String, bool) {
         }
     }
     (sheet.finish(), same)
+}
+
+/// The answer as it came, to which each decision gets `recomputed`: whether the plan came out the `same`, and what `differences` there
+/// are; `null` where there is no plan yet. And whether all plans are the same.
+///
+/// # Errors
+/// When the answer is no JSON.
+pub(super) fn as_json(answer: &str, decisions: &Decisions) -> serde_json::Result<(String, bool)> {
+    let mut answer: Value = serde_json::from_str(answer)?;
+    let all = answer.get_mut("decisions").and_then(Value::as_array_mut);
+    let mut all_same = true;
+    for (told, entry) in all.into_iter().flatten().zip(&decisions.decisions) {
+        let recomputed = entry.record.as_ref().map_or(Value::Null, |record| {
+            let differences = record.differences();
+            let same = differences.is_empty();
+            all_same &= same;
+            json!({"same": same, "differences": differences})
+        });
+        if let Some(told) = told.as_object_mut() {
+            told.insert("recomputed".to_owned(), recomputed);
+        }
+    }
+    let mut text = serde_json::to_string_pretty(&answer)?;
+    text.push('\n');
+    Ok((text, all_same))
 }
 
 fn one(sheet: &mut Sheet, entry: &Entry, record: &PlanRecord<plan::Config>) -> bool {

@@ -81,7 +81,7 @@ impl Running {
         workload.publish(published);
     }
 
-    async fn ask(&self, target: &str, format: Format) -> Result<String, AskError> {
+    async fn ask(&self, target: &str, format: Format) -> anyhow::Result<String> {
         ask(&format!("http://{}", self.addr), target, format).await
     }
 
@@ -90,7 +90,7 @@ impl Running {
     }
 }
 
-async fn ask(address: &str, target: &str, format: Format) -> Result<String, AskError> {
+async fn ask(address: &str, target: &str, format: Format) -> anyhow::Result<String> {
     let args = Args {
         target: Some(target.parse().unwrap()),
         address: address.parse().unwrap(),
