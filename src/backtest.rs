@@ -29,9 +29,7 @@ use serde::Serialize;
 pub use self::configured::{CONFIGURED, Configured, MOST_REPLICAS};
 pub use self::gain::Gain;
 pub use self::moments::{Moments, PathPoint, Replicas, Stretch, Why};
-pub use self::report::{
-    AgainstHpa, AtItsPoint, Gap, LeftOut, PolicyReport, Report, Scored, TraceReport,
-};
+pub use self::report::{AgainstHpa, AtItsPoint, Gap, PolicyReport, Report, Scored, TraceReport};
 pub use self::table::table;
 
 use crate::analyze::models::Registry;

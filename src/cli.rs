@@ -7,6 +7,7 @@ mod crd;
 mod demo;
 mod evaluate;
 mod explain;
+mod flags;
 mod output;
 mod preprocess;
 mod progress;

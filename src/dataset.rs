@@ -27,6 +27,7 @@
 //! hardly two distances are alike.
 
 mod comma;
+mod counter;
 mod error;
 mod grid;
 mod parquet_file;
@@ -36,11 +37,13 @@ mod unit;
 mod write;
 
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
+use serde::Serialize;
 
+pub use self::counter::looks_like_a_counter;
 pub use self::error::DatasetError;
 pub use self::write::{Atomic, Kind, write};
 
@@ -56,6 +59,12 @@ pub const MAX_STEPS: usize = 5_300_000;
 /// So many bytes of text, after decompression, are read from one file.
 const MAX_TEXT_BYTES: u64 = 512 * 1024 * 1024;
 
+/// What names standard input in the place of a file.
+const STDIN: &str = "-";
+
+const NOT_FROM_A_PIPE: &str =
+    "is Parquet, which is read from its end: write it to a file, it can't come from a pipe";
+
 /// Names of the column of times, and of the column of values.
 const TIME_NAMES: [&str; 5] = ["timestamp_unix", "timestamp", "time", "ts", "ds"];
 const VALUE_NAMES: [&str; 2] = ["value", "y"];
@@ -69,6 +78,15 @@ pub struct Dataset {
     pub series: Series,
     /// What had to be done to put the rows on the grid, in words.
     pub notes: Vec<String>,
+}
+
+/// A history that was left out beside others that could be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Its name, or its file.
+    pub name: String,
+    /// What is wrong and what is needed.
+    pub why: String,
 }
 
 /// Rows as they stand in a file.
@@ -94,11 +112,14 @@ struct Row {
     value: f64,
 }
 
-/// Reads a file of either kind.
+/// Reads a file of either kind; `-` is standard input.
 ///
 /// # Errors
 /// When the file can't be read, is no such table, or breaks a limit; the text names file, place and what is allowed.
 pub fn read(path: &Path) -> Result<Dataset, DatasetError> {
+    if path == Path::new(STDIN) {
+        return standard_input();
+    }
     let io = |error| DatasetError::io("read", path, error);
     if path.is_dir() {
         let text = "is a folder: name the files in it";
@@ -108,24 +129,46 @@ pub fn read(path: &Path) -> Result<Dataset, DatasetError> {
     let mut magic = Vec::new();
     (&mut file).take(4).read_to_end(&mut magic).map_err(io)?;
     let table = if magic == b"PAR1" {
-        file.seek(SeekFrom::Start(0)).map_err(|_| {
-            let text = "is Parquet, which is read from its end: write it to a file, it can't come from a pipe";
-            DatasetError::file(path, text)
-        })?;
+        file.seek(SeekFrom::Start(0))
+            .map_err(|_| DatasetError::file(path, NOT_FROM_A_PIPE))?;
         parquet_file::read(file, path)?
     } else {
-        // Put back rather than sought, for a pipe can't be.
-        let packed = magic.starts_with(&[0x1f, 0x8b]);
-        let text = BufReader::new(Cursor::new(magic).chain(file));
-        if packed {
-            comma::read(MultiGzDecoder::new(text), path)?
-        } else {
-            comma::read(text, path)?
-        }
+        lines(magic, file, path)?
     };
-    let (series, notes) = grid::lay(&table, path)?;
+    laid(&table, name_of(path), path)
+}
+
+/// What `-` stands for.
+fn standard_input() -> Result<Dataset, DatasetError> {
+    let path = Path::new("<stdin>");
+    let mut input = io::stdin().lock();
+    let mut magic = Vec::new();
+    (&mut input)
+        .take(4)
+        .read_to_end(&mut magic)
+        .map_err(|error| DatasetError::io("read", path, error))?;
+    if magic == b"PAR1" {
+        return Err(DatasetError::file(path, NOT_FROM_A_PIPE));
+    }
+    laid(&lines(magic, input, path)?, "stdin".to_owned(), path)
+}
+
+/// The rows of a text, plain or packed, whose first bytes were read already: put back rather than sought, for a pipe can't be.
+fn lines(begun: Vec<u8>, rest: impl Read, path: &Path) -> Result<Table, DatasetError> {
+    let packed = begun.starts_with(&[0x1f, 0x8b]);
+    let text = BufReader::new(Cursor::new(begun).chain(rest));
+    if packed {
+        comma::read(MultiGzDecoder::new(text), path)
+    } else {
+        comma::read(text, path)
+    }
+}
+
+fn laid(table: &Table, name: String, path: &Path) -> Result<Dataset, DatasetError> {
+    let (series, mut notes) = grid::lay(table, path)?;
+    notes.extend(looks_like_a_counter(&series));
     Ok(Dataset {
-        name: name_of(path),
+        name,
         series,
         notes,
     })

@@ -46,7 +46,7 @@ pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Pro
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
 pub use grade::{Grade, SPARE, Score, Tally};
 pub use guards::{Band, Blind, Burst, Collapse, Guards};
-pub use lag::metric_lag;
+pub use lag::{is_promql, metric_lag};
 pub use milli::{milli_rounded, milli_truncated, wire_target};
 pub use plan::{
     Basis, ChosenPlan, GoodPlan, Landed, LeadSource, Limit, PastPlan, Plan, PlanMemory, PlanRule,

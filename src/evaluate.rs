@@ -36,7 +36,7 @@ pub use self::table::table;
 pub use self::walk::{evaluate, origins};
 
 use crate::analyze::models::Registry;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, LeftOut};
 use crate::domain::{Events, HumanDuration};
 
 /// The model that others are compared with: the last value, held.
@@ -81,6 +81,15 @@ pub struct EvaluateError {
     pub trace: String,
     /// What is wrong and what is needed.
     pub text: String,
+}
+
+impl From<EvaluateError> for LeftOut {
+    fn from(error: EvaluateError) -> Self {
+        Self {
+            name: error.trace,
+            why: error.text,
+        }
+    }
 }
 
 // === impl Protocol ===
@@ -128,18 +137,15 @@ impl Protocol {
     }
 }
 
-/// Evaluates every dataset, `jobs` of them at a time, and sums up. `progress` is told how many origins were done since it
-/// was last told.
-///
-/// # Errors
-/// The first trace that can't be evaluated, in the order given.
+/// Evaluates every dataset, `jobs` of them at a time, and sums up; those that can't be evaluated are named in the report.
+/// `progress` is told how many origins were done since it was last told.
 pub fn run(
     datasets: &[Dataset],
     protocol: &Protocol,
     registry: &Arc<Registry>,
     jobs: NonZero<usize>,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<Report, EvaluateError> {
+) -> Report {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
@@ -165,9 +171,12 @@ pub fn run(
         all
     });
     all.sort_by_key(|(index, _)| *index);
-    let traces = all.into_iter().map(|(_, trace)| trace);
-    Ok(Report::new(
-        protocol.clone(),
-        traces.collect::<Result<Vec<_>, _>>()?,
-    ))
+    let (mut traces, mut left_out) = (Vec::new(), Vec::new());
+    for (_, outcome) in all {
+        match outcome {
+            Ok(trace) => traces.push(trace),
+            Err(error) => left_out.push(LeftOut::from(error)),
+        }
+    }
+    Report::new(protocol.clone(), traces, left_out)
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::gain::Gain;
 use super::moments::Moments;
 use super::{BacktestError, Protocol};
+use crate::dataset::LeftOut;
 use crate::domain::Timestamp;
 use crate::simulate::figures::Summary;
 
@@ -20,15 +21,6 @@ pub struct Report {
     /// Records that could not be judged on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
-}
-
-/// A record that could not be judged on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LeftOut {
-    /// Its name, or its file.
-    pub name: String,
-    /// What is wrong and what is needed.
-    pub why: String,
 }
 
 impl From<BacktestError> for LeftOut {

@@ -10,14 +10,13 @@ mod requests;
 mod tests;
 mod trigger;
 
-use std::io::Write;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::Failure;
-use super::output::{Format, Output};
+use super::output::{Format, Output, tell_left_out};
+use super::{Failure, flags};
 use crate::analyze::models::Registry;
 use crate::backtest::{self, Case, Report, Settings};
 use crate::domain::HumanDuration;
@@ -55,7 +54,7 @@ Examples:
     reason = "each is a flag of its own on the command line"
 )]
 pub(super) struct Args {
-    /// Files of `timestamp_unix,value`: CSV, plain or gzip, or Parquet
+    /// Files of `timestamp_unix,value`: CSV, plain or gzip, or Parquet; `-` reads standard input
     #[arg(long, num_args = 1.., value_name = "FILE")]
     input: Vec<PathBuf>,
     /// Prometheus to read the history from, with `--query` or `--scaled-object`
@@ -175,7 +174,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     model_dir: Vec<PathBuf>,
     /// Records that are run at the same time [default: the number of cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = flags::jobs, allow_hyphen_values = true)]
     jobs: Option<NonZero<usize>>,
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]
@@ -190,8 +189,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     requests::check(args.service_time, args.concurrency, args.slo)
         .map_err(|text| Failure::usage(anyhow::anyhow!(text)))?;
     let server = server(args)?;
+    spare_what_is_read(args, &server)?;
+    flags::model_dirs(&args.model_dir)?;
     let given = trigger::given(args)?;
     let models = Arc::new(Registry::new(&server.analyze).map_err(Failure::usage)?);
+    let place = given.place_of_the_model.as_str();
+    flags::known_model(place, &models, &given.trigger.model)?;
     let mut notes = given.notes.clone();
     let without = models.without_networks();
     notes.extend(without.map(|text| format!("{text}; `--model-dir` names another folder")));
@@ -228,11 +231,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (traces, failed) = all::run(&cases, &settings, &models, args.jobs)?;
     left_out.extend(failed);
     if traces.is_empty() {
-        let whys = left_out
-            .iter()
-            .map(|it| format!("`{}`: {}", it.name, it.why));
-        let whys: Vec<String> = whys.collect();
-        return Err(anyhow::anyhow!(whys.join("\n       ")).into());
+        return Err(super::output::nothing_but(&left_out).into());
     }
     let report = Report {
         forescale: crate::telemetry::VERSION.to_owned(),
@@ -244,20 +243,19 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         .format
         .render(&report, backtest::table, backtest::html::html)?;
     output.write(&text)?;
-    for left_out in &report.left_out {
-        // Nobody needs to know that stderr is closed.
-        let _ = writeln!(
-            std::io::stderr().lock(),
-            "left out: `{}`: {}",
-            left_out.name,
-            left_out.why
-        );
-    }
-    Ok(if report.left_out.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(tell_left_out(&report.left_out))
+}
+
+/// That the report takes the place of nothing that is read.
+fn spare_what_is_read(args: &Args, server: &settings::Settings) -> Result<(), Failure> {
+    let calendars = server.plan.calendars.values();
+    let read = flags::Files::default()
+        .with("--input", &args.input)
+        .with("--scaled-object", &args.scaled_object)
+        .with("--config", &args.config)
+        .with("--config", calendars.map(|calendar| &calendar.path));
+    read.stdin_once()?;
+    read.spared_by("--output", args.output.as_deref())
 }
 
 /// The server whose loop is run: by default one that was given no settings.

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::Failure;
-use super::output::{Format, Output};
+use super::output::{Format, Output, nothing_but, tell_left_out};
 use super::progress::Progress;
+use super::{Failure, flags};
 use crate::analyze::models::Registry;
 use crate::analyze::{Config, OnnxEngine};
-use crate::backtest::LeftOut;
-use crate::dataset::{self, Dataset};
+use crate::dataset::{self, Dataset, LeftOut};
 use crate::domain::{Events, HumanDuration};
 use crate::evaluate::{self, Protocol};
 
@@ -24,11 +23,12 @@ How it is done:
 
 Columns:
   RelMAE  mean absolute error of the median relative to `naive`, the last value held: below 1 is better
-  RelWQL  weighted quantile loss over the levels .1 .5 .9 .95 relative to `naive`
+  RelWQL  weighted quantile loss over the levels .1 .5 .9 .95 relative to `naive` with the bands of its fit; the row `naive` has bands \
+that are calibrated as the server does, and so is not 1 here
   peak    the same for the highest value between origin and horizon
   .9 .95  observed share of values at or below that quantile; in the summary, its mean distance from the level
 
-Exit codes: 0 done, 1 an input can't be read or scored, 2 wrong usage.
+Exit codes: 0 done, 1 an input can't be read or scored (the others are reported), 2 wrong usage.
 
 Examples:
   forescale evaluate --input web.csv.gz
@@ -38,7 +38,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Files of `timestamp_unix,value`: CSV, plain or gzip, or Parquet
+    /// Files of `timestamp_unix,value`: CSV, plain or gzip, or Parquet; `-` reads standard input
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     input: Vec<PathBuf>,
     /// Models, comma-separated [default: `auto` and every model there is]
@@ -86,12 +86,18 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Inputs that are evaluated at the same time [default: the number of cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = flags::jobs, allow_hyphen_values = true)]
     jobs: Option<NonZero<usize>>,
 }
 
 /// Evaluates and reports.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let read = flags::Files::default()
+        .with("--input", &args.input)
+        .with("--onnx-library", &args.onnx_library);
+    read.stdin_once()?;
+    read.spared_by("--output", args.output.as_deref())?;
+    flags::model_dirs(&args.model_dir)?;
     let config = Config {
         model_dirs: (args.model_dir.iter().cloned())
             .chain(Config::default().model_dirs)
@@ -102,7 +108,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let registry = Registry::new(&config).map_err(Failure::usage)?;
     let protocol = protocol(args, &registry)?;
-    let datasets = read_all(&args.input)?;
+    let (datasets, unread) = read_what_can_be(&args.input);
     let output = Output::open(args.output.as_deref())?;
     let origins = datasets
         .iter()
@@ -111,20 +117,23 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let jobs = args
         .jobs
         .or_else(|| std::thread::available_parallelism().ok());
-    let report = evaluate::run(
+    let mut report = evaluate::run(
         &datasets,
         &protocol,
         &Arc::new(registry),
         jobs.unwrap_or(NonZero::<usize>::MIN),
         &|done| progress.advance(done),
-    )
-    .map_err(anyhow::Error::from)?;
+    );
     progress.finish();
+    report.left_out.splice(0..0, unread);
+    if report.traces.is_empty() {
+        return Err(nothing_but(&report.left_out).into());
+    }
     let text = args
         .format
         .render(&report, evaluate::table, evaluate::html::html)?;
     output.write(&text)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(tell_left_out(&report.left_out))
 }
 
 fn protocol(args: &Args, registry: &Registry) -> Result<Protocol, Failure> {
@@ -134,9 +143,7 @@ fn protocol(args: &Args, registry: &Registry) -> Result<Protocol, Failure> {
     } else {
         let mut models: Vec<String> = Vec::new();
         for name in args.models.iter().map(|name| name.trim().to_owned()) {
-            registry
-                .get(&evaluate::choice_of(&name), None)
-                .map_err(|error| usage(format!("`--models`: {error}")))?;
+            flags::known_model("`--models`", registry, &evaluate::choice_of(&name))?;
             if !models.contains(&name) {
                 models.push(name);
             }

@@ -2,12 +2,13 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::dataset::Atomic;
+use crate::dataset::{Atomic, LeftOut};
 
 /// How the result is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -84,11 +85,31 @@ impl Output {
 ///
 /// # Errors
 /// When it can't be written.
-pub(super) fn save(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(super) fn save(path: &Path, content: impl AsRef<[u8]>) -> anyhow::Result<()> {
     let mut file = Atomic::create(path).with_context(|| failed(path))?;
-    file.write_all(text.as_bytes())
+    file.write_all(content.as_ref())
         .and_then(|()| file.commit())
         .with_context(|| failed(path))
+}
+
+/// Names on stderr what a report lacks, and says how the process ends for it.
+pub(super) fn tell_left_out(left_out: &[LeftOut]) -> ExitCode {
+    for LeftOut { name, why } in left_out {
+        // Nobody needs to know that stderr is closed.
+        let _ = writeln!(std::io::stderr().lock(), "left out: `{name}`: {why}");
+    }
+    if left_out.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// What is wrong where nothing could be used.
+pub(super) fn nothing_but(left_out: &[LeftOut]) -> anyhow::Error {
+    let whys = left_out.iter();
+    let whys = whys.map(|it| format!("`{}`: {}", it.name, it.why));
+    anyhow::anyhow!(whys.collect::<Vec<_>>().join("\n       "))
 }
 
 fn failed(path: &Path) -> String {

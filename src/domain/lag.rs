@@ -38,11 +38,20 @@ pub fn metric_lag(query: &str) -> Duration {
     if query.len() > LONGEST_QUERY {
         return Duration::ZERO;
     }
-    // The parser panics on durations that are none, as in `a offset inf`.
-    let parsed = catch_unwind(|| parser::parse(query));
-    let expr = parsed.ok().and_then(Result::ok);
-    expr.map_or(Duration::ZERO, |expr| of(&expr, DEEPEST))
+    read(query)
+        .map_or(Duration::ZERO, |expr| of(&expr, DEEPEST))
         .min(LONGEST)
+}
+
+/// Whether an expression can be read as PromQL, so that [`metric_lag`] knows what it says of it; one too long to be looked into
+/// counts as if it could.
+pub fn is_promql(query: &str) -> bool {
+    query.len() > LONGEST_QUERY || read(query).is_some()
+}
+
+fn read(query: &str) -> Option<Expr> {
+    // The parser panics on durations that are none, as in `a offset inf`.
+    catch_unwind(|| parser::parse(query)).ok()?.ok()
 }
 
 fn of(expr: &Expr, deep: usize) -> Duration {

@@ -27,6 +27,9 @@ pub fn html(report: &Report) -> String {
         protocol.refit,
         report.forescale,
     );
+    let left_out = report.left_out.iter();
+    let left_out = left_out.map(|it| format!(" Left out: `{}`: {}.", it.name, it.why));
+    let lede = lede + &left_out.collect::<String>();
     let mut page = Page::new("Forecast accuracy", &lede);
     summary(&mut page, report);
     by_trace(&mut page, report);
@@ -45,7 +48,8 @@ fn summary(page: &mut Page, report: &Report) {
         let most = report.summary.iter().filter(of_group).map(|s| s.traces);
         let text = format!(
             "Geometric means over {} traces relative to naive: absolute error of the median, weighted quantile loss, and that \
-             of the peak; below 1 is better than holding the last value. Then the mean distance of observed from nominal \
+             of the peak; below 1 is better than holding the last value. Losses are relative to naive with the bands of its fit; the \
+             row naive has calibrated ones and is not 1 there. Then the mean distance of observed from nominal \
              coverage, and the worst trace by absolute error.",
             most.max().unwrap_or(0)
         );

@@ -11,7 +11,7 @@ use super::summary::{Summary, summarize};
 use super::tally::{Covered, Tally};
 use super::walk::{Cut, Sums};
 use super::{COVERAGE_LEVELS, LOSS_LEVELS, Protocol};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, LeftOut};
 use crate::domain::{Series, Timestamp};
 
 /// The result of an evaluation.
@@ -25,6 +25,9 @@ pub struct Report {
     pub traces: Vec<Trace>,
     /// Over all traces, and over those of a minute or finer where there are both.
     pub summary: Vec<Summary>,
+    /// Inputs that could not be scored.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
 }
 
 /// One trace.
@@ -93,9 +96,9 @@ pub struct Entry {
     pub scored_seconds: u64,
     /// Sum of the errors over the sum of the sizes: above 0 is too high.
     pub bias: Option<f64>,
-    /// WQL over that of the naive model on the same pairs.
+    /// WQL over that of the naive model with the bands of its fit, on the same pairs.
     pub rel_wql_vs_naive: Option<f64>,
-    /// Peak WQL over that of the naive model on the same peaks.
+    /// Peak WQL over that of the naive model with the bands of its fit, on the same peaks.
     pub rel_peak_wql_vs_naive: Option<f64>,
     /// Peaks that were scored.
     pub peaks: u64,
@@ -124,12 +127,13 @@ pub struct Sample {
 // === impl Report ===
 
 impl Report {
-    pub(super) fn new(protocol: Protocol, traces: Vec<Trace>) -> Self {
+    pub(super) fn new(protocol: Protocol, traces: Vec<Trace>, left_out: Vec<LeftOut>) -> Self {
         Self {
             forescale: crate::telemetry::VERSION,
             summary: summarize(&protocol, &traces),
             protocol,
             traces,
+            left_out,
         }
     }
 }

@@ -13,6 +13,9 @@ use crate::domain::HumanDuration;
 /// The report as text: a table for each trace, then the summary.
 pub fn table(report: &Report) -> String {
     let mut text = String::new();
+    for left_out in &report.left_out {
+        let _ = writeln!(text, "left out: `{}`: {}", left_out.name, left_out.why);
+    }
     for trace in &report.traces {
         one(&mut text, report, trace);
     }
@@ -116,7 +119,8 @@ fn whole(text: &mut String, report: &Report, group: &str) {
     let _ = writeln!(
         text,
         "Over {count} trace{} ({group}): geometric means relative to `naive` of MAE, quantile loss and the peak's quantile loss; \
-         mean distance of coverage from .9 and .95",
+         mean distance of coverage from .9 and .95. Losses are relative to `naive` with the bands of its fit: the row `naive`, whose \
+         bands are calibrated as the server does, is not 1 there",
         if count == 1 { "" } else { "s" },
     );
     let rows = report.protocol.models.iter().map(|model| {

@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 
 use tempfile::TempDir;
 
-use crate::history::{forescale, stderr};
+use crate::history::{forescale, stderr, write_history};
 
 const EMPTY: &str = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
 
@@ -140,4 +140,70 @@ fn a_server_is_no_place_for_files_and_the_settings_of_one_count_for_them() {
         notes.contains("`mine`") && notes.contains("`nowhere`"),
         "{notes}"
     );
+}
+
+#[test]
+fn a_report_takes_the_place_of_nothing_that_is_read() {
+    let dir = TempDir::new().unwrap();
+    let record = write_history(dir.path(), "own.csv", 2, 600, |_| false);
+    let manifest = dir.path().join("so.yaml");
+    let trigger = "{type: prometheus, metadata: {query: rps, threshold: '5'}}";
+    fs::write(
+        &manifest,
+        format!("kind: ScaledObject\nspec:\n  triggers: [{trigger}]\n"),
+    )
+    .unwrap();
+    let (record, manifest) = (record.to_str().unwrap(), manifest.to_str().unwrap());
+    let all = [
+        "backtest",
+        "--policies",
+        "none",
+        "--input",
+        record,
+        "--scaled-object",
+        manifest,
+    ];
+    for (output, flag) in [(record, "`--input`"), (manifest, "`--scaled-object`")] {
+        let before = fs::read(output).unwrap();
+        let refused = forescale(&[&all[..], &["--output", output]].concat());
+        let text = stderr(&refused);
+        assert_eq!(refused.status.code(), Some(2), "{text}");
+        assert!(
+            text.contains("`--output` and ") && text.contains(flag),
+            "{text}"
+        );
+        assert_eq!(fs::read(output).unwrap(), before);
+    }
+}
+
+#[test]
+fn what_would_not_be_forescale_is_not_judged_as_it() {
+    let dir = TempDir::new().unwrap();
+    let record = write_history(dir.path(), "web.csv", 4, 600, |_| false);
+    let base = ["backtest", "--policies", "none", "--format", "json"];
+    let file = ["--input", record.to_str().unwrap()];
+    let run = |extra: &[&str]| forescale(&[&base[..], &file, extra].concat());
+    for (extra, said) in [
+        (
+            ["--set", "model=onnx:nothere"],
+            "`--set`: `model`: there is no network `nothere`",
+        ),
+        (
+            ["--model-dir", "no/such/folder"],
+            "there is no folder `no/such/folder`",
+        ),
+        (["--jobs", "0"], "a whole number from 1 on"),
+        (
+            ["--prometheus", "localhost:9090"],
+            "`--prometheus`: `localhost:9090` must start",
+        ),
+    ] {
+        let refused = run(&extra);
+        assert_eq!(refused.status.code(), Some(2), "{extra:?}");
+        assert!(
+            stderr(&refused).contains(said),
+            "{extra:?}: {}",
+            stderr(&refused)
+        );
+    }
 }

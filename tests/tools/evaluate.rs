@@ -2,7 +2,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use crate::history::{forescale, json, stderr, stdout, write_history};
+use crate::history::{forescale, forescale_fed, json, stderr, stdout, write_history};
 
 #[test]
 fn the_json_has_the_fields_and_defaults_that_are_promised() {
@@ -121,7 +121,12 @@ fn what_can_not_be_evaluated_is_named_with_what_is_allowed() {
     };
     for (file, extra, code, said) in [
         (&bad, &[][..], 1, "line 2: `many` is not a value"),
-        (&short, &["--models", "naive"], 1, "trace `short`"),
+        (
+            &short,
+            &["--models", "naive"],
+            1,
+            "error: `short`: no forecast",
+        ),
         (
             &good,
             &["--models", "naive,oracle"],
@@ -129,6 +134,19 @@ fn what_can_not_be_evaluated_is_named_with_what_is_allowed() {
             "there is no model `oracle`; there is `auto`",
         ),
         (&good, &["--horizons", "5"], 2, "`5` is not a duration"),
+        (&good, &["--jobs", "0"], 2, "a whole number from 1 on"),
+        (
+            &good,
+            &["--models", "naive", "--model-dir", "no/such/folder"],
+            2,
+            "`--model-dir`: there is no folder `no/such/folder`",
+        ),
+        (
+            &good,
+            &["--output", good.to_str().unwrap()],
+            2,
+            "`--output` and `--input` are the same file",
+        ),
         (&good, &["--test-fraction", "2"], 2, "`--test-fraction` 2"),
         (&good, &["--timezone", "Mars/Base"], 2, "`--timezone`"),
         (
@@ -142,4 +160,82 @@ fn what_can_not_be_evaluated_is_named_with_what_is_allowed() {
         assert!(text.contains(said), "{extra:?}: {text}");
         assert_eq!(found, code, "{extra:?}: {text}");
     }
+}
+
+#[test]
+fn what_can_be_evaluated_is_beside_what_can_not() {
+    let dir = TempDir::new().unwrap();
+    let good = write_history(dir.path(), "good.csv", 2, 600, |_| false);
+    let short = dir.path().join("short.csv");
+    fs::write(&short, "0,1\n60,2\n").unwrap();
+    let bad = dir.path().join("bad.csv");
+    fs::write(&bad, "0,1\n60,many\n").unwrap();
+    let files = [&short, &good, &bad].map(|file| file.to_str().unwrap());
+    let all = ["evaluate", "--models", "naive", "--stride", "2h", "--input"];
+    let run = |format: &str| forescale(&[&all[..], &files, &["--format", format]].concat());
+    let output = run("json");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["traces"][0]["name"], "good");
+    assert_eq!(report["left_out"][0]["name"], "bad", "{report:#}");
+    assert_eq!(report["left_out"][1]["name"], "short");
+    let told = stderr(&output);
+    assert!(
+        told.contains("left out: `short`: no forecast") && told.contains("left out: `bad`: "),
+        "{told}"
+    );
+    let table = stdout(&run("table"));
+    assert!(
+        table.contains("left out: `short`") && table.contains("the row `naive`"),
+        "{table}"
+    );
+    assert!(stdout(&run("html")).contains("Left out: `short`"));
+}
+
+#[test]
+fn a_dash_is_standard_input() {
+    let dir = TempDir::new().unwrap();
+    let file = write_history(dir.path(), "web.csv", 2, 600, |_| false);
+    let args = [
+        "evaluate", "--input", "-", "--models", "naive", "--stride", "2h", "--format", "json",
+    ];
+    let report = json(&forescale_fed(&args, fs::read(&file).unwrap()));
+    assert_eq!(report["traces"][0]["name"], "stdin");
+    let refused = forescale_fed(&args, b"PAR1 and more".to_vec());
+    assert!(
+        stderr(&refused).contains("can't come from a pipe"),
+        "{}",
+        stderr(&refused)
+    );
+    let broken = forescale_fed(&args, b"0,1\n60,many\n".to_vec());
+    assert!(
+        stderr(&broken).contains("`<stdin>`, line 2"),
+        "{}",
+        stderr(&broken)
+    );
+    let twice = forescale_fed(&[&args[..], &["--input", "-"]].concat(), Vec::new());
+    assert_eq!(twice.status.code(), Some(2));
+    assert!(
+        stderr(&twice).contains("can be read once"),
+        "{}",
+        stderr(&twice)
+    );
+}
+
+#[test]
+fn a_counter_is_told_from_a_load() {
+    let dir = TempDir::new().unwrap();
+    let record = dir.path().join("total.csv");
+    let rows = (0..300).map(|step| format!("{},{}\n", 600 * step, 1000 + 50 * step));
+    fs::write(&record, rows.collect::<String>()).unwrap();
+    let file = record.to_str().unwrap();
+    let args = [
+        "evaluate", "--models", "naive", "--stride", "2h", "--format", "json",
+    ];
+    let report = json(&forescale(&[&args[..], &["--input", file]].concat()));
+    let notes = report["traces"][0]["notes"].to_string();
+    assert!(
+        notes.contains("counter that was read without `rate()`"),
+        "{notes}"
+    );
 }

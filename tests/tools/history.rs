@@ -18,6 +18,12 @@ pub(crate) fn forescale(args: &[&str]) -> Output {
     command.output().unwrap()
 }
 
+/// The same with this on standard input.
+pub(crate) fn forescale_fed(args: &[&str], fed: Vec<u8>) -> Output {
+    let mut command = Command::cargo_bin("forescale").unwrap();
+    command.args(args).write_stdin(fed).output().unwrap()
+}
+
 pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }

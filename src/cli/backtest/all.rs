@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::analyze::models::Registry;
-use crate::backtest::{self, BacktestError, Case, LeftOut, Settings, TraceReport};
+use crate::backtest::{self, BacktestError, Case, Settings, TraceReport};
 use crate::cli::progress::Progress;
+use crate::dataset::LeftOut;
 
 type Outcome = Result<TraceReport, BacktestError>;
 

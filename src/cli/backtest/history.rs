@@ -6,9 +6,8 @@ use anyhow::{Context, anyhow};
 
 use super::Args;
 use super::trigger::Given;
-use crate::backtest::LeftOut;
 use crate::cli::Failure;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, LeftOut, looks_like_a_counter};
 use crate::domain::{Clock, HumanDuration, Series, SourceRef, SystemClock, TriggerSpec};
 use crate::monitor::{
     DEFAULT_SOURCE, FetchError, FetchErrorKind, Fetched, MAX_POINTS_PER_READ, Metrics, Monitor,
@@ -116,9 +115,11 @@ fn dataset(name: Option<&str>, step: Duration, fetched: Fetched) -> Dataset {
             fetched.not_finite
         ));
     }
+    let series = Series::from_samples(step, &fetched.samples);
+    notes.extend(looks_like_a_counter(&series));
     Dataset {
         name: name.unwrap_or("prometheus").to_owned(),
-        series: Series::from_samples(step, &fetched.samples),
+        series,
         notes,
     }
 }

@@ -131,6 +131,34 @@ fn an_empty_value_counts_as_not_given() {
 }
 
 #[test]
+fn a_mode_that_tells_no_plan_is_run_as_predictive_wherever_it_stands() {
+    use crate::domain::Mode;
+    let written = given("external", "threshold: '50', mode: shadow", &[]);
+    let set = ["--set", "threshold=50", "--set", "mode=reactive"];
+    let set = trigger::given(&args(&set)).unwrap();
+    for (given, mode) in [(written, "shadow"), (set, "reactive")] {
+        assert_eq!(given.trigger.mode, Mode::Predictive);
+        let told = only(&given.notes);
+        assert!(told.contains(&format!("`mode: {mode}`")), "{told}");
+    }
+}
+
+#[test]
+fn a_query_that_says_nothing_of_its_lag_is_told() {
+    let of = |query: &str, more: &[&str]| {
+        let flags = [&["--set", "threshold=50", "--query", query], more].concat();
+        trigger::given(&args(&flags)).unwrap().notes
+    };
+    let told = of("sum(rate(", &[]);
+    assert!(
+        only(&told).contains("`sum(rate(` can't be read as PromQL"),
+        "{told:?}"
+    );
+    assert!(of("sum(rate(x[1m]))", &[]).is_empty());
+    assert!(of("sum(rate(", &["--set", "metricLag=1m"]).is_empty());
+}
+
+#[test]
 fn the_activation_threshold_is_that_of_what_is_configured_today() {
     let given = given(
         "prometheus",

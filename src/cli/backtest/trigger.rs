@@ -5,8 +5,8 @@ use anyhow::anyhow;
 use super::Args;
 use super::manifest::{self, Manifest};
 use crate::backtest::Configured;
-use crate::cli::Failure;
-use crate::domain::{Metadata, TriggerSpec};
+use crate::cli::{Failure, flags::tells_no_plan};
+use crate::domain::{Metadata, TriggerSpec, is_promql};
 use crate::execute::keda::metadata::{self, Env, FROM_ENV, Group, KEYS};
 
 /// The reading goes where the flags say, whatever source the trigger has in its cluster.
@@ -29,6 +29,8 @@ pub(super) struct Given {
     /// The load that one replica carries, if that is known.
     pub(super) capacity: Option<f64>,
     pub(super) configured: Option<Configured>,
+    /// Where its `model` stands, for messages.
+    pub(super) place_of_the_model: String,
     /// How the trigger was read, where that may surprise.
     pub(super) notes: Vec<String>,
 }
@@ -42,6 +44,9 @@ pub(super) fn given(args: &Args) -> Result<Given, Failure> {
     let mut notes = Vec::new();
     let mut strings = strings(args, manifest.as_ref(), &mut notes)?;
     let known_query = strings.contains_key("query");
+    let lag_follows_from_it = strings
+        .get("metricLag")
+        .is_none_or(|lag| lag.trim() == "auto");
     let known_threshold = strings.contains_key("threshold");
     for (key, stand_in) in [("query", "recorded"), ("threshold", "1")] {
         strings
@@ -66,6 +71,14 @@ pub(super) fn given(args: &Args) -> Result<Given, Failure> {
     let ours = manifest.as_ref().map(|manifest| manifest.ours);
     notes.extend(of_the_capacity(args, ours, threshold));
     notes.extend(ours_alone(&reading.spec));
+    if known_query && lag_follows_from_it {
+        notes.extend(of_the_query(&reading.spec.query));
+    }
+    let set_model = args.set.iter().any(|pair| pair.starts_with("model="));
+    let place_of_the_model = match &manifest {
+        Some(manifest) if !set_model => format!("{}: `model`", manifest.place_of("model")),
+        _ => "`--set`: `model`".to_owned(),
+    };
     let configured = manifest.map(|manifest| Configured {
         own_behavior: args.own_behavior,
         ..manifest.configured(threshold, reading.spec.activation_threshold)
@@ -76,9 +89,20 @@ pub(super) fn given(args: &Args) -> Result<Given, Failure> {
         name,
         known_query,
         configured,
+        place_of_the_model,
         trigger: reading.spec,
         capacity: args.capacity.or(threshold),
         notes,
+    })
+}
+
+/// A query is asked as it is, but how late its answer is can be told of PromQL alone.
+fn of_the_query(query: &str) -> Option<String> {
+    (!is_promql(query)).then(|| {
+        format!(
+            "the query `{query}` can't be read as PromQL, from which it would be known how late its answer is: it is taken for one over \
+             `[1m]`; give `--set metricLag=DURATION` where it has another range"
+        )
     })
 }
 
@@ -118,18 +142,18 @@ fn strings(
     for key in ELSEWHERE {
         take(&mut strings, key);
     }
-    let mode = strings.get("mode").map(String::as_str);
-    if let Some(mode @ ("shadow" | "reactive")) = mode {
-        notes.push(format!(
-            "the trigger has `mode: {mode}`, which tells KEDA no plan; it was backtested as `mode: predictive`"
-        ));
-        strings.remove("mode");
-    }
     for pair in &args.set {
         let (key, value) = pair
             .split_once('=')
             .ok_or_else(|| Failure::usage(anyhow!("`--set` {pair}: this is not KEY=VALUE")))?;
         strings.insert(key.to_owned(), value.to_owned());
+    }
+    let mode = strings.get("mode").map(|mode| mode.trim().to_owned());
+    if let Some(mode) = mode.filter(|mode| tells_no_plan(mode)) {
+        notes.push(format!(
+            "the trigger has `mode: {mode}`, which tells KEDA no plan; it was backtested as `mode: predictive`"
+        ));
+        strings.remove("mode");
     }
     // As the reading has it: an empty value counts as not given, unless the key is a mistake whatever it says.
     strings.retain(|name, value| !value.trim().is_empty() || !may_be_empty(name));
