@@ -299,6 +299,20 @@ fn the_demo_ends_by_itself_and_sums_up_both_scalers() {
     }
 }
 
+#[test]
+fn the_demo_shows_no_stand_in_and_judges_no_moment() {
+    let refused = forescale(&["demo", "--for", "1m", "--set", "model=onnx:nothere"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let text = stderr(&refused);
+    assert!(text.contains("there is no network `nothere`"), "{text}");
+    let short = forescale(&["demo", "--for", "30s"]);
+    assert!(
+        stdout(&short).contains("No verdict: 30s"),
+        "{}",
+        stdout(&short)
+    );
+}
+
 /// The shop opens at nine, as on every working day of the history that is there from the start: who sees load coming has the
 /// replicas before the customers. Nothing but the virtual clock is measured.
 #[test]

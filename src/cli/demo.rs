@@ -28,6 +28,7 @@ use anyhow::{Context, ensure};
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
+use crate::analyze::{self, models::Registry};
 use crate::domain::{HumanDuration, ManualClock};
 use crate::simulate::demand::{Demand, Pattern};
 use crate::telemetry::{self, LogHandle};
@@ -125,8 +126,15 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
     };
     let log = telemetry::init(filter, telemetry::Format::Auto)
         .map_err(|text| Failure::usage(anyhow::anyhow!(text)))?;
+    known_model(&setup)?;
     super::runtime()?.block_on(show(&args, setup, watched, log))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// That the trigger's model is there: otherwise a stand-in would be shown.
+fn known_model(setup: &Setup) -> Result<(), Failure> {
+    let models = Registry::new(&analyze::Config::default()).map_err(Failure::usage)?;
+    super::flags::known_model("`--set`: `model`", &models, &setup.model)
 }
 
 async fn show(args: &Args, setup: Setup, watched: bool, log: LogHandle) -> anyhow::Result<()> {

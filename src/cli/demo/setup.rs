@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
-use crate::domain::{HumanDuration, Metadata, Timestamp};
+use crate::domain::{HumanDuration, Metadata, ModelChoice, Timestamp};
 use crate::execute::keda::parse_metadata;
 use crate::simulate::demand::Pattern;
 use crate::simulate::pods::StartUp;
@@ -35,6 +35,8 @@ pub(super) struct Setup {
     pub(super) length: HumanDuration,
     /// The trigger's metadata.
     pub(super) metadata: Metadata,
+    /// Its `model`.
+    pub(super) model: ModelChoice,
     /// Load that one replica is meant to carry: `threshold` of the metadata.
     pub(super) threshold: f64,
     /// `minReplicas` of the metadata, and `minReplicaCount` of both ScaledObjects.
@@ -88,13 +90,16 @@ impl Setup {
             }
             metadata.insert(key.clone(), value.clone());
         }
-        if let Err(mistakes) = parse_metadata(&metadata) {
-            let texts: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-            bail!(
-                "`--set` makes a trigger that Forescale refuses: {}",
-                texts.join("; ")
-            );
-        }
+        let parsed = match parse_metadata(&metadata) {
+            Ok(parsed) => parsed,
+            Err(mistakes) => {
+                let texts: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+                bail!(
+                    "`--set` makes a trigger that Forescale refuses: {}",
+                    texts.join("; ")
+                );
+            }
+        };
         let threshold: f64 = number(&metadata, "threshold")?;
         ensure!(
             threshold.is_finite() && threshold >= 0.001,
@@ -114,6 +119,7 @@ impl Setup {
             seed,
             length,
             metadata,
+            model: parsed.spec.model,
             threshold,
             min_replicas,
             max_replicas,

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::setup::WithoutData;
 use super::totals::{EqualCost, Totals};
-use super::verdict::{Verdict, judge};
+use super::verdict::{Verdict, judge_over};
+use crate::cli::flags::tells_no_plan;
 use crate::domain::{HumanDuration, Timestamp};
 use crate::simulate::demand::Pattern;
 use crate::telemetry;
@@ -86,7 +87,7 @@ impl Summary {
         Self {
             version: telemetry::VERSION,
             commit: telemetry::COMMIT,
-            verdict: judge(&forescale, &plain_hpa, equal_cost.as_ref()),
+            verdict: judge_over(run.length, &forescale, &plain_hpa, equal_cost.as_ref()),
             run,
             forescale,
             plain_hpa,
@@ -117,14 +118,24 @@ impl Summary {
             "forescale demo: pattern {}, seed {}, {} of virtual time from {}{cut_short}",
             run.pattern, run.seed, run.length, run.from,
         );
-        [
-            head,
-            self.table(),
+        let mut parts = vec![head, self.table()];
+        parts.extend(self.without_a_plan().map(|text| wrap(&text, WIDTH)));
+        parts.extend([
             wrap(&self.verdict.text, WIDTH),
             wrap(&self.answers_text(), WIDTH),
             wrap(CAVEAT, WIDTH),
-        ]
-        .join("\n\n")
+        ]);
+        parts.join("\n\n")
+    }
+
+    /// That what is called Forescale's is not its plan, where that is so.
+    fn without_a_plan(&self) -> Option<String> {
+        let mode = self.run.metadata.get("mode")?.trim();
+        tells_no_plan(mode).then(|| {
+            format!(
+                "Note: in `mode: {mode}` KEDA is told the reactive number, so that `Forescale` here is what that came to, not the plan."
+            )
+        })
     }
 
     fn table(&self) -> String {

@@ -7,6 +7,11 @@
 use serde::Serialize;
 
 use super::totals::{EqualCost, Totals};
+use crate::domain::HumanDuration;
+
+/// A run that is shorter than this is over before either scaler has done anything that counts: some looks of the HPA, and no
+/// more than a start-up or two.
+const SHORTEST: HumanDuration = HumanDuration::from_secs(30 * 60);
 
 /// Differences in overload smaller than this many minutes are called equal.
 const SAME_MINUTES: f64 = 1.0;
@@ -43,6 +48,8 @@ pub(super) enum Outcome {
     Worse,
     /// Fewer minutes of overload but more unmet demand, or the other way round.
     Unclear,
+    /// It ended before there was anything to compare.
+    TooShort,
 }
 
 /// How Forescale compares in one respect.
@@ -56,7 +63,7 @@ enum Side {
 }
 
 /// Judges a run.
-pub(super) fn judge(forescale: &Totals, plain: &Totals, equal_cost: Option<&EqualCost>) -> Verdict {
+fn judge(forescale: &Totals, plain: &Totals, equal_cost: Option<&EqualCost>) -> Verdict {
     let (service, cost) = (
         compare_service(forescale, plain),
         compare_cost(forescale, plain),
@@ -77,6 +84,25 @@ pub(super) fn judge(forescale: &Totals, plain: &Totals, equal_cost: Option<&Equa
         outcome,
         gain,
         text,
+    }
+}
+
+/// The same, if the run was long enough to be judged.
+pub(super) fn judge_over(
+    length: HumanDuration,
+    forescale: &Totals,
+    plain: &Totals,
+    equal_cost: Option<&EqualCost>,
+) -> Verdict {
+    if length >= SHORTEST {
+        return judge(forescale, plain, equal_cost);
+    }
+    Verdict {
+        outcome: Outcome::TooShort,
+        gain: false,
+        text: format!(
+            "No verdict: {length} of virtual time are too little to compare anything by; it takes {SHORTEST}, and a day says more."
+        ),
     }
 }
 
@@ -113,7 +139,7 @@ fn headline(outcome: Outcome, service: Side, cost: Side) -> &'static str {
         (Outcome::Worse, ..) => {
             "Forescale did worse: more replica hours at about the same overload"
         }
-        (Outcome::Unclear, ..) => {
+        (Outcome::Unclear | Outcome::TooShort, ..) => {
             "No clear result: minutes of overload and unmet demand point different ways"
         }
     }

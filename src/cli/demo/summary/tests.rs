@@ -142,3 +142,35 @@ fn without_a_tuned_hpa_its_column_is_left_out() {
     summary.plain_hpa_at_equal_cost = None;
     assert!(!summary.text().contains("plain HPA at equal cost"));
 }
+
+#[test]
+fn of_a_run_that_was_over_at_once_nothing_is_concluded() {
+    let mut run = summary().run;
+    run.length = HumanDuration::from_secs(30);
+    let spent = |replica_hours| Totals {
+        replica_hours,
+        ..Totals::default()
+    };
+    let short = Summary::new(run, spent(0.05), spent(0.04), None, Answers::default());
+    let text = short.text();
+    assert!(
+        text.contains("No verdict: 30s") && !text.contains("did worse"),
+        "{text}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&short.json().unwrap()).unwrap();
+    assert_eq!(json["verdict"]["outcome"], "too-short");
+    assert_eq!(json["verdict"]["gain"], false);
+}
+
+#[test]
+fn a_mode_that_tells_no_plan_is_said() {
+    let mut summary = summary();
+    assert!(!summary.text().contains("not the plan"));
+    let mode = ("mode".to_owned(), "shadow".to_owned());
+    summary.run.metadata.extend([mode]);
+    assert!(
+        summary.text().contains("in `mode: shadow` KEDA is told"),
+        "{}",
+        summary.text()
+    );
+}
