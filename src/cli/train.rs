@@ -1,6 +1,7 @@
 //! `forescale train`: from recorded history to an ONNX file.
 
 mod card;
+mod flags;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -10,12 +11,14 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 
 use super::Failure;
+use super::output::{save, tell_left_out};
 use super::progress::Progress;
 use crate::analyze::OnnxEngine;
 use crate::analyze::models::onnx::card::Card;
 use crate::analyze::models::onnx::engine::{self, Engine};
 use crate::analyze::models::onnx::row::Row;
-use crate::dataset::{self, Dataset};
+use crate::dataset::{self, Dataset, LeftOut};
+use crate::domain::Series;
 use crate::telemetry;
 use crate::train::corpus::Corpus;
 use crate::train::cutter::Cutter;
@@ -45,13 +48,13 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Files of `timestamp_unix,value`: CSV, plain or gzip, or Parquet
+    /// Files of `timestamp_unix,value`: CSV, plain or gzip, or Parquet; `-` reads standard input
     #[arg(long, num_args = 1.., value_name = "FILE", required_unless_present = "synthetic_only")]
     input: Vec<PathBuf>,
     /// Which network of the recipe
     #[arg(long, value_name = "NAME")]
     network: String,
-    /// Where the network is written; its name is the file's
+    /// Where the network is written, NAME.onnx; its name is the file's
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
     /// A recipe in YAML [default: that of the shipped networks]
@@ -67,16 +70,16 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Steps at most [default: the recipe's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = flags::count, allow_hyphen_values = true)]
     steps: Option<usize>,
     /// The highest learning rate [default: the recipe's]
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", value_parser = flags::rate, allow_hyphen_values = true)]
     rate: Option<f64>,
     /// Steps from one look at the validation windows to the next
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = flags::count, allow_hyphen_values = true)]
     check_every: usize,
     /// Looks without a better one before it is stopped
-    #[arg(long, value_name = "N", default_value_t = 15)]
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = flags::count, allow_hyphen_values = true)]
     patience: usize,
     /// Where weights and the optimiser's state are kept at each look
     #[arg(long, value_name = "FILE")]
@@ -116,6 +119,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         // Where there is no bar, the log tells how far it is; one that runs already is as good.
         let _ = telemetry::init("forescale=info", telemetry::Format::Text);
     }
+    flags::check_files(args)?;
     let recipe = recipe(args.recipe.as_deref()).map_err(Failure::usage)?;
     let network = network(&recipe, args).map_err(Failure::usage)?;
     let mut card = network
@@ -136,13 +140,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         differences: compare(args, &net, &card, &file, &datasets)?,
         ..trained
     };
-    std::fs::write(&args.output, &file)
-        .with_context(|| format!("`{}` can't be written", args.output.display()))?;
+    save(&args.output, &file)?;
     super::print(&card::table(&trained))?;
     if let Some(path) = &args.card {
         let page = card::page(args, &recipe, &network, &corpus, &trained, &file);
-        std::fs::write(path, page)
-            .with_context(|| format!("`{}` can't be written", path.display()))?;
+        save(path, page)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -169,6 +171,7 @@ fn network(recipe: &Recipe, args: &Args) -> anyhow::Result<Network> {
             known.join(", ")
         )
     })?;
+    flags::check_network(&args.network, &network)?;
     network.steps = args.steps.unwrap_or(network.steps);
     network.rate = args.rate.unwrap_or(network.rate);
     Ok(network)
@@ -197,6 +200,12 @@ fn gather(
     );
     bar.finish();
     let corpus = corpus.map_err(|why| anyhow!(why))?;
+    let without = corpus.without_windows().map(|(name, why)| LeftOut {
+        name: name.to_owned(),
+        why,
+    });
+    // The others are learned from, which is a success.
+    let _ = tell_left_out(&without.collect::<Vec<_>>());
     tracing::info!(
         train = corpus.train.len(),
         validation = corpus.validation.len(),
@@ -266,7 +275,7 @@ fn train(
     })
 }
 
-/// Runs the file in the engines that are here, on windows of the first series.
+/// Runs the file in the engines that are here, on windows of the first series that gives any.
 fn compare(
     args: &Args,
     net: &Net,
@@ -274,19 +283,15 @@ fn compare(
     file: &[u8],
     datasets: &[Dataset],
 ) -> anyhow::Result<Vec<(String, f64)>> {
-    let series = datasets.first().map_or_else(
-        || synthetic::series(args.seed, 0),
-        |d| d.series.tail(20_000),
-    );
-    let cutter = Cutter::new(card, &series).map_err(|why| anyhow!(why))?;
-    let origins = cutter.origins(series.start(), series.end());
-    let every = (origins.len() / 64).max(1);
-    let rows: Vec<Row> = origins
-        .into_iter()
-        .step_by(every)
-        .filter_map(|origin| cutter.cut(origin, None).ok().flatten())
-        .map(|(row, _)| row)
-        .collect();
+    let recorded = datasets.iter().map(|it| it.series.tail(20_000));
+    let all = recorded.chain([synthetic::series(args.seed, 0)]);
+    let mut rows = Vec::new();
+    for series in all {
+        rows = windows_of(card, &series)?;
+        if !rows.is_empty() {
+            break;
+        }
+    }
     let mut found = Vec::new();
     for engine in engines(args) {
         let difference = export::difference(net, card, file, &*engine, &rows)
@@ -294,6 +299,18 @@ fn compare(
         found.push((engine.name(), difference));
     }
     Ok(found)
+}
+
+/// Some windows, evenly spread over a series.
+fn windows_of(card: &Card, series: &Series) -> anyhow::Result<Vec<Row>> {
+    let cutter = Cutter::new(card, series).map_err(|why| anyhow!(why))?;
+    let origins = cutter.origins(series.start(), series.end());
+    let every = (origins.len() / 64).max(1);
+    let rows = origins
+        .into_iter()
+        .step_by(every)
+        .filter_map(|origin| cutter.cut(origin, None).ok().flatten());
+    Ok(rows.map(|(row, _)| row).collect())
 }
 
 fn engines(args: &Args) -> Vec<std::sync::Arc<dyn Engine>> {

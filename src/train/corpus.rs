@@ -6,9 +6,10 @@ use super::cutter::{Cutter, Targets, seeded};
 use super::net::Shape;
 use super::source::{Cut, Source, cuts, source_of};
 use super::synthetic;
-use crate::analyze::models::onnx::card::Card;
+use crate::analyze::models::onnx::card::{Card, Input};
+use crate::analyze::models::onnx::window::step_seconds;
 use crate::dataset::Dataset;
-use crate::domain::{Series, Timestamp};
+use crate::domain::{HumanDuration, Series, Timestamp};
 
 /// The steps ahead at which errors are reported.
 pub const REPORTED: [usize; 3] = [5, 15, 30];
@@ -60,6 +61,8 @@ pub struct Member {
     pub weight: f32,
     /// Windows learned from.
     pub windows: usize,
+    /// Why there are none, of a recorded series without any.
+    pub without: Option<String>,
 }
 
 /// Everything.
@@ -114,7 +117,7 @@ impl Corpus {
     /// then apart from all else.
     ///
     /// # Errors
-    /// When a step doesn't fit the network's, or there is nothing to learn from.
+    /// When a step doesn't fit the network's, no recorded series gives a window, or there is nothing to learn from.
     pub fn gather(
         card: &Card,
         shape: &Shape,
@@ -130,6 +133,12 @@ impl Corpus {
             corpus
                 .add_recorded(card, shape, dataset, source, cut, amounts, held_out)
                 .map_err(|why| format!("`{}`: {why}", dataset.name))?;
+        }
+        // Synthetic series alone are not what somebody asked for who gave recorded ones.
+        if !datasets.is_empty() && corpus.members.iter().all(|it| it.windows == 0) {
+            let whys = corpus.without_windows();
+            let whys = whys.map(|(name, why)| format!("`{name}`: {why}"));
+            return Err(whys.collect::<Vec<_>>().join("\n       "));
         }
         for index in 0..amounts.synthetic {
             progress("synthetic");
@@ -200,6 +209,7 @@ impl Corpus {
             cut: Some(cut),
             weight: 1.0,
             windows,
+            without: (windows == 0).then(|| why_none(card, &known)),
         });
         Ok(())
     }
@@ -247,8 +257,17 @@ impl Corpus {
             cut: None,
             weight: 1.0,
             windows,
+            without: None,
         });
         Ok(())
+    }
+
+    /// Recorded series that nothing is learned from, with the reason.
+    pub fn without_windows(&self) -> impl Iterator<Item = (&str, String)> {
+        self.members.iter().filter_map(|it| {
+            let why = it.without.as_ref()?;
+            Some((it.name.as_str(), format!("gives no windows: {why}")))
+        })
     }
 
     /// Gives each series its weight: no series counts for more because it moves more.
@@ -285,6 +304,34 @@ impl Corpus {
             .filter_map(|m| m.cut);
         ends.map(|cut| cut.end).max()
     }
+}
+
+/// Why no window could be cut of what is `known` of a series before its cuts.
+fn why_none(card: &Card, known: &Series) -> String {
+    let step = HumanDuration(known.step());
+    let step_seconds = step_seconds(card, known.step());
+    let horizon = HumanDuration::from_secs(step_seconds * card.horizon as u64);
+    let mut measured = known.values().iter().filter(|value| value.is_finite());
+    if measured.clone().next().is_none() {
+        return "no value before its cuts is measured".to_owned();
+    }
+    if known.step() > horizon.get() {
+        return format!(
+            "its step is {step}, and the network looks ahead by {horizon}: give a history in steps of a minute"
+        );
+    }
+    if measured.all(|value| *value == 0.0) {
+        return "every value before its cuts is 0, which has no scale to learn on".to_owned();
+    }
+    let curve = match card.input {
+        Input::Series => "",
+        Input::Residual => ", behind days from which a curve can be fitted",
+    };
+    format!(
+        "the {} steps of {step} before its cuts are too few: a window takes a measured one with {horizon} after it{curve}, and a \
+         context that is not all 0",
+        known.len()
+    )
 }
 
 /// Each dataset with its source and cut.

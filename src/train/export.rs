@@ -161,6 +161,9 @@ pub fn difference(
     engine: &dyn Engine,
     rows: &[Row],
 ) -> Result<f64, String> {
+    if rows.is_empty() {
+        return Err("there is no window to compare on".to_owned());
+    }
     let network = engine.load(file.into())?;
     let gather =
         |part: fn(&Row) -> &[f32]| -> Vec<f32> { rows.iter().flat_map(part).copied().collect() };

@@ -327,3 +327,45 @@ fn synthetic_series_are_the_same_for_a_seed_and_never_negative() {
         .collect();
     assert_eq!(steps, [60, 60, 60, 60, 60, 60, 10, 300]);
 }
+
+#[test]
+fn a_series_without_windows_is_told_and_is_no_training_alone() {
+    let card = card("mlp");
+    let shape = Recipe::read(SHIPPED).unwrap().networks["mlp"].shape(&card);
+    let empty = |name: &str, value: f64| dataset(name, vec![value; 3 * 1440]);
+    let coarse = Dataset {
+        series: Series::new(
+            Timestamp::from_secs(1_767_571_200),
+            Duration::from_hours(1),
+            (0..40 * 24).map(|hour| f64::from(hour % 24)).collect(),
+        ),
+        ..empty("coarse", 1.0)
+    };
+    let gathered =
+        |datasets: &[Dataset]| Corpus::gather(&card, &shape, datasets, &[], AMOUNTS, false, |_| {});
+    for (without, why) in [
+        (empty("flat", 0.0), "`flat`: gives no windows: every value"),
+        (
+            empty("gone", f64::NAN),
+            "`gone`: gives no windows: no value",
+        ),
+        (coarse, "`coarse`: gives no windows: its step is 1h"),
+        (
+            dataset("short", wavy(20)),
+            "`short`: gives no windows: the 14 steps",
+        ),
+    ] {
+        let refused = gathered(std::slice::from_ref(&without)).unwrap_err();
+        assert!(refused.starts_with(why), "{refused}");
+        let beside = gathered(&[dataset("web", wavy(2880)), without]).unwrap();
+        let told: Vec<String> = beside
+            .without_windows()
+            .map(|(name, why)| format!("`{name}`: {why}"))
+            .collect();
+        assert!(told.len() == 1 && told[0].starts_with(why), "{told:?}");
+    }
+    assert!(
+        gathered(&[]).is_ok(),
+        "synthetic series alone, as asked for"
+    );
+}

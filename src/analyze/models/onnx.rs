@@ -40,7 +40,8 @@ pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 /// More networks than this are not kept loaded.
 const MAX_NETWORKS: usize = 256;
 const MAX_NAME: usize = 100;
-const EXTENSION: &str = "onnx";
+/// What the name of a network's file ends with, behind a dot.
+pub const EXTENSION: &str = "onnx";
 
 /// The networks in the configured folders, and those that come with the program.
 #[derive(Debug)]
@@ -264,8 +265,12 @@ impl Display for Source {
     }
 }
 
-/// A name becomes a file name: nothing that could lead out of the folders, or to a hidden file, is let through.
-fn check_name(name: &str) -> Result<(), ModelError> {
+/// That a network may have this name. It becomes a file name: nothing that could lead out of the folders, or to a hidden file, is
+/// let through.
+///
+/// # Errors
+/// When it may not; says what is allowed.
+pub fn check_name(name: &str) -> Result<(), ModelError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('.') {
         return Ok(());
