@@ -11,13 +11,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 
 use self::moment::Moment;
 use self::part::{Asked, Part};
 use self::report::Report;
 use super::Failure;
 use super::check::Format;
+use super::flags::Files;
+use super::output::Output;
 use super::progress::Progress;
 use crate::dataset::{self, Kind, MAX_ROWS};
 use crate::domain::{Clock, HumanDuration, Metadata, SystemClock, Timestamp, TriggerSpec};
@@ -30,7 +32,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 const AFTER_HELP: &str = "\
 The range is read in windows that the server accepts (11,000 evaluations at most), oldest first, each with retries. What has been read \
-is kept in OUTPUT.part: when the command is stopped, run it again with the same flags and it goes on where it was. The finished \
+is kept in OUTPUT.part: when the command is stopped, run it again with the same flags and it goes on where it was. With other flags it \
+refuses, unless `--force` discards that. The finished \
 file appears at once and whole. Steps without data have no row: no data is not zero.
 
 Times may be written as a duration before the present (`30d`), as Unix seconds, or as `2026-03-01T00:00:00Z`.
@@ -74,7 +77,7 @@ pub(super) struct Args {
     /// Where to write it; the name says the kind: `.csv`, `.csv.gz` or `.parquet`
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
-    /// Replace OUTPUT if it exists
+    /// Replace OUTPUT if it exists, and discard OUTPUT.part if it was begun with other flags
     #[arg(long)]
     force: bool,
     /// Time that one request may take
@@ -98,6 +101,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             "`--output`: `{output}` exists already; choose another name, or give `--force` to replace it"
         )));
     }
+    let settings = Files::default().with("--config", &args.config);
+    settings.spared_by("--output", Some(&args.output))?;
     let step = args.step.get();
     if step < Duration::from_secs(1) || step.subsec_nanos() != 0 {
         return Err(usage(format!(
@@ -111,11 +116,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let now = SystemClock.now();
     let span = span(args, now).map_err(usage)?;
     let asked = Asked::of(args, place);
-    let mut part = Part::open(&args.output, &asked, span)?;
+    Output::open(Some(&args.output))?;
+    let mut part = Part::open(&args.output, &asked, span, args.force)?;
     super::runtime()?.block_on(read(&monitor, &spec, &mut part, args.attempts))?;
     let (span, read) = part.finish()?;
     let report = Report::new(span, &read, &args.output);
     if read.samples.is_empty() {
+        Part::remove(&args.output)?;
         return Err(anyhow!(
             "the query `{}` returned no data between {} and {}; nothing is written, no data is not zero",
             args.query,
@@ -207,19 +214,25 @@ async fn read(
         };
         let fetched = window_with_patience(monitor, spec, window, attempts, &progress)
             .await
-            .map_err(|error| anyhow!(error.text))
-            .with_context(|| {
-                format!(
-                    "stopped at {}; what has been read is kept in `{}`: run the same command again to go on",
-                    window.from,
-                    part.path().display()
-                )
-            })?;
+            .map_err(|error| stopped(part, window, &error))?;
         part.add(window, &fetched)?;
         progress.advance(window.points());
     }
     progress.finish();
     Ok(())
+}
+
+/// Why a window could not be read, and what has been read before it.
+fn stopped(part: &Part, window: Span, error: &FetchError) -> anyhow::Error {
+    let error = anyhow!(error.text.clone());
+    if !part.is_begun() {
+        return error.context(format!("nothing could be read, from {} on", window.from));
+    }
+    error.context(format!(
+        "stopped at {}; what has been read is kept in `{}`: run the same command again to go on",
+        window.from,
+        part.path().display()
+    ))
 }
 
 async fn window_with_patience(

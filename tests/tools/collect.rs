@@ -131,12 +131,24 @@ fn what_can_not_be_collected_is_said_with_a_way_out() {
     let (code, text, _) = run(&["--query", "nothing", "--output", out]);
     assert_eq!(code, Some(1));
     assert!(text.contains("no data is not zero"), "{text}");
-    let (code, text, _) = run(&["--query", "sum(", "--output", out, "--force"]);
-    assert_eq!(code, Some(2), "the part of another query stays: {text}");
-    fs::remove_file(format!("{out}.part")).unwrap();
+    let part = format!("{out}.part");
+    assert!(!fs::exists(&part).unwrap(), "nothing is kept of nothing");
     let (code, text, _) = run(&["--query", "sum(", "--output", out]);
     assert_eq!(code, Some(1));
-    assert!(text.contains("sum("), "{text}");
+    assert!(
+        text.contains("sum(") && !text.contains("run the same command again"),
+        "{text}"
+    );
+    assert!(!fs::exists(&part).unwrap());
+    let (code, text, _) = run(&["--query", "rps", "--output", "no/such/folder/web.csv"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        text.contains("failed to write `no/such/folder/web.csv`"),
+        "{text}"
+    );
+    let (code, text, _) = run(&["--query", "rps", "--output", out]);
+    assert_eq!(code, Some(0), "a query that was mended: {text}");
+    fs::remove_file(out).unwrap();
     let (code, text, _) = run(&["--query", "rps", "--output", "web.txt"]);
     assert_eq!(code, Some(2));
     assert!(text.contains("`.csv.gz`"), "{text}");

@@ -5,7 +5,7 @@
 //! again.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -55,11 +55,13 @@ pub(super) struct Read {
     pub(super) resumed: bool,
 }
 
-/// An open part file.
+/// A part file; it is there once a window is in it.
 #[derive(Debug)]
 pub(super) struct Part {
     path: PathBuf,
-    file: File,
+    /// What the file begins with.
+    head: String,
+    file: Option<File>,
     span: Span,
     /// The last evaluation that has been read.
     reached: Option<Timestamp>,
@@ -87,34 +89,43 @@ impl Asked {
 // === impl Part ===
 
 impl Part {
-    /// Goes on with the part file beside `output`, or begins one.
-    pub(super) fn open(output: &Path, asked: &Asked, span: Span) -> Result<Self, Failure> {
+    /// Goes on with the part file beside `output`, or begins one: instead of one that was begun with other flags where nothing
+    /// has been read into that, or by `force`.
+    pub(super) fn open(
+        output: &Path,
+        asked: &Asked,
+        span: Span,
+        force: bool,
+    ) -> Result<Self, Failure> {
         let path = path_of(output);
         let failed = || format!("failed to use `{}`", path.display());
         if path.exists()
-            && let Some(part) = Self::resume(&path, asked, span)?
+            && let Some(part) = Self::resume(&path, asked, span, force)?
         {
             return Ok(part);
         }
-        let mut file = File::create(&path).with_context(failed)?;
         let head = Head {
             asked: asked.clone(),
             from_millis: span.from.as_millis(),
             until_millis: span.until.as_millis(),
         };
-        let head = serde_json::to_string(&head).with_context(failed)?;
-        writeln!(file, "{head}").with_context(failed)?;
         Ok(Self {
+            head: serde_json::to_string(&head).with_context(failed)?,
             path,
-            file,
+            file: None,
             span,
             reached: None,
             read: Read::default(),
         })
     }
 
-    /// What is there already; `None` when nothing of it is whole.
-    fn resume(path: &Path, asked: &Asked, span: Span) -> Result<Option<Self>, Failure> {
+    /// What is there already; `None` when nothing of it is whole, or is wanted any more.
+    fn resume(
+        path: &Path,
+        asked: &Asked,
+        span: Span,
+        force: bool,
+    ) -> Result<Option<Self>, Failure> {
         let failed = || format!("failed to use `{}`", path.display());
         let mut file = OpenOptions::new()
             .read(true)
@@ -125,21 +136,18 @@ impl Part {
             reader: BufReader::new(&file),
             at: 0,
         };
-        let Some(head) = lines.next().with_context(failed)? else {
+        let Some(begin) = lines.next().with_context(failed)? else {
             return Ok(None);
         };
-        let head: Head = serde_json::from_str(&head).map_err(|_| {
+        let head: Head = serde_json::from_str(&begin).map_err(|_| {
             Failure::usage(anyhow!(
                 "`{}` is no part file of `collect`: move it away",
                 path.display()
             ))
         })?;
-        if head.asked != *asked {
-            return Err(Failure::usage(anyhow!(
-                "`{}` was begun with other flags ({}): give the same ones, or remove it",
-                path.display(),
-                difference(&head.asked, asked)
-            )));
+        let other = (head.asked != *asked).then(|| difference(&head.asked, asked));
+        if other.is_some() && force {
+            return Ok(None);
         }
         let span = Span {
             from: Timestamp::from_millis(head.from_millis),
@@ -166,12 +174,22 @@ impl Part {
                 break;
             }
         }
+        if reached.is_none() {
+            return Ok(None);
+        }
+        if let Some(other) = other {
+            return Err(Failure::usage(anyhow!(
+                "`{}` was begun with other flags ({other}): give the same ones, or `--force` to begin anew",
+                path.display()
+            )));
+        }
         read.samples.truncate(whole.1);
         file.set_len(whole.0).with_context(failed)?;
         file.seek(SeekFrom::End(0)).with_context(failed)?;
         Ok(Some(Self {
             path: path.to_owned(),
-            file,
+            head: begin,
+            file: Some(file),
             span,
             reached,
             read,
@@ -180,6 +198,11 @@ impl Part {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether anything has been read, by this run or an earlier one.
+    pub(super) fn is_begun(&self) -> bool {
+        self.reached.is_some()
     }
 
     /// The whole range.
@@ -197,8 +220,16 @@ impl Part {
 
     /// Adds a window.
     pub(super) fn add(&mut self, window: Span, fetched: &Fetched) -> anyhow::Result<()> {
-        let failed = || format!("failed to write `{}`", self.path.display());
-        let mut out = BufWriter::new(&self.file);
+        let path = &self.path;
+        let failed = || format!("failed to write `{}`", path.display());
+        let mut out = Vec::new();
+        let file = match &mut self.file {
+            Some(file) => file,
+            empty => {
+                writeln!(out, "{}", self.head).with_context(failed)?;
+                empty.insert(File::create(path).with_context(failed)?)
+            }
+        };
         for sample in &fetched.samples {
             writeln!(out, "{},{}", sample.at.as_millis(), sample.value).with_context(failed)?;
         }
@@ -209,9 +240,8 @@ impl Part {
         };
         let mark = serde_json::to_string(&mark).with_context(failed)?;
         writeln!(out, "#{mark}").with_context(failed)?;
-        out.flush().with_context(failed)?;
-        drop(out);
-        self.file.sync_data().with_context(failed)?;
+        file.write_all(&out).with_context(failed)?;
+        file.sync_data().with_context(failed)?;
         self.read.samples.extend_from_slice(&fetched.samples);
         self.read.not_finite += fetched.not_finite;
         add_warnings(&mut self.read.warnings, fetched.warnings.clone());
@@ -227,10 +257,15 @@ impl Part {
         Ok((self.span, self.read))
     }
 
-    /// Removes the part file of `output`, which is whole now.
+    /// Removes the part file of `output`, which is whole now, or of which there is nothing to keep.
     pub(super) fn remove(output: &Path) -> anyhow::Result<()> {
         let path = path_of(output);
-        fs::remove_file(&path).with_context(|| format!("failed to remove `{}`", path.display()))
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("failed to remove `{}`", path.display()))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

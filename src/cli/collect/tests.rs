@@ -54,7 +54,7 @@ fn a_part_goes_on_where_it_was_cut_off_although_the_present_has_moved() {
     let dir = TempDir::new().unwrap();
     let output = dir.path().join("web.csv");
     let asked = asked(&["--query", "up", "--since", "1h"]);
-    let mut part = Part::open(&output, &asked, minutes(0, 59)).unwrap();
+    let mut part = Part::open(&output, &asked, minutes(0, 59), false).unwrap();
     part.add(minutes(0, 9), &fetched(minutes(0, 9))).unwrap();
     part.add(minutes(10, 19), &fetched(minutes(10, 19)))
         .unwrap();
@@ -64,14 +64,14 @@ fn a_part_goes_on_where_it_was_cut_off_although_the_present_has_moved() {
     let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(b"1200000,3\n1260000,4.").unwrap();
 
-    let mut part = Part::open(&output, &asked, minutes(5, 64)).unwrap();
+    let mut part = Part::open(&output, &asked, minutes(5, 64), false).unwrap();
     assert_eq!(part.span(), minutes(0, 59), "as it was begun");
     assert_eq!(part.left(), Some(minutes(20, 59)));
     part.add(minutes(20, 59), &fetched(minutes(20, 59)))
         .unwrap();
     assert_eq!(part.left(), None);
     drop(part);
-    let (span, read) = Part::open(&output, &asked, minutes(7, 66))
+    let (span, read) = Part::open(&output, &asked, minutes(7, 66), true)
         .unwrap()
         .finish()
         .unwrap();
@@ -89,7 +89,10 @@ fn a_part_goes_on_where_it_was_cut_off_although_the_present_has_moved() {
 fn a_part_of_another_question_is_left_alone_and_said() {
     let dir = TempDir::new().unwrap();
     let output = dir.path().join("web.csv");
-    drop(Part::open(&output, &asked(&["--query", "up"]), minutes(0, 9)).unwrap());
+    let begun = |force| Part::open(&output, &asked(&["--query", "up"]), minutes(0, 9), force);
+    let mut part = begun(false).unwrap();
+    part.add(minutes(0, 4), &fetched(minutes(0, 4))).unwrap();
+    drop(part);
     for (flags, said) in [
         (["--query", "down"], "--query was `up` and is `down`"),
         (["--query=up", "--step=30s"], "--step was 60 s and is 30 s"),
@@ -102,20 +105,47 @@ fn a_part_of_another_question_is_left_alone_and_said() {
             "--until was the present and is 1h",
         ),
     ] {
-        let failure = Part::open(&output, &asked(&flags), minutes(0, 9)).unwrap_err();
+        let failure = Part::open(&output, &asked(&flags), minutes(0, 9), false).unwrap_err();
         assert_eq!(failure.code, 2);
         assert!(
-            failure.error.to_string().contains(said),
+            failure.error.to_string().contains(said)
+                && failure.error.to_string().contains("`--force`"),
             "{}",
             failure.error
         );
     }
+    assert!(begun(true).unwrap().is_begun(), "the same question goes on");
+    let other = asked(&["--query", "down"]);
+    let anew = Part::open(&output, &other, minutes(0, 9), true).unwrap();
+    assert_eq!((anew.is_begun(), anew.left()), (false, Some(minutes(0, 9))));
     fs::write(dir.path().join("notes.csv.part"), "my notes\n").unwrap();
     let notes = dir.path().join("notes.csv");
-    let failure = Part::open(&notes, &asked(&["--query", "up"]), minutes(0, 9)).unwrap_err();
+    let failure = Part::open(&notes, &asked(&["--query", "up"]), minutes(0, 9), true).unwrap_err();
     assert!(failure.error.to_string().contains("is no part file"));
     let kept = fs::read_to_string(dir.path().join("notes.csv.part")).unwrap();
     assert_eq!(kept, "my notes\n");
+}
+
+#[test]
+fn a_part_is_there_only_once_a_window_is_in_it() {
+    let dir = TempDir::new().unwrap();
+    let output = dir.path().join("web.csv");
+    let open = |query: &str| {
+        let asked = asked(&["--query", query]);
+        Part::open(&output, &asked, minutes(0, 9), false).unwrap()
+    };
+    let mut part = open("down");
+    assert!(!part.path().exists() && !part.is_begun());
+    part.add(minutes(0, 4), &fetched(minutes(0, 4))).unwrap();
+    // One of which nothing but the head was written, as earlier versions left it.
+    let whole = fs::read_to_string(part.path()).unwrap();
+    let head = whole.lines().next().unwrap();
+    fs::write(part.path(), format!("{head}\n")).unwrap();
+    let mut part = open("up");
+    assert!(!part.is_begun());
+    part.add(minutes(0, 9), &fetched(minutes(0, 9))).unwrap();
+    let (_, read) = open("up").finish().unwrap();
+    assert_eq!(read.samples.len(), 10);
 }
 
 #[test]
