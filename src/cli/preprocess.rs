@@ -26,6 +26,7 @@ use self::split::{Part, Split};
 use self::windows::Shape;
 use super::Failure;
 use super::check::Format;
+use super::flags::Files;
 use super::output::save;
 use super::progress::Progress;
 use crate::analyze::prepare;
@@ -54,7 +55,7 @@ Example:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Files of `timestamp_unix,value`: CSV, plain or gzip, or Parquet
+    /// Files of `timestamp_unix,value`: CSV, plain or gzip, or Parquet; `-` reads standard input
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     input: Vec<PathBuf>,
     /// Folder to write to; made if it is missing, files of the same names are replaced
@@ -76,7 +77,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_name = "METHOD", default_value_t)]
     decompose: By,
     /// Steps up to the origin that are decomposed, at least the context [default: four days for `mstl`, the context for `ceemdan`]
-    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "STEPS", requires = "decompose", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     decompose_window: Option<u32>,
     /// How the summary on standard output is written; `json` is the same as `report.json`
     #[arg(long, value_enum, default_value_t)]
@@ -98,6 +99,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let decompositions: Vec<Option<Decomposition>> = each
         .collect::<Result<_, _>>()
         .map_err(|text| Failure::usage(anyhow!(text)))?;
+    spare_the_inputs(args, &datasets)?;
     fs::create_dir_all(&args.output)
         .with_context(|| format!("failed to make the folder `{}`", args.output.display()))?;
     let progress = Progress::new(datasets.len() as u64, "inputs");
@@ -122,14 +124,34 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         .iter()
         .all(|trace| trace.windows_in_all() == 0);
     if empty {
+        let longest = datasets.iter().map(|dataset| dataset.series.len()).max();
         return Err(anyhow!(
-            "no window was written: {} steps of context and {} of horizon fit into no part of the inputs",
+            "no window was written: {} steps of context and {} of horizon fit into no part of the inputs, of which the longest has {} \
+             steps; give `--context` and `--horizon` that are no more than that together, or a longer history",
             shape.context,
-            shape.horizon
+            shape.horizon,
+            longest.unwrap_or(0)
         )
         .into());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// That no file of the folder takes the place of an input.
+fn spare_the_inputs(args: &Args, datasets: &[Dataset]) -> Result<(), Failure> {
+    let read = Files::default().with("--input", &args.input);
+    read.stdin_once()?;
+    let windows = datasets
+        .iter()
+        .flat_map(|dataset| Part::ALL.map(|part| file_of(dataset, part)));
+    for name in windows.chain(["report.json".to_owned(), "report.html".to_owned()]) {
+        read.spared_by("--output", Some(&args.output.join(name)))?;
+    }
+    Ok(())
+}
+
+fn file_of(dataset: &Dataset, part: Part) -> String {
+    format!("{}.{}.parquet", dataset.name, part.name())
 }
 
 fn one(
@@ -144,7 +166,7 @@ fn one(
     for (count, part) in counts.iter_mut().zip(Part::ALL) {
         let range = split.range(part, dataset.series.len());
         let windows = windows::Windows::new(&dataset.series, &prepared, range, shape, by);
-        let path = folder.join(format!("{}.{}.parquet", dataset.name, part.name()));
+        let path = folder.join(file_of(dataset, part));
         *count = write::windows(&path, &windows)
             .with_context(|| format!("failed to write `{}`", path.display()))?;
     }

@@ -163,7 +163,15 @@ fn windows_that_fit_nowhere_are_a_failure_and_wrong_flags_are_usage() {
     };
     let (code, text) = run(&["--context", "500"]);
     assert_eq!(code, 1);
-    assert!(text.contains("no window was written"), "{text}");
+    assert!(
+        text.contains("no window was written") && text.contains("the longest has 144 steps"),
+        "{text}"
+    );
+    for extra in [&[][..], &["--decompose", "none"]] {
+        let (code, text) = run(&[&["--decompose-window", "200"], extra].concat());
+        assert_eq!(code, 2);
+        assert!(text.contains("--decompose"), "{text}");
+    }
     let (code, text) = run(&["--split", "70/20"]);
     assert_eq!(code, 2);
     assert!(text.contains("`70/15/15`"), "{text}");

@@ -59,6 +59,11 @@ impl Decomposition {
                 "`--decompose-window` {wanted} is shorter than the context of {context} steps"
             ));
         }
+        if let (By::None, Some(wanted)) = (by, wanted) {
+            return Err(format!(
+                "`--decompose-window` {wanted} has no effect without `--decompose mstl` or `--decompose ceemdan`"
+            ));
+        }
         let day = (86_400 / step.as_secs().max(1)) as usize;
         Ok(match by {
             By::None => None,
