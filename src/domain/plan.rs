@@ -76,6 +76,9 @@ pub struct ChosenPlan {
     /// `maxOverload`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aim: Option<f64>,
+    /// How long they have been on trial in life, where there is evidence that was rehearsed on history too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lived: Option<HumanDuration>,
 }
 
 /// How a plan on trial comes to its number.

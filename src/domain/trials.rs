@@ -39,6 +39,9 @@ pub struct PlanTrials {
     pub chosen: Option<u16>,
     /// What of the evidence was rehearsed on history, and not lived through.
     pub rehearsed: Option<Rehearsed>,
+    /// Minutes that were lived through, whatever was rehearsed since; they fade as those of evidence do. `None` where they were
+    /// not counted yet ([`PlanTrials::lived_through`]).
+    pub lived: Option<f64>,
 }
 
 /// A rehearsal of plans on trial.
@@ -47,7 +50,7 @@ pub struct PlanTrials {
 pub struct Rehearsed {
     /// The lead time that it reckoned with.
     pub lead: HumanDuration,
-    /// Minutes of evidence that it gave.
+    /// Minutes of evidence that it gave; they do not fade.
     pub minutes: f64,
 }
 
@@ -63,6 +66,15 @@ pub struct Slots {
     /// Row after row; not a number where nothing was said.
     #[serde(with = "super::numbers")]
     pub values: Vec<f32>,
+}
+
+impl PlanTrials {
+    /// Minutes that were lived through. Of what was remembered from before they were counted it is what was not rehearsed, or a
+    /// little less, because that fades and what a rehearsal gave does not.
+    pub fn lived_through(&self) -> f64 {
+        let rehearsed = self.rehearsed.map_or(0.0, |rehearsed| rehearsed.minutes);
+        self.lived.unwrap_or((self.minutes - rehearsed).max(0.0))
+    }
 }
 
 // === impl Slots ===
@@ -146,6 +158,28 @@ mod tests {
 
     fn at(secs: i64) -> Timestamp {
         Timestamp::from_secs(secs)
+    }
+
+    #[test]
+    fn what_was_remembered_before_life_was_counted_is_what_was_not_rehearsed() {
+        let lived = |minutes: f64, rehearsed: Option<f64>| {
+            let before = PlanTrials {
+                minutes,
+                rehearsed: rehearsed.map(|minutes| Rehearsed {
+                    minutes,
+                    ..Rehearsed::default()
+                }),
+                ..PlanTrials::default()
+            };
+            let mut written = serde_json::to_value(before).unwrap();
+            written.as_object_mut().unwrap().remove("lived").unwrap();
+            let read: PlanTrials = serde_json::from_value(written).unwrap();
+            assert_eq!(read.lived, None);
+            read.lived_through() as i64
+        };
+        assert_eq!(lived(5000.0, None), 5000);
+        assert_eq!(lived(5000.0, Some(3000.0)), 2000);
+        assert_eq!(lived(2900.0, Some(3000.0)), 0);
     }
 
     fn column(slots: &Slots, since: i64, column: usize) -> Vec<f32> {

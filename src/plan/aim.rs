@@ -122,8 +122,9 @@ pub(super) fn observe(
     record
 }
 
-/// Whether all of a plan that was chosen, on a day's evidence, is what KEDA is told. What a workload's first hours miss, and a lead
-/// time that is not learned yet, would weigh on weeks.
+/// Whether all of a plan that was chosen, after a day that was lived through, is what KEDA is told. Before that no plan keeps to
+/// the objective at any price, whatever was rehearsed; and what a workload's first hours miss, and a lead time that is not
+/// learned yet, would weigh on weeks.
 fn is_told_in_full(plan: &Plan) -> bool {
     let stage = stage::of(plan.mode, plan.authority.as_ref());
     stage == Stage::Predictive && plan.chosen.as_ref().is_some_and(trials::is_proven)

@@ -172,9 +172,9 @@ fn verdict(case: &Case<'_>, choice: &Choice) -> String {
         format!(
             "over {evidence} on trial no plan keeps to {objective}; {least}, short {short} % of the time"
         )
-    } else if trials::is_proven(plan) {
+    } else if trials::has_a_day(plan) {
         format!(
-            "over {evidence} of history, with less than a day of its own, {least} at {objective}, short {short} % of the time"
+            "over {evidence} on trial, less than a day of it lived through, {least} at {objective}, short {short} % of the time"
         )
     } else {
         format!(

@@ -29,7 +29,7 @@ use super::aim;
 use super::case::Case;
 use super::smooth::SETTLED_AFTER;
 use crate::domain::{LeadTime, PlanTrials, Slots, Timestamp, TriggerSpec};
-pub(super) use choice::{Ask, Choice, choose, is_proven};
+pub(super) use choice::{Ask, Choice, choose, has_a_day, is_proven};
 use family::{ASKS, LOAD_WINDOWS, Member, PLANS, RISK_PLANS, RISK_WINDOWS, RISKS, factor_of};
 pub(super) use rehearse::{lead_time, rehearse};
 use risk::Peak;
@@ -248,8 +248,20 @@ fn judge(
         most: case.load_in_replicas(load),
         floor: case.measured_need(load),
     };
+    let lived = trials.lived_through();
     score(trials, case, objective, measured, (&held, &now));
+    trials.lived = Some(with(lived, minutes));
     true
+}
+
+/// So many minutes on top of those before, which fade.
+fn with(before: f64, minutes: f64) -> f64 {
+    before * kept(minutes) + minutes
+}
+
+/// What is left of evidence after so many minutes.
+fn kept(minutes: f64) -> f64 {
+    0.5_f64.powf(minutes / HALF_LIFE_MINUTES)
 }
 
 /// What the plans are judged on.
@@ -281,8 +293,8 @@ fn score(
     } = measured;
     let most = f64::from(case.upper_bound());
     let least = f64::from(case.lower_bound()).min(most);
-    let keep = 0.5_f64.powf(minutes / HALF_LIFE_MINUTES);
-    trials.minutes = trials.minutes * keep + minutes;
+    let keep = kept(minutes);
+    trials.minutes = with(trials.minutes, minutes);
     for expected in &mut trials.expected {
         *expected = (f64::from(*expected) * keep) as f32;
     }

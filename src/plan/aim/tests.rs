@@ -38,6 +38,7 @@ impl Watched {
             short: 0.004,
             evidence: HumanDuration::from_secs(100_000),
             aim: None,
+            lived: None,
         });
         plan.reasons.clear();
         Self {
@@ -162,7 +163,15 @@ fn what_is_not_told_in_full_or_cut_by_a_bound_does_not_count() {
             }];
         }
     };
-    let others: [Watched; 6] = [
+    let lived = |secs: u64| {
+        move |plan: &mut Plan| {
+            let chosen = plan.chosen.as_mut().unwrap();
+            chosen.lived = Some(HumanDuration::from_secs(secs));
+        }
+    };
+    let others: [Watched; 7] = [
+        // Days of evidence, most of which were rehearsed.
+        Watched::new().with(lived(80_000)),
         Watched::new().with(|plan| plan.mode = Mode::Shadow),
         Watched::new().with(|plan| plan.mode = Mode::Auto),
         Watched::new().with(|plan| plan.chosen = None),
@@ -174,6 +183,9 @@ fn what_is_not_told_in_full_or_cut_by_a_bound_does_not_count() {
         watched.looks(1000, 10.0).looks(10, 9.0);
         assert!(watched.is_unmoved(), "{:?}", watched.plan);
     }
+    let mut watched = Watched::new().with(lived(90_000));
+    watched.looks(1000, 10.0);
+    assert!(watched.factor() > 1.0);
     // What was cut is still missing a lead time later.
     let mut watched = Watched::new().with(cut(Limit::RampUp));
     watched.looks(1, 10.0);

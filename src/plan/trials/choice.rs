@@ -107,13 +107,14 @@ pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Op
         rule: ask.rule(),
         window: Duration::from_mins(u64::from(window)).into(),
         short: f64::from(trials.short[place]) / trials.minutes,
-        evidence: HumanDuration::from_secs((trials.minutes * 60.0) as u64),
+        evidence: span(trials.minutes),
         aim: match objective {
             Objective::Overload { share, aim } => {
                 Some(aim).filter(|aim| (aim - share).abs() > TOLD_FROM * share)
             }
             Objective::Shortage(_) => None,
         },
+        lived: trials.rehearsed.map(|_| span(trials.lived_through())),
     };
     Some(Choice {
         plan,
@@ -123,9 +124,22 @@ pub(in crate::plan) fn choose(learned: &mut Learned, objective: Objective) -> Op
     })
 }
 
-/// Whether a plan was chosen on a day of evidence.
+fn span(minutes: f64) -> HumanDuration {
+    HumanDuration::from_secs((minutes * 60.0) as u64)
+}
+
+/// Whether a plan was chosen after a day that was lived through.
 pub(in crate::plan) fn is_proven(plan: &ChosenPlan) -> bool {
-    plan.evidence.get().as_secs_f64() >= 60.0 * ENOUGH_MINUTES
+    is_a_day(plan.lived.unwrap_or(plan.evidence))
+}
+
+/// Whether a plan was chosen on a day of evidence, of history perhaps.
+pub(in crate::plan) fn has_a_day(plan: &ChosenPlan) -> bool {
+    is_a_day(plan.evidence)
+}
+
+fn is_a_day(span: HumanDuration) -> bool {
+    span.get().as_secs_f64() >= 60.0 * ENOUGH_MINUTES
 }
 
 /// The best of the plans that need no forecast; `None` while there is too little evidence.
@@ -137,8 +151,7 @@ pub(super) fn best_on_load(trials: &PlanTrials, objective: Objective) -> Option<
 /// Whether less than a day has been lived through. Of 20 records whose history was read back, plans that kept to the objective in
 /// a rehearsal at any price cost up to 11 % more on their first day, and were short hardly less often.
 fn is_young(trials: &PlanTrials) -> bool {
-    let rehearsed = trials.rehearsed.map_or(0.0, |rehearsed| rehearsed.minutes);
-    trials.minutes - rehearsed < ENOUGH_MINUTES
+    trials.lived_through() < ENOUGH_MINUTES
 }
 
 /// Whether there is evidence enough to choose by.
@@ -348,7 +361,7 @@ mod tests {
     #[test]
     fn nor_is_it_kept_at_any_price_in_a_rehearsal() {
         let minutes = 4.0 * 1440.0;
-        let chosen_with = |rehearsed: f64| {
+        let chosen_with = |rehearsed: f64, lived: Option<f64>| {
             let mut trials = alike(minutes);
             trials.cost[PLANS - 2] = 10.0 * minutes;
             trials.short[PLANS - 2] = (0.009 * minutes) as f32;
@@ -359,10 +372,14 @@ mod tests {
                 lead: HumanDuration::from_secs(120),
                 minutes: rehearsed,
             });
+            trials.lived = lived;
             best(&trials, exactly(0.005)).unwrap()
         };
-        assert_eq!(chosen_with(minutes), PLANS - 2);
-        assert_eq!(chosen_with(minutes - 1500.0), PLANS - 1);
+        assert_eq!(chosen_with(minutes, None), PLANS - 2);
+        assert_eq!(chosen_with(minutes - 1500.0, None), PLANS - 1);
+        // It may have been rehearsed anew after days of life.
+        assert_eq!(chosen_with(minutes, Some(1400.0)), PLANS - 2);
+        assert_eq!(chosen_with(minutes, Some(3.0 * 1440.0)), PLANS - 1);
     }
 
     #[test]

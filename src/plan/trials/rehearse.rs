@@ -98,6 +98,8 @@ pub(in crate::plan) fn rehearse(
         lead: lead_time.into(),
         minutes: trials.minutes,
     });
+    // What was lived through was lived through, though it is rehearsed anew.
+    trials.lived = Some(memory.trials.lived_through());
     Some(trials)
 }
 
@@ -386,6 +388,32 @@ mod tests {
         };
         scenario.memory.trials = lived.into();
         assert_eq!(rehearsed(&scenario, 1.0), None);
+    }
+
+    #[test]
+    fn what_was_lived_through_stays_so_when_it_is_rehearsed_anew() {
+        let mut scenario = aims_at(0.005).with(|spec| {
+            spec.lead_time = crate::domain::LeadTime::Auto;
+            spec.replicas_query = Some("ready".into());
+        });
+        let a_day = HumanDuration::from_secs(86_400);
+        scenario.memory.trials = rehearsed(&scenario, 1.0).unwrap().into();
+        let mut lived = Vec::new();
+        // Evidence fades a little within a day, that of the rehearsal too.
+        for minute in DAYS * 1440..(DAYS + 1) * 1440 + 30 {
+            scenario.forecast = Some(said_at(minute, 1.0));
+            scenario.now = time_of(minute);
+            lived.push(scenario.sees(wave(minute)).chosen.unwrap().lived.unwrap());
+        }
+        assert!(lived[..1440].iter().all(|lived| *lived < a_day));
+        let last = *lived.last().unwrap();
+        assert!(last >= a_day, "{last}");
+        scenario.learned_lead(600.0);
+        scenario.memory.trials = rehearsed(&scenario, 1.0).unwrap().into();
+        scenario.later(60);
+        let chosen = scenario.sees(1000.0).chosen.unwrap();
+        assert_eq!(chosen.lived, Some(last));
+        assert!(crate::plan::trials::is_proven(&chosen));
     }
 
     #[test]

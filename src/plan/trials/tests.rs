@@ -4,8 +4,8 @@ use std::sync::Arc;
 use super::family::FACTORS;
 use super::*;
 use crate::domain::{
-    Experience, Forecast, HumanDuration, LeadLine, LeadRecord, Limit, Plan, PlanMemory, Sample,
-    ScaleUp, Timestamp,
+    Experience, Forecast, HumanDuration, LeadLine, LeadRecord, Limit, Plan, PlanMemory, Rehearsed,
+    Sample, ScaleUp, Timestamp,
 };
 use crate::plan::tests::Scenario;
 
@@ -404,7 +404,7 @@ fn a_constant_load_of_whole_replicas_is_not_given_one_too_many() {
 
 #[test]
 fn a_plan_beyond_the_objective_is_not_said_to_be_within_it() {
-    let verdict = |short: f32, minutes: f64| {
+    let told = |short: f32, minutes: f64, change: fn(&mut PlanTrials)| {
         let mut scenario = aims_at(0.005);
         scenario.expect_around(&[1200.0; 10], 0.9);
         scenario.sees(1000.0);
@@ -414,11 +414,14 @@ fn a_plan_beyond_the_objective_is_not_said_to_be_within_it() {
         trials.cost = vec![10.0 * minutes; PLANS];
         trials.short = vec![short * minutes as f32; PLANS];
         trials.expected = trials.short.clone();
+        trials.lived = None;
+        change(&mut trials);
         scenario.memory.trials = Arc::new(trials);
         let plan = scenario.later(15).sees(1000.0);
         let reason = plan.reasons.iter().find(|it| it.limit == Limit::Safety);
         reason.unwrap().text.clone()
     };
+    let verdict = |short, minutes| told(short, minutes, |_| {});
     let fortnight = 14.0 * 1440.0;
     let text = verdict(0.014, fortnight);
     assert!(
@@ -433,6 +436,30 @@ fn a_plan_beyond_the_objective_is_not_said_to_be_within_it() {
     let text = verdict(0.001, 300.0);
     assert!(
         text.contains("too short to tell which plan keeps to"),
+        "{text}"
+    );
+    let four_days = 4.0 * 1440.0;
+    let rehearsed: fn(&mut PlanTrials) = |trials| {
+        trials.rehearsed = Some(Rehearsed {
+            minutes: trials.minutes,
+            ..Rehearsed::default()
+        });
+    };
+    let text = told(0.001, four_days, rehearsed);
+    assert!(
+        text.contains("less than a day of it lived through, the one with the least product"),
+        "{text}"
+    );
+    // Rehearsed anew after days of life, it keeps to the objective again.
+    let text = told(0.001, four_days, |trials| {
+        trials.rehearsed = Some(Rehearsed {
+            minutes: trials.minutes,
+            ..Rehearsed::default()
+        });
+        trials.lived = Some(2.0 * 1440.0);
+    });
+    assert!(
+        text.contains("the cheapest plan within `maxOverload` of 0.5 %"),
         "{text}"
     );
 }
