@@ -63,6 +63,7 @@ pub use track::{
 };
 pub use trials::{PlanTrials, Rehearsed, Slots};
 pub use trigger::{
-    Followed, LeadTime, Mode, ModelChoice, Ramp, RampStep, SourceRef, TriggerSpec, USUAL_TOLERANCE,
+    Followed, LeadTime, MOST_TOLERANCE, Mode, ModelChoice, Ramp, RampStep, SourceRef, TriggerSpec,
+    USUAL_TOLERANCE,
 };
 pub use workload::{Metadata, WorkloadId, WorkloadKey};

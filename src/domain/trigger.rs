@@ -10,6 +10,10 @@ use super::{Bounds, CalendarRef, Events, HumanDuration, Quantile, WorkloadKey, w
 /// The tolerance of an HPA controller that was not set up otherwise (`--horizontal-pod-autoscaler-tolerance`).
 pub const USUAL_TOLERANCE: f64 = 0.1;
 
+/// No tolerance counts as larger. An HPA may be set up to ignore any change; the number that moves one which ignores twice the
+/// load, or a thousand million times as much, has nothing to do with the plan any more.
+pub const MOST_TOLERANCE: f64 = 0.9;
+
 /// Everything that one trigger asks for, validated, defaults filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::ledger::{amount, replicas};
 use crate::domain::{
-    BoundBy, ClusterFacts, Fleet, Limit, PodStarts, Ramp, RampStep, Reason, Sample, Scaling,
-    ScalingBound, ScalingRules, SelectPolicy, Timestamp, TriggerSpec, USUAL_TOLERANCE,
+    BoundBy, ClusterFacts, Fleet, Limit, MOST_TOLERANCE, PodStarts, Ramp, RampStep, Reason, Sample,
+    Scaling, ScalingBound, ScalingRules, SelectPolicy, Timestamp, TriggerSpec, USUAL_TOLERANCE,
 };
 
 /// Facts that are older don't count.
@@ -69,7 +69,7 @@ impl<'a> Cluster<'a> {
         spec.max_replicas.is_none().then_some(max)
     }
 
-    /// The trigger's, the HPA's own, or what is usual.
+    /// The trigger's, the HPA's own as far as the trigger's might go ([`MOST_TOLERANCE`]), or what is usual.
     pub(super) fn tolerance(&self, spec: &TriggerSpec) -> Tolerance {
         if let Some(given) = spec.hpa_tolerance {
             return Tolerance {
@@ -78,8 +78,10 @@ impl<'a> Cluster<'a> {
                 read: [false; 2],
             };
         }
-        let of =
-            |rules: fn(&Scaling) -> &ScalingRules| self.scaling.and_then(|it| rules(it).tolerance);
+        let of = |rules: fn(&Scaling) -> &ScalingRules| {
+            let read = self.scaling.and_then(|it| rules(it).tolerance);
+            read.map(|read| read.min(MOST_TOLERANCE))
+        };
         let (down, up) = (of(|it| &it.down), of(|it| &it.up));
         Tolerance {
             down: down.unwrap_or(USUAL_TOLERANCE),

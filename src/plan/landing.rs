@@ -94,18 +94,21 @@ impl DeadBand {
             return exact;
         }
         if wanted > current {
-            let mut beyond = (f64::from(current) * (1.0 + self.up)) as u32;
-            beyond = beyond.max(wanted);
-            while self.holds(current, self.exactly(beyond).value_milli) {
-                beyond += 1;
-            }
-            return if beyond <= max {
-                self.exactly(beyond)
-            } else {
-                exact
-            };
+            let beyond = self.beyond(current, wanted);
+            return beyond.filter(|it| it.replicas <= max).unwrap_or(exact);
         }
         self.exactly(current.min(max.max(wanted)))
+    }
+
+    /// The number of the fewest replicas, `least` of them at least, that lies above the band around `current`; `None` where none
+    /// does that can be told.
+    fn beyond(self, current: u32, least: u32) -> Option<Number> {
+        // A float too large for the type becomes its largest value.
+        let edge = (f64::from(current) * (1.0 + self.up)) as u32;
+        let edge = edge.max(least);
+        // The edge is within the band, and so may one more be by float noise; beyond that only a value too large for the wire is.
+        let mut near = (edge..=edge.saturating_add(2)).map(|replicas| self.exactly(replicas));
+        near.find(|number| !self.holds(current, number.value_milli))
     }
 
     /// A value below the band around `current` whose ceiling is `wanted`, in the middle of those that there are.
@@ -281,3 +284,6 @@ fn tell(
         text,
     });
 }
+
+#[cfg(test)]
+mod tests;

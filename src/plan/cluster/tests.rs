@@ -106,6 +106,25 @@ fn each_direction_has_its_own_tolerance() {
 }
 
 #[test]
+fn an_hpa_that_ignores_any_change_is_told_no_multiple_of_the_plan_and_never_none() {
+    let told = |tolerance: f64, replicas: u32| {
+        let mut scenario = open(replicas);
+        let scaling = scenario.facts.as_mut().unwrap().scaling.as_mut().unwrap();
+        scaling.up.tolerance = Some(tolerance);
+        scaling.max = None;
+        scenario.sees(100.0 * f64::from(replicas + 1))
+    };
+    // `tolerance: "1G"` in its `behavior`.
+    for tolerance in [0.9, 1.0, 1e9, 1e18] {
+        let plan = told(tolerance, 20);
+        assert_eq!((plan.planned, plan.replicas), (21, 39), "{tolerance}");
+        let band = text(&plan, Limit::Tolerance);
+        assert!(band.contains("90 % (its `behavior`)"), "{band}");
+    }
+    assert_eq!(told(0.2, 20).replicas, 25);
+}
+
+#[test]
 fn what_is_asked_for_while_nothing_may_follow_teaches_no_lead_time() {
     let mut scenario = open(10).with(|spec| {
         spec.hpa_tolerance = Some(0.0);

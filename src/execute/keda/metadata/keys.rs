@@ -8,7 +8,8 @@ use super::values::{
     percentage, query, ramp, timeout, timezone, unsafe_connection, whole,
 };
 use crate::domain::{
-    Followed, HumanDuration, LeadTime, Mode, ModelChoice, Quantile, SourceRef, TriggerSpec,
+    Followed, HumanDuration, LeadTime, MOST_TOLERANCE, Mode, ModelChoice, Quantile, SourceRef,
+    TriggerSpec,
 };
 
 /// Sets a key's value in a spec, or says what is wrong with it.
@@ -404,7 +405,7 @@ pub const KEYS: &[Key] = &[
         "The HPA's tolerance, within which it ignores a change. When it is not given: what the HPA's `behavior` says where the \
          cluster may be read, `0.1` otherwise. The number told is one that the HPA follows: the plan, or the fewest replicas \
          above it within reach. Write `0` where the ScaledObject's `behavior` has `tolerance: \"0\"`.",
-        optional!(hpa_tolerance, |text| number(text, 0.0, 0.9))),
+        optional!(hpa_tolerance, |text| number(text, 0.0, MOST_TOLERANCE))),
     Key::new(Forescale, "timezone", "a name of the IANA database, such as `Europe/Berlin`", Some("UTC"),
         "Where the workload's days and weeks begin, daylight saving included.",
         acted!(timezone, timezone)),
