@@ -178,7 +178,8 @@ fn burst(
     let above = band.is_some_and(|band| {
         sample.value > band.high && case.measured_need(sample.value) > case.expected_need(band.high)
     });
-    let before = before.filter(|burst| burst.last <= case.now);
+    // What came after a silence is a burst of its own: nobody knows whether the one before it went on for so long.
+    let before = before.filter(|burst| case.passed(Some(burst.last)).is_some());
     match before {
         Some(burst) if above => Some(Burst {
             last: case.now,

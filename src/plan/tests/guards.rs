@@ -92,6 +92,22 @@ fn a_burst_that_the_forecast_never_catches_up_with_holds_for_half_an_hour_at_mos
 }
 
 #[test]
+fn a_burst_after_a_silence_is_another_one_and_holds_as_long() {
+    let mut scenario = large();
+    let bursts = |scenario: &mut Scenario| {
+        expect(scenario, 900.0, 1000.0, 1100.0);
+        scenario.later(15).sees_aged(4000.0, 0).unwrap();
+        expect(scenario, 900.0, 1000.0, 1100.0);
+        let plan = scenario.later(15).sees_aged(1000.0, 0).unwrap();
+        (plan.planned, has(&plan, Limit::Burst))
+    };
+    assert_eq!(bursts(&mut scenario), (40, true));
+    // Nobody has looked for longer than a burst may last.
+    scenario.later(3600);
+    assert_eq!(bursts(&mut scenario), (40, true));
+}
+
+#[test]
 fn a_forecast_is_not_judged_on_what_it_has_seen_but_the_one_before_is() {
     let mut scenario = large();
     scenario.now = scenario.now.floor_to(STEP) + STEP;
