@@ -68,8 +68,18 @@ struct Rest {
 }
 
 impl Budget {
-    /// `None` for a trigger without a budget.
+    /// That of a plan from fresh data; `None` for a trigger without a budget.
     pub(super) fn of(case: &Case<'_>) -> Option<Self> {
+        Self::after(case, case.passed(case.past.spending().map(|it| it.at)))
+    }
+
+    /// That of another plan: it goes on costing, and says nothing of what is usual.
+    pub(super) fn unseen(case: &Case<'_>) -> Option<Self> {
+        Self::after(case, None)
+    }
+
+    /// After so much time of which the last look speaks.
+    fn after(case: &Case<'_>, seen: Option<Duration>) -> Option<Self> {
         let most = case.spec.max_replica_hours_per_day?;
         let time = local(case.now, &zone(&case.spec.timezone))?;
         let before = case.past.spending().cloned();
@@ -83,7 +93,7 @@ impl Budget {
                     at: case.now,
                     ..Spending::default()
                 },
-                |before| advance(before, case, time),
+                |before| advance(before, case, time, seen.unwrap_or_default()),
             ),
         })
     }
@@ -195,13 +205,13 @@ fn share(left: f64, rest: Rest) -> f64 {
 }
 
 /// Counts what the newest plan has asked for until now; a new day begins at nothing, a new hour adds the old one to what
-/// is typical. A clock that is set back adds nothing.
-fn advance(mut spending: Spending, case: &Case<'_>, time: LocalTime) -> Spending {
-    let passed = case.now.since(spending.at).as_secs_f64() / 3600.0;
+/// is typical, as far as it was `seen`. A clock that is set back adds nothing.
+fn advance(mut spending: Spending, case: &Case<'_>, time: LocalTime, seen: Duration) -> Spending {
+    let [passed, seen] = [case.now.since(spending.at), seen].map(|it| it.as_secs_f64() / 3600.0);
     let asked = f64::from(spending.replicas);
     let hour = &mut spending.this_hour;
-    // A silence says nothing of the hours in it.
-    let seen = passed.min(f64::from(1.0 - hour.seen).max(0.0));
+    // A silence says nothing of the hours in it, nor of the rest of the one in which it began.
+    let seen = seen.min(f64::from(1.0 - hour.seen).max(0.0));
     hour.seen += seen as f32;
     hour.floor += (seen * f64::from(hour.floor_now)) as f32;
     hour.wanted += (seen * f64::from(hour.wanted_now)) as f32;
@@ -214,7 +224,11 @@ fn advance(mut spending: Spending, case: &Case<'_>, time: LocalTime) -> Spending
     if spending.hour != time.hour {
         let (hour, sum) = (spending.hour, spending.this_hour);
         learn(&mut spending.typical, usize::from(hour), sum);
-        spending.this_hour = HourSum::default();
+        spending.this_hour = HourSum {
+            floor_now: sum.floor_now,
+            wanted_now: sum.wanted_now,
+            ..HourSum::default()
+        };
         spending.hour = time.hour;
     }
     spending.at = case.now;

@@ -128,7 +128,7 @@ impl Past {
 /// The memory with this decision in it.
 pub(super) fn remember(case: &Case<'_>, decision: &mut Decision, asked: u32) -> PlanMemory {
     // While nothing is measured the plan goes on costing.
-    let budget = decision.budget.take().or_else(|| Budget::of(case));
+    let budget = decision.budget.take().or_else(|| Budget::unseen(case));
     let guards = decision.guards.take();
     let guards = guards.unwrap_or_else(|| case.past.guards.clone());
     let newest = PastPlan {

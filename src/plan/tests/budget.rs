@@ -1,6 +1,7 @@
 //! `maxReplicaHoursPerDay`.
 
 use super::*;
+use crate::domain::TypicalHour;
 
 /// 2023-11-14 00:00 in UTC.
 const MIDNIGHT: i64 = 1_699_920_000;
@@ -133,6 +134,40 @@ fn what_was_spent_survives_a_restart_and_counts_while_nothing_is_measured() {
     scenario.later(1800).sees(1000.0);
     let hours = scenario.memory.spending.as_ref().unwrap().hours;
     assert!((hours - 10.0).abs() < 1e-6, "{hours}");
+}
+
+#[test]
+fn an_hour_of_which_little_was_seen_before_a_silence_says_nothing_of_what_is_usual() {
+    let typical_after = |minutes: u32| {
+        let mut scenario = scenario(2400.0);
+        live(&mut scenario, minutes, |_| 1000.0, |_| 1000.0);
+        scenario.later(5 * 3600).sees(1000.0);
+        let spending = scenario.memory.spending.unwrap();
+        let known = spending.typical.iter().filter(|hour| hour.wanted >= 0.0);
+        (known.count(), spending.hours > 50.0)
+    };
+    // What the plan has asked for is spent all the same.
+    assert_eq!(typical_after(10), (0, true));
+    assert_eq!(typical_after(40), (1, true));
+}
+
+#[test]
+fn hours_in_which_nothing_was_measured_are_no_hours_without_load() {
+    let mut scenario = scenario(2400.0);
+    // An hour of 10 replicas among those of 2, before an outage.
+    let load = |hour| if hour == 1 { 1000.0 } else { 200.0 };
+    live(&mut scenario, 1560, load, |hour| load(hour) as f32);
+    for _ in 0..180 {
+        scenario.sees_nothing().unwrap();
+        scenario.later(60);
+    }
+    live(&mut scenario, 60, load, |hour| load(hour) as f32);
+    let spending = scenario.memory.spending.unwrap();
+    let usual = |(hour, seen): (u32, &TypicalHour)| {
+        (f64::from(seen.floor) - load(hour) / 100.0).abs() < 0.2
+    };
+    let mut hours = (0..).zip(&spending.typical);
+    assert!(hours.all(usual), "{spending:?}");
 }
 
 #[test]
