@@ -102,6 +102,7 @@ async fn live(count: usize, turns: u32) -> Vec<String> {
         ("query", "load"),
         ("threshold", "10"),
         ("model", "recent-mean"),
+        ("history", "2h"),
     ]
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
