@@ -16,6 +16,7 @@ mod lag;
 mod milli;
 mod numbers;
 mod plan;
+mod promql;
 mod quantile;
 mod record;
 mod series;
@@ -46,12 +47,13 @@ pub use fit::{BandScale, BandSet, Coefficients, Fit, MixWeights, ModelScore, Pro
 pub use forecast::{Forecast, ForecastError, Peak, StandIn};
 pub use grade::{Grade, SPARE, Score, Tally};
 pub use guards::{Band, Blind, Burst, Collapse, Guards};
-pub use lag::{is_promql, metric_lag};
+pub use lag::metric_lag;
 pub use milli::{milli_rounded, milli_truncated, wire_target};
 pub use plan::{
     Basis, ChosenPlan, GoodPlan, Landed, LeadSource, Limit, PastPlan, Plan, PlanMemory, PlanRule,
     Reason, Served,
 };
+pub use promql::{QueryDoubt, is_promql, query_doubt};
 pub use quantile::{DEFAULT_LEVELS, Quantile, QuantileError};
 pub use record::{PlanInputs, PlanRecord};
 pub use series::{Sample, Series};

@@ -6,18 +6,15 @@
 //! of a query differ, the latest counts: a join with labels (`* on(pod) group_left kube_pod_labels`) makes nothing newer.
 //! `offset` is left out of account, for whoever writes it wants another time.
 
-use std::panic::catch_unwind;
 use std::time::Duration;
 
-use promql_parser::parser::{self, Expr};
+use promql_parser::parser::Expr;
 
-use super::HumanDuration;
+use super::{HumanDuration, promql};
 
 /// A longer range is no longer how the load is measured but what it is compared with.
 const LONGEST: Duration = Duration::from_mins(5);
-/// Longer queries are not looked into: the tree is walked, and dropped, by recursion.
-const LONGEST_QUERY: usize = 2048;
-/// Deeper ones neither.
+/// Deeper expressions are not looked into.
 const DEEPEST: usize = 64;
 
 /// Functions over a range whose result is late by half of it.
@@ -35,23 +32,9 @@ const SPREAD: [&str; 8] = [
 /// By how much the answer of a PromQL expression is behind the load, from its ranges; at most five minutes, and zero where it
 /// can't be told (another dialect, a recording rule without the range in its name).
 pub fn metric_lag(query: &str) -> Duration {
-    if query.len() > LONGEST_QUERY {
-        return Duration::ZERO;
-    }
-    read(query)
-        .map_or(Duration::ZERO, |expr| of(&expr, DEEPEST))
+    let expr = promql::parse(query).and_then(Result::ok);
+    expr.map_or(Duration::ZERO, |expr| of(&expr, DEEPEST))
         .min(LONGEST)
-}
-
-/// Whether an expression can be read as PromQL, so that [`metric_lag`] knows what it says of it; one too long to be looked into
-/// counts as if it could.
-pub fn is_promql(query: &str) -> bool {
-    query.len() > LONGEST_QUERY || read(query).is_some()
-}
-
-fn read(query: &str) -> Option<Expr> {
-    // The parser panics on durations that are none, as in `a offset inf`.
-    catch_unwind(|| parser::parse(query)).ok()?.ok()
 }
 
 fn of(expr: &Expr, deep: usize) -> Duration {
