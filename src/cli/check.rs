@@ -9,10 +9,13 @@
 //! Exit code 0: nothing wrong; 1: a mistake was found; 2: a file could not be read, or is not YAML.
 
 mod predictive_autoscaler;
+mod query;
 mod report;
 mod scaled_object;
 mod server;
 mod settings;
+pub(super) mod spec;
+mod twice;
 pub(super) mod yaml;
 
 use std::collections::BTreeSet;
@@ -97,17 +100,26 @@ impl Outcome {
     }
 }
 
+impl Checked {
+    /// Findings in the order of their places.
+    fn sort(&mut self) {
+        let place = |finding: &Finding| finding.place.map(|place| (place.line, place.column));
+        self.findings.sort_by_key(place);
+    }
+}
+
 /// Checks every file and writes the result to `out`.
 ///
 /// # Errors
 /// When `out` can't be written to. What is wrong with the files is no error here but the [`Outcome`].
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let checker = Checker::new(args.scaler_address.clone());
-    let files: Vec<_> = args
+    let mut files: Vec<_> = args
         .files
         .iter()
         .map(|file| check_file(&checker, file))
         .collect();
+    twice::check(&mut files);
     match args.format {
         Format::Text => report::text(&files, out)?,
         Format::Json => report::json(&files, out)?,
@@ -143,7 +155,7 @@ fn check_text(checker: &Checker, file: String, text: String) -> Checked {
         }
         _ => false,
     };
-    if objects.is_empty() && !settings && broken.is_none() {
+    if objects.is_empty() && findings.is_empty() && !settings && broken.is_none() {
         findings.push(nothing(&file, &documents));
     }
     let is_error = |finding: &Finding| finding.severity == Severity::Error;
@@ -159,15 +171,16 @@ fn check_text(checker: &Checker, file: String, text: String) -> Checked {
         ));
         outcome = Outcome::Unreadable;
     }
-    findings.sort_by_key(|finding| finding.place.map(|place| (place.line, place.column)));
-    Checked {
+    let mut checked = Checked {
         file,
         text,
         settings,
         objects,
         findings,
         outcome,
-    }
+    };
+    checked.sort();
+    checked
 }
 
 /// That a file was not what it was taken for, with what it has instead.
@@ -187,7 +200,7 @@ fn nothing(file: &str, documents: &[Node]) -> Finding {
     };
     // KEDA's other kind is no misspelling.
     let near = (found.iter())
-        .filter(|name| **name != "ScaledJob")
+        .filter(|name| **name != scaled_object::SCALED_JOB)
         .map(|name| scaled_object::nearest(name, known.iter().copied()))
         .find(|near| !near.is_empty());
     let near = near.unwrap_or_default();

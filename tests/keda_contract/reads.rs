@@ -134,7 +134,7 @@ async fn every_mistake_in_the_metadata_is_in_the_one_answer() {
         "`qurey` is not a known key: did you mean `query`?",
         "`threshold` is `-3`: this is below 0.001; allowed: a number from 0.001 to 1000000000",
         "`mode` is `magic`: this is no mode; allowed: `predictive`, `scale-out`, `auto`, `shadow` or `reactive`",
-        "`horizon` is `5`: this is not a number with a unit; allowed: a duration from 1m to 1d",
+        "`horizon` is `5`: this is not a number with a unit, such as `90s` or `10m`; allowed: a duration from 1m to 1d",
         "which belongs in a named source of the server (`source`)",
         "`query` is missing",
     ] {

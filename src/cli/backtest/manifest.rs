@@ -1,8 +1,6 @@
 //! What a ScaledObject's manifest says of the workload: the trigger that is backtested, the bounds, KEDA's times and the
 //! HPA's behavior.
 
-mod spec;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -12,6 +10,7 @@ use super::left_out;
 use crate::backtest::Configured;
 use crate::cli::Failure;
 use crate::cli::check;
+use crate::cli::check::spec;
 use crate::cli::check::yaml::{self, Node, Value};
 use crate::domain::Metadata;
 use crate::simulate::hpa::Behavior;
@@ -147,6 +146,14 @@ pub(super) fn read(file: &Path, name: Option<&str>) -> Result<Manifest, Failure>
             listed(&names, ", ")
         ));
     }
+    let read = spec::read(spec);
+    if !read.mistakes.is_empty() {
+        let each = read.mistakes.iter();
+        let told: Vec<String> = each
+            .map(|it| format!("line {}: {}", it.place.line, it.text))
+            .collect();
+        return Err(usage(told.join("; ")));
+    }
     let lines = metadata.entries().iter();
     let lines = lines.map(|entry| (entry.key.clone(), entry.place.line));
     Ok(Manifest {
@@ -157,8 +164,11 @@ pub(super) fn read(file: &Path, name: Option<&str>) -> Result<Manifest, Failure>
         metadata: pairs.collect(),
         ours: is_ours,
         left_out,
-        object: spec::object(spec, trigger).map_err(usage)?,
-        behavior: spec::behavior(spec).map_err(usage)?,
+        object: ScaledObject {
+            use_cached_metrics: trigger.text_of("useCachedMetrics") == Some("true"),
+            ..read.object
+        },
+        behavior: read.behavior,
     })
 }
 
@@ -405,6 +415,15 @@ mod tests {
         assert!(error.contains("`minReplicaCount` 40 is above"), "{error}");
         let error = of(&KEDAS_OWN.replace("Interval: 15", "Interval: 15s")).err();
         assert!(error.unwrap().contains("whole seconds without a unit"));
+        let both = KEDAS_OWN.replace("Interval: 15", "Interval: -5");
+        let error = of(&both.replace("Count: 30", "Count: \"30\"")).err();
+        let error = error.unwrap();
+        for part in [
+            "line 5: `maxReplicaCount` is the text",
+            "line 6: `pollingInterval` is `-5`",
+        ] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
         let none = KEDAS_OWN.replace("type: prometheus", "type: cpu");
         assert!(of(&none).err().unwrap().contains("holds no ScaledObject"));
     }

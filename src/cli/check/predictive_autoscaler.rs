@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 
-use super::scaled_object::{Finding, Object, Trigger};
+use super::query;
+use super::scaled_object::{Finding, NO_NAME, Object, Trigger};
 use super::settings;
 use super::yaml::{Node, Value};
 use crate::execute::keda::metadata::{self, Env};
@@ -26,11 +27,17 @@ pub(super) fn check(document: &Node, findings: &mut Vec<Finding>) -> Object {
         }
         Ok(metadata) => {
             let reading = metadata::read(&metadata, Env::Resolved);
+            let place = |key: &str| document.deepest(&field(key));
             for mistake in &reading.mistakes {
-                findings.push(Finding::error(spec, &mistake.text));
+                let text = in_its_words(&mistake.key, &mistake.text);
+                findings.push(Finding::error(place(&mistake.key), text));
             }
             for warning in &reading.warnings {
-                findings.push(Finding::warning(spec, &warning.text));
+                let text = in_its_words(&warning.key, &warning.text);
+                findings.push(Finding::warning(place(&warning.key), text));
+            }
+            for (key, text) in query::doubts(&metadata) {
+                findings.push(Finding::warning(place(key), in_its_words(key, &text)));
             }
             settings = reading
                 .mistakes
@@ -39,9 +46,11 @@ pub(super) fn check(document: &Node, findings: &mut Vec<Finding>) -> Object {
         }
     }
     Object {
+        kind: KIND,
         namespace: named("namespace").unwrap_or("default").to_owned(),
-        name: named("name").unwrap_or("(no name)").to_owned(),
+        name: named("name").unwrap_or(NO_NAME).to_owned(),
         place: document.place,
+        target: None,
         triggers: vec![Trigger {
             index: 0,
             kind: KIND.to_owned(),
@@ -49,6 +58,53 @@ pub(super) fn check(document: &Node, findings: &mut Vec<Finding>) -> Object {
             settings,
             ours: true,
         }],
+    }
+}
+
+/// Where each key of the metadata that the operator makes comes from, below `spec`. Any other one stands in
+/// `triggerMetadata`.
+const FIELDS: [(&str, &str); 24] = [
+    ("query", "metric.query"),
+    ("threshold", "metric.target"),
+    ("activationThreshold", "metric.activation"),
+    ("source", "metric.source"),
+    ("serverAddress", "metric.serverAddress"),
+    ("replicasQuery", "metric.replicasQuery"),
+    ("mode", "mode"),
+    ("model", "model"),
+    ("horizon", "predictionHorizon"),
+    ("leadTime", "leadTime"),
+    ("minReplicas", "minReplicas"),
+    ("maxReplicas", "maxReplicas"),
+    ("hpaTolerance", "behavior.scaleUp.tolerance"),
+    ("timezone", "timezone"),
+    ("events", "events"),
+    ("bounds", "bounds"),
+    ("maxOverload", "slo.maxOverload"),
+    ("shortageCost", "slo.shortageCost"),
+    ("quantile", "slo.quantile"),
+    ("latencySlo", "slo.latency"),
+    ("latencyQuery", "slo.latencyQuery"),
+    ("cpuQuery", "vertical.cpuQuery"),
+    ("memoryQuery", "vertical.memoryQuery"),
+    ("metadata", "triggerMetadata"),
+];
+
+/// The field that says what a key of the metadata says.
+fn field(key: &str) -> String {
+    let known = FIELDS.iter().find(|(known, _)| *known == key);
+    known.map_or_else(
+        || format!("spec.triggerMetadata.{key}"),
+        |(_, field)| format!("spec.{field}"),
+    )
+}
+
+/// A message about a key of the metadata, in the words of whoever wrote the PredictiveAutoscaler.
+fn in_its_words(key: &str, text: &str) -> String {
+    let field = field(key);
+    match text.strip_prefix(&format!("`{key}`")) {
+        Some(rest) => format!("`{field}`{rest}"),
+        None => format!("`{field}`: {text}"),
     }
 }
 
@@ -116,6 +172,38 @@ mod tests {
         );
         let (_, findings) = checked("  maxReplicas: 20\n");
         assert!(findings[0].contains("targetRef"), "{findings:?}");
+    }
+
+    #[test]
+    fn what_the_metadata_is_wrong_about_is_told_of_the_field_that_says_it() {
+        for (spec, expected) in [
+            (
+                GOOD.replace("target: 100", "target: 0"),
+                "7: `spec.metric.target` is `0`: this is below 0.001",
+            ),
+            (
+                GOOD.replace("query: load", "query: avg(load)"),
+                "7: `spec.metric.query` is `avg(…)`",
+            ),
+            (
+                format!("{GOOD}  predictionHorizon: soon\n"),
+                "8: `spec.predictionHorizon` is `soon`",
+            ),
+            (
+                format!("{GOOD}  triggerMetadata:\n    rampDown: fast\n"),
+                "9: `spec.triggerMetadata.rampDown` is `fast`",
+            ),
+            (
+                format!("{GOOD}  triggerMetadata:\n    rampdwn: fast\n"),
+                "9: `spec.triggerMetadata.rampdwn` is not a known key",
+            ),
+        ] {
+            let (_, findings) = checked(&spec);
+            assert!(
+                findings.len() == 1 && findings[0].starts_with(expected),
+                "{expected}: {findings:?}"
+            );
+        }
     }
 
     #[test]

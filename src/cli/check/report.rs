@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde_json::{Value as Json, json};
 
-use super::scaled_object::{Finding, Object, Severity};
-use super::{Checked, Outcome};
+use super::scaled_object::{Finding, Object, SCALED_OBJECT, Severity};
+use super::{Checked, Outcome, predictive_autoscaler, server};
 
 /// A source line is shown up to this many characters.
 const LINE: usize = 160;
@@ -56,16 +56,17 @@ fn settings(file: &Checked, object: &Object, out: &mut dyn Write) -> io::Result<
         let Some(settings) = &trigger.settings else {
             continue;
         };
-        writeln!(
+        write!(
             out,
-            "{}:{}: ScaledObject `{}/{}`, trigger {} ({})",
-            file.file,
-            trigger.place.line,
-            object.namespace,
-            object.name,
-            trigger.index,
-            trigger.kind
+            "{}:{}: {} `{}/{}`",
+            file.file, trigger.place.line, object.kind, object.namespace, object.name,
         )?;
+        // Of a PredictiveAutoscaler the operator makes the one trigger.
+        if object.kind == predictive_autoscaler::KIND {
+            writeln!(out)?;
+        } else {
+            writeln!(out, ", trigger {} ({})", trigger.index, trigger.kind)?;
+        }
         for setting in settings {
             writeln!(out, "  {:<22}{}", setting.key, setting.text())?;
         }
@@ -89,12 +90,26 @@ fn summary(files: &[Checked], out: &mut dyn Write) -> io::Result<()> {
         out,
         "{} of Forescale in {}, {} left alone: {}, {}, {}",
         counted(ours.len(), "trigger"),
-        counted(objects.len(), "ScaledObject"),
+        kinds(&objects),
         counted(others.len(), "other trigger"),
         counted(count(Severity::Error), "mistake"),
         counted(count(Severity::Warning), "warning"),
         counted(count(Severity::Hint), "hint"),
     )
+}
+
+/// How many there are of each kind, ScaledObjects in any case where there is nothing else.
+fn kinds(objects: &[&Object]) -> String {
+    let all = [SCALED_OBJECT, predictive_autoscaler::KIND, server::KIND];
+    let of = |kind: &str| objects.iter().filter(|object| object.kind == kind).count();
+    let counts = all.into_iter().map(|kind| (of(kind), kind));
+    let there = counts.filter(|(count, _)| *count > 0);
+    let there: Vec<String> = there.map(|(count, kind)| counted(count, kind)).collect();
+    if there.is_empty() {
+        counted(0, SCALED_OBJECT)
+    } else {
+        there.join(" and ")
+    }
 }
 
 fn counted(count: usize, what: &str) -> String {
@@ -151,6 +166,7 @@ fn object_json(object: &Object) -> Json {
         })
         .collect();
     json!({
+        "kind": object.kind,
         "namespace": object.namespace,
         "name": object.name,
         "line": object.place.line,

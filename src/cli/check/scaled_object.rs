@@ -3,6 +3,7 @@
 
 mod around;
 mod followed;
+mod shape;
 mod trigger;
 
 pub(super) use followed::nearest;
@@ -11,10 +12,18 @@ pub(super) use trigger::metadata;
 use super::predictive_autoscaler;
 use super::settings::Setting;
 use super::yaml::{self, Entry, Node, Place};
+use crate::execute::operator::resource::TargetRef;
 
 /// Kinds of objects that are judged.
 pub(super) const KINDS: [&str; 2] = [SCALED_OBJECT, predictive_autoscaler::KIND];
-const SCALED_OBJECT: &str = "ScaledObject";
+pub(super) const SCALED_OBJECT: &str = "ScaledObject";
+/// KEDA's other kind, which is not judged.
+pub(super) const SCALED_JOB: &str = "ScaledJob";
+/// Stands in the place of a name where there is none.
+pub(super) const NO_NAME: &str = "(no name)";
+
+/// Types of trigger that an external scaler has.
+const TYPES: [&str; 2] = ["external", "external-push"];
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -37,12 +46,15 @@ pub(super) struct Finding {
     pub(super) message: String,
 }
 
-/// A ScaledObject.
+/// A ScaledObject, or what stands for one.
 #[derive(Debug)]
 pub(super) struct Object {
+    pub(super) kind: &'static str,
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) place: Place,
+    /// What a ScaledObject scales.
+    pub(super) target: Option<TargetRef>,
     pub(super) triggers: Vec<Trigger>,
 }
 
@@ -125,7 +137,19 @@ impl Checker {
             Some(predictive_autoscaler::KIND) => {
                 objects.push(predictive_autoscaler::check(document, findings));
             }
+            Some(SCALED_JOB) => self.job(document, findings),
             _ => {}
+        }
+    }
+
+    /// A ScaledJob with a trigger of ours does not do what its owner thinks.
+    fn job(&self, document: &Node, findings: &mut Vec<Finding>) {
+        let triggers = document.get("spec").and_then(|spec| spec.get("triggers"));
+        let mut triggers = triggers.map_or(&[][..], Node::items).iter();
+        if let Some(trigger) = triggers.find(|trigger| self.is_ours(trigger)) {
+            let text = "this trigger of Forescale's stands in a ScaledJob and was not checked: Forescale plans the replicas of a \
+                        ScaledObject, and jobs have none";
+            findings.push(Finding::warning(trigger.place, text));
         }
     }
 
@@ -141,14 +165,17 @@ impl Checker {
             .map(|(index, node)| self.trigger(index, node, &mut seen, &mut found))
             .collect();
         let object = Object {
+            kind: SCALED_OBJECT,
             namespace: named("namespace").unwrap_or("default").to_owned(),
-            name: named("name").unwrap_or("(no name)").to_owned(),
+            name: named("name").unwrap_or(NO_NAME).to_owned(),
             place: document.place,
+            target: spec.and_then(target),
             triggers,
         };
         // A ScaledObject without a trigger of ours is nobody's business here.
         if object.triggers.iter().any(|trigger| trigger.ours) {
             repeated_keys(document, &mut found);
+            shape::check(document, &mut found);
             around::check(document, &object, &mut found);
             findings.append(&mut found);
         } else if object.triggers.is_empty() {
@@ -166,7 +193,11 @@ impl Checker {
         findings: &mut Vec<Finding>,
     ) -> Trigger {
         let kind = node.text_of("type").unwrap_or("(no type)").to_owned();
-        let ours = self.is_ours(&kind, node);
+        let ours = self.is_ours(node);
+        if ours && !TYPES.contains(&kind.as_str()) {
+            let place = node.entry("type").map_or(node.place, |entry| entry.place);
+            findings.push(Finding::error(place, misspelt(node)));
+        }
         let settings = ours.then(|| trigger::check(node, seen, findings)).flatten();
         Trigger {
             index,
@@ -177,19 +208,53 @@ impl Checker {
         }
     }
 
-    fn is_ours(&self, kind: &str, node: &Node) -> bool {
-        if !matches!(kind, "external" | "external-push") {
-            return false;
-        }
+    fn is_ours(&self, node: &Node) -> bool {
         let Some(metadata) = node.get("metadata") else {
             return false;
         };
+        // Of KEDA's triggers only these have an address of a scaler.
+        let kind = node.text_of("type");
+        let meant = || {
+            metadata.entry("scalerAddress").is_some()
+                && kind.is_none_or(|kind| !nearest_type(kind).is_empty())
+        };
+        if !kind.is_some_and(|kind| TYPES.contains(&kind)) && !meant() {
+            return false;
+        }
         let address = metadata.text_of("scalerAddress").unwrap_or_default();
         let named = |part: &String| address.contains(part.as_str());
         address.contains("forescale")
             || self.scaler_addresses.iter().any(named)
             || metadata.entries().iter().any(trigger::speaks_for_us)
     }
+}
+
+/// The type that is meant by one which KEDA does not have.
+fn nearest_type(kind: &str) -> String {
+    nearest(&kind.to_ascii_lowercase(), TYPES.into_iter())
+}
+
+fn misspelt(trigger: &Node) -> String {
+    let allowed = TYPES.map(|kind| format!("`{kind}`")).join(" and ");
+    match trigger.text_of("type") {
+        Some(kind) => {
+            let near = nearest_type(kind);
+            format!("`type` is `{kind}`: allowed for Forescale are {allowed}{near}")
+        }
+        None => format!("`type` is missing: allowed for Forescale are {allowed}"),
+    }
+}
+
+/// What a ScaledObject scales, as far as it says it.
+fn target(spec: &Node) -> Option<TargetRef> {
+    let target = spec.get("scaleTargetRef")?;
+    let text = |key: &str, usual: &str| target.text_of(key).unwrap_or(usual).to_owned();
+    let name = text("name", "");
+    (!name.is_empty()).then(|| TargetRef {
+        api_version: text("apiVersion", "apps/v1"),
+        kind: text("kind", "Deployment"),
+        name,
+    })
 }
 
 /// A setting of a trigger, as it would be written.

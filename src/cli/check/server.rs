@@ -20,6 +20,9 @@ pub(super) const KEYS: [&str; 9] = [
     "log",
 ];
 
+/// What a workload in such a file is called.
+pub(super) const KIND: &str = "workload";
+
 /// Whether a document holds settings of the server.
 pub(super) fn is_settings(document: &Node) -> bool {
     document.entry("kind").is_none()
@@ -69,9 +72,11 @@ pub(super) fn check(
             }
         }
         objects.push(Object {
+            kind: KIND,
             namespace: entry.namespace.clone(),
             name: entry.name.clone(),
             place: node.place,
+            target: None,
             triggers: vec![Trigger {
                 index,
                 kind: "workload of the settings".to_owned(),

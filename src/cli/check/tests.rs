@@ -1,3 +1,5 @@
+mod mistakes;
+
 use super::*;
 
 /// A ScaledObject whose one trigger has `metadata` (indented lines) and `trigger` beside it.
@@ -193,7 +195,7 @@ fn counts_are_numbers_and_the_least_is_not_above_the_most() {
         with("  minReplicaCount: many\n  maxReplicaCount: -1\n"),
         [
             "`minReplicaCount` is `many`: allowed are whole numbers, 0 and above",
-            "`maxReplicaCount` is `-1`: allowed are whole numbers, 0 and above"
+            "`maxReplicaCount` is `-1`: allowed are whole numbers, 1 and above"
         ]
     );
 }

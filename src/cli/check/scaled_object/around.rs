@@ -1,8 +1,10 @@
 //! The ScaledObject around a trigger of ours.
 
 use super::{Finding, Object, Trigger, followed, setting};
+use crate::cli::check::spec;
 use crate::cli::check::yaml::{Entry, Node, Place};
-use crate::domain::USUAL_TOLERANCE;
+use crate::domain::{Bounds, Calendar, Demand, USUAL_TOLERANCE};
+use crate::execute::keda::metadata::excerpt;
 use crate::execute::quantity;
 
 /// KEDA's `maxReplicaCount` when none is given.
@@ -16,7 +18,10 @@ pub(super) fn check(document: &Node, object: &Object, findings: &mut Vec<Finding
         return;
     };
     fallback(spec, object, findings);
-    counts(spec, findings);
+    for mistake in spec::read(&spec.value).mistakes {
+        findings.push(Finding::error(mistake.place, mistake.text));
+    }
+    formula(spec, findings);
     from_zero(&spec.value, object, findings);
     followed::check(spec, object, findings);
     for trigger in object.triggers.iter().filter(|trigger| trigger.ours) {
@@ -58,31 +63,22 @@ fn fallback(spec: &Entry, object: &Object, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `minReplicaCount` and `maxReplicaCount` as numbers, the lower one first.
-fn counts(spec: &Entry, findings: &mut Vec<Finding>) {
-    let [min, max] = ["minReplicaCount", "maxReplicaCount"].map(|key| spec.value.entry(key));
-    for entry in [min, max].into_iter().flatten() {
-        let text = entry.value.text().unwrap_or_default();
-        if text.parse::<u32>().is_err() {
-            let text = format!(
-                "`{}` is `{text}`: allowed are whole numbers, 0 and above",
-                entry.key
-            );
-            findings.push(Finding::error(entry.place, text));
-        }
-    }
-    let number = |entry: Option<&Entry>| entry?.value.text()?.parse::<u64>().ok();
-    let most = max.map_or(Some(DEFAULT_MAX), |entry| number(Some(entry)));
-    if let (Some(entry), Some(least), Some(most)) = (min, number(min), most)
-        && least > most
+/// With a formula KEDA makes one metric of all triggers.
+fn formula(spec: &Entry, findings: &mut Vec<Finding>) {
+    let modifiers = ["advanced", "scalingModifiers"]
+        .into_iter()
+        .try_fold(&spec.value, |node, key| node.get(key));
+    let Some(formula) = modifiers.and_then(|modifiers| modifiers.entry("formula")) else {
+        return;
+    };
+    if formula
+        .value
+        .text()
+        .is_some_and(|text| !text.trim().is_empty())
     {
-        let usual = if max.is_none() {
-            ", KEDA's default"
-        } else {
-            ""
-        };
-        let text = format!("`minReplicaCount` {least} is above `maxReplicaCount` {most}{usual}");
-        findings.push(Finding::error(entry.place, text));
+        let text = "with a `formula` the HPA gets what it makes of all triggers, and no longer the number of the plan: what \
+                    Forescale tells as planned need not come about";
+        findings.push(Finding::warning(formula.place, text));
     }
 }
 
@@ -104,10 +100,6 @@ fn tolerance(spec: &Entry, trigger: &Trigger, findings: &mut Vec<Finding>) {
         given = true;
         let text = entry.value.text().unwrap_or_default();
         let Some(there) = quantity::parse(text).filter(|there| *there >= 0.0) else {
-            let text = format!(
-                "`{direction}.tolerance` is `{text}`: allowed are 0 and above, such as 0.05 or 50m"
-            );
-            findings.push(Finding::error(entry.place, text));
             continue;
         };
         if (there - own).abs() > 1e-9 {
@@ -192,4 +184,28 @@ fn bounds(spec: &Entry, trigger: &Trigger, findings: &mut Vec<Finding>) {
         );
         findings.push(Finding::error(max_place, text));
     }
+    for (key, least, name) in windows(trigger) {
+        if least > max_count {
+            let text = format!(
+                "`maxReplicaCount` is {max_count} and a window of the trigger's `{key}`, `{}`, asks for {least}: the lower one \
+                 bounds the replicas, and the plan knows of its own only",
+                excerpt(&name)
+            );
+            findings.push(Finding::warning(max_place, text));
+        }
+    }
+}
+
+/// What windows of time ask for at least, each with its key and its words. A calendar of the server's is not known here.
+fn windows(trigger: &Trigger) -> Vec<(&'static str, u64, String)> {
+    let bounds = setting(trigger, "bounds").and_then(|text| Bounds::parse(text).ok());
+    let calendar = setting(trigger, "calendar").filter(|text| text.contains(':'));
+    let calendar = calendar.and_then(|text| Calendar::parse(text).ok());
+    let least =
+        |key, (demand, name): (Demand, &str)| Some((key, u64::from(demand.min?), name.to_owned()));
+    let windows = bounds.iter().flat_map(Bounds::demands);
+    let windows = windows.filter_map(|demand| least("bounds", demand));
+    let events = calendar.iter().flat_map(Calendar::demands);
+    let events = events.filter_map(|demand| least("calendar", demand));
+    windows.chain(events).collect()
 }

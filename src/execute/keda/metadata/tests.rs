@@ -126,7 +126,7 @@ fn a_mistake_names_the_key_the_value_and_what_is_allowed() {
     );
     assert_eq!(
         mistake(&[("interval", "15")]),
-        "`interval` is `15`: this is not a number with a unit; allowed: a duration from 1s to 10m, in whole seconds"
+        "`interval` is `15`: this is not a number with a unit, such as `90s` or `10m`; allowed: a duration from 1s to 10m, in whole seconds"
     );
 }
 

@@ -139,7 +139,7 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
 pub(super) fn duration(text: &str, min: &str, max: &str) -> Result<HumanDuration, String> {
     let value: HumanDuration = text
         .parse()
-        .map_err(|_| "this is not a number with a unit".to_owned())?;
+        .map_err(|_| "this is not a number with a unit, such as `90s` or `10m`".to_owned())?;
     let bound = |text: &str| text.parse().unwrap_or(HumanDuration(Duration::MAX));
     let (low, high): (HumanDuration, HumanDuration) = (bound(min), bound(max));
     if value < low {
