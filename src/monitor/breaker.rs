@@ -10,6 +10,10 @@
 //!   succeeds the circuit closes, if it fails it opens for the same time again; a probe that is dropped (its caller
 //!   gave up) leaves room for the next one.
 //!
+//! A call that waits less long than the source would ([`Patience`]) says nothing about the server when it runs out of time: its
+//! time-outs neither count nor open the circuit again. It probes beside the others and takes no place from them, once within the
+//! time that an open circuit stays open.
+//!
 //! The layer sits outside of retries, so that it counts reads and not attempts. Time is tokio's, so that tests run on a
 //! paused clock.
 
@@ -25,7 +29,20 @@ use tracing::{info, warn};
 
 use super::config::BreakerConfig;
 use super::error::{Failure, FetchErrorKind};
+use super::request::RangeRequest;
 use crate::domain::HumanDuration;
+
+/// How long a call waits for its answer, as far as the circuit cares.
+pub(super) trait Patience {
+    /// Whether it gives up sooner than the source would by itself.
+    fn is_hasty(&self) -> bool;
+}
+
+impl Patience for RangeRequest {
+    fn is_hasty(&self) -> bool {
+        self.hasty
+    }
+}
 
 /// Makes [`CircuitBreaker`]s; all of one layer share one circuit.
 #[derive(Clone, Debug)]
@@ -51,9 +68,19 @@ struct Circuit {
 
 #[derive(Debug)]
 enum State {
-    Closed { failures: u32 },
-    Open { until: Instant, last: String },
-    HalfOpen { probing: bool, last: String },
+    Closed {
+        failures: u32,
+    },
+    Open {
+        until: Instant,
+        last: String,
+    },
+    HalfOpen {
+        probing: bool,
+        /// When a hasty call may probe.
+        hasty_from: Instant,
+        last: String,
+    },
 }
 
 /// A call that was let through. Dropped unsettled, it frees the probe's place.
@@ -61,6 +88,7 @@ enum State {
 struct Permit {
     circuit: Arc<Circuit>,
     probe: bool,
+    hasty: bool,
     /// Failures in a row when it began.
     failures: u32,
     settled: bool,
@@ -100,6 +128,7 @@ where
     S: Service<Request, Error = Failure>,
     S::Future: Send + 'static,
     S::Response: Send + 'static,
+    Request: Patience,
 {
     type Response = S::Response;
     type Error = Failure;
@@ -110,7 +139,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let permit = match self.circuit.admit() {
+        let permit = match self.circuit.admit(request.is_hasty()) {
             Ok(permit) => permit,
             Err(refused) => return Box::pin(future::ready(Err(refused))),
         };
@@ -126,7 +155,7 @@ where
 // === impl Circuit ===
 
 impl Circuit {
-    fn admit(self: &Arc<Self>) -> Result<Permit, Failure> {
+    fn admit(self: &Arc<Self>, hasty: bool) -> Result<Permit, Failure> {
         let mut state = self.lock();
         let now = Instant::now();
         if let State::Open { until, last } = &mut *state
@@ -135,6 +164,7 @@ impl Circuit {
             let last = std::mem::take(last);
             *state = State::HalfOpen {
                 probing: false,
+                hasty_from: now,
                 last,
             };
         }
@@ -144,8 +174,18 @@ impl Circuit {
                 return Err(self.refuse(until.duration_since(now), last));
             }
             State::HalfOpen {
+                hasty_from, last, ..
+            } if hasty => {
+                if now < *hasty_from {
+                    return Err(self.refuse(hasty_from.duration_since(now), last));
+                }
+                *hasty_from = now + self.open_for;
+                (true, 0)
+            }
+            State::HalfOpen {
                 probing: true,
                 last,
+                ..
             } => return Err(self.refuse(Duration::ZERO, last)),
             State::HalfOpen { probing, .. } => {
                 *probing = true;
@@ -156,6 +196,7 @@ impl Circuit {
         Ok(Permit {
             circuit: Arc::clone(self),
             probe,
+            hasty,
             failures,
             settled: false,
         })
@@ -178,9 +219,14 @@ impl Circuit {
         .with_retry_after(Some(remaining))
     }
 
-    /// Notes how a call ended that began after `before` failures in a row. Calls let through before the circuit opened no longer
+    /// Notes how a call ended. Calls let through before the circuit opened no longer
     /// count, nor does a failure that another has told of meanwhile.
-    fn settle(&self, probe: bool, before: u32, failure: Option<&Failure>) {
+    fn settle(&self, permit: &Permit, failure: Option<&Failure>) {
+        let out_of_time = |failure: &Failure| failure.error.kind == FetchErrorKind::Timeout;
+        if permit.hasty && failure.is_some_and(out_of_time) {
+            return;
+        }
+        let (probe, before) = (permit.probe, permit.failures);
         let mut state = self.lock();
         match (&mut *state, failure) {
             (State::Closed { failures }, None) => *failures = 0,
@@ -210,9 +256,18 @@ impl Circuit {
         }
     }
 
-    fn free_probe(&self) {
-        if let State::HalfOpen { probing, .. } = &mut *self.lock() {
-            *probing = false;
+    fn free_probe(&self, hasty: bool) {
+        if let State::HalfOpen {
+            probing,
+            hasty_from,
+            ..
+        } = &mut *self.lock()
+        {
+            if hasty {
+                *hasty_from = Instant::now();
+            } else {
+                *probing = false;
+            }
         }
     }
 
@@ -236,14 +291,14 @@ impl Drop for Circuit {
 impl Permit {
     fn settle(mut self, failure: Option<&Failure>) {
         self.settled = true;
-        self.circuit.settle(self.probe, self.failures, failure);
+        self.circuit.settle(&self, failure);
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         if self.probe && !self.settled {
-            self.circuit.free_probe();
+            self.circuit.free_probe(self.hasty);
         }
     }
 }

@@ -49,6 +49,8 @@ pub(super) struct RangeRequest {
     pub(super) span: Span,
     /// For one attempt.
     pub(super) timeout: Duration,
+    /// That is the trigger's own, and shorter than the source's.
+    pub(super) hasty: bool,
     /// For all attempts together.
     pub(super) deadline: Instant,
 }

@@ -233,6 +233,7 @@ impl Source {
             query: Arc::clone(query),
             span,
             timeout,
+            hasty: timeout < self.timeout,
             deadline: started + total,
         };
         let deadline = request.deadline;

@@ -62,7 +62,14 @@ impl Asked<'_> {
                 self.limited(&words)
             }
             _ if matches!(status.as_u16(), 400 | 422) => return refused(),
-            _ => status_failure(status, format!("{} answered {words}", self.place)),
+            _ => {
+                let hint = if status.is_client_error() {
+                    self.hint(status, reply.headers)
+                } else {
+                    String::new()
+                };
+                status_failure(status, format!("{} answered {words}{hint}", self.place))
+            }
         };
         failure.with_retry_after(retry_after(reply.headers))
     }
@@ -81,7 +88,7 @@ impl Asked<'_> {
         if status == StatusCode::TOO_MANY_REQUESTS {
             return (self.limited(&words)).with_retry_after(retry_after(reply.headers));
         }
-        let hint = self.hint(reply);
+        let hint = self.hint(status, reply.headers);
         let text_failure = status_failure(
             status,
             format!("{} answered with {words}{hint}", self.place),
@@ -105,10 +112,10 @@ impl Asked<'_> {
         )
     }
 
-    fn hint(&self, reply: &Reply<'_>) -> String {
-        match reply.status.as_u16() {
+    fn hint(&self, status: StatusCode, headers: &HeaderMap) -> String {
+        match status.as_u16() {
             300..=399 => {
-                let target = (reply.headers.get(header::LOCATION))
+                let target = (headers.get(header::LOCATION))
                     .map_or_else(String::new, |to| {
                         let to = String::from_utf8_lossy(to.as_bytes());
                         let bare = to.split(['?', '#']).next().unwrap_or_default();

@@ -294,6 +294,12 @@ fn texts_help_whoever_reads_them() {
         text.contains("no org id") && text.contains("X-Scope-OrgID"),
         "{text}"
     );
+    let json = r#"{"status":"error","errorType":"forbidden","error":"no org id"}"#;
+    let text = judge(403, json).unwrap_err().error.text;
+    assert!(
+        text.contains("no org id") && text.contains("`auth` of the source"),
+        "{text}"
+    );
     let text = judge(404, "").unwrap_err().error.text;
     assert!(text.contains("path prefix"), "{text}");
     let refused = r#"{"status":"error","errorType":"bad_data","error":"1:4: parse error"}"#;

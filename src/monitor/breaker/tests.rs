@@ -5,6 +5,24 @@ use tower::{ServiceExt, service_fn};
 
 use super::*;
 
+/// A call as patient as the source.
+struct Patient;
+
+/// One that gives up sooner.
+struct Hasty;
+
+impl Patience for Patient {
+    fn is_hasty(&self) -> bool {
+        false
+    }
+}
+
+impl Patience for Hasty {
+    fn is_hasty(&self) -> bool {
+        true
+    }
+}
+
 /// A server that can be ill, behind a breaker that opens for 10 s after 3 failures.
 struct Scenario {
     circuit: CircuitBreakerLayer,
@@ -30,7 +48,7 @@ impl Scenario {
 
     async fn ask(&self) -> Result<(), Failure> {
         let (ill, calls) = (Arc::clone(&self.ill), Arc::clone(&self.calls));
-        let server = service_fn(move |(): ()| {
+        let server = service_fn(move |_: Patient| {
             calls.fetch_add(1, Ordering::SeqCst);
             let result = if ill.load(Ordering::SeqCst) {
                 Err(Failure::passing(
@@ -42,7 +60,16 @@ impl Scenario {
             };
             async move { result }
         });
-        self.circuit.layer(server).oneshot(()).await
+        self.circuit.layer(server).oneshot(Patient).await
+    }
+
+    /// A hasty call that ends in this way.
+    async fn hurry(&self, ends: Result<(), FetchErrorKind>) -> Option<FetchErrorKind> {
+        let server = service_fn(move |_: Hasty| async move {
+            ends.map_err(|kind| Failure::passing(kind, "no answer".into()))
+        });
+        let result = self.circuit.layer(server).oneshot(Hasty).await;
+        result.err().map(|failure| failure.error.kind)
     }
 
     async fn ask_kind(&self) -> Option<FetchErrorKind> {
@@ -102,11 +129,11 @@ async fn a_success_in_between_starts_the_count_anew() {
 async fn calls_that_fail_together_are_one_failure() {
     let scenario = Scenario::new();
     let slow = || {
-        let server = service_fn(|(): ()| async {
+        let server = service_fn(|_: Patient| async {
             tokio::time::sleep(Duration::from_secs(5)).await;
             Err::<(), _>(Failure::passing(FetchErrorKind::Timeout, "late".into()))
         });
-        scenario.circuit.layer(server).oneshot(())
+        scenario.circuit.layer(server).oneshot(Patient)
     };
     for round in 1..=3 {
         assert_eq!(scenario.gauge.get(), 0, "before round {round}");
@@ -120,13 +147,13 @@ async fn calls_that_fail_together_are_one_failure() {
 async fn refused_queries_never_open_it() {
     let circuit = Scenario::new().circuit;
     for _ in 0..20 {
-        let refusing = service_fn(|(): ()| async {
+        let refusing = service_fn(|_: Patient| async {
             Err::<(), _>(Failure::lasting(
                 FetchErrorKind::Query,
                 "parse error".into(),
             ))
         });
-        let failure = circuit.layer(refusing).oneshot(()).await.unwrap_err();
+        let failure = circuit.layer(refusing).oneshot(Patient).await.unwrap_err();
         assert_eq!(failure.error.kind, FetchErrorKind::Query);
     }
 }
@@ -170,11 +197,11 @@ async fn only_one_probe_is_under_way_and_a_dropped_one_makes_room() {
     scenario.set_ill(false);
     wait(10).await;
 
-    let never = service_fn(|(): ()| async {
+    let never = service_fn(|_: Patient| async {
         Notify::new().notified().await;
         Ok::<(), Failure>(())
     });
-    let mut probe = Box::pin(scenario.circuit.layer(never).oneshot(()));
+    let mut probe = Box::pin(scenario.circuit.layer(never).oneshot(Patient));
     assert!(futures::poll!(&mut probe).is_pending());
 
     let failure = scenario.ask().await.unwrap_err();
@@ -194,14 +221,14 @@ async fn calls_from_before_it_opened_do_not_close_it() {
     let scenario = Scenario::new();
     let gate = Arc::new(Notify::new());
     let held = Arc::clone(&gate);
-    let slow = service_fn(move |(): ()| {
+    let slow = service_fn(move |_: Patient| {
         let held = Arc::clone(&held);
         async move {
             held.notified().await;
             Ok::<(), Failure>(())
         }
     });
-    let mut early = Box::pin(scenario.circuit.layer(slow).oneshot(()));
+    let mut early = Box::pin(scenario.circuit.layer(slow).oneshot(Patient));
     assert!(futures::poll!(&mut early).is_pending());
 
     scenario.open().await;
@@ -217,4 +244,77 @@ async fn an_open_circuit_that_is_dropped_is_no_longer_counted() {
     let gauge = scenario.gauge.clone();
     drop(scenario);
     assert_eq!(gauge.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_outs_of_the_hasty_never_open_it_and_their_other_failures_do() {
+    let scenario = Scenario::new();
+    let late = Err(FetchErrorKind::Timeout);
+    for _ in 0..20 {
+        assert_eq!(scenario.hurry(late).await, late.err());
+    }
+    assert_eq!(scenario.gauge.get(), 0, "they say nothing about the server");
+
+    let gone = Err(FetchErrorKind::Unreachable);
+    for _ in 0..3 {
+        // What says nothing does not start the count anew either.
+        scenario.hurry(late).await;
+        assert_eq!(scenario.hurry(gone).await, gone.err());
+    }
+    assert_eq!(scenario.gauge.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hasty_take_no_probe_from_the_others_and_keep_nothing_open() {
+    let scenario = Scenario::new();
+    scenario.open().await;
+    scenario.set_ill(false);
+    wait(10).await;
+
+    let never = service_fn(|_: Hasty| std::future::pending::<Result<(), Failure>>());
+    let mut first = Box::pin(scenario.circuit.layer(never).oneshot(Hasty));
+    assert!(futures::poll!(&mut first).is_pending());
+    let late = Err(FetchErrorKind::Timeout);
+    assert_eq!(
+        scenario.hurry(late).await,
+        Some(FetchErrorKind::CircuitOpen),
+        "one at a time"
+    );
+    drop(first);
+    assert_eq!(scenario.hurry(late).await, Some(FetchErrorKind::Timeout));
+    assert_eq!(
+        scenario.hurry(late).await,
+        Some(FetchErrorKind::CircuitOpen),
+        "and after a time-out not soon again"
+    );
+    assert_eq!(scenario.ask_kind().await, None, "the probe of the others");
+    assert_eq!(scenario.gauge.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_all_are_hasty_one_of_them_closes_it() {
+    let scenario = Scenario::new();
+    scenario.open().await;
+    wait(10).await;
+    let late = Err(FetchErrorKind::Timeout);
+    assert_eq!(scenario.hurry(late).await, Some(FetchErrorKind::Timeout));
+    wait(9).await;
+    assert_eq!(
+        scenario.hurry(Ok(())).await,
+        Some(FetchErrorKind::CircuitOpen)
+    );
+    wait(1).await;
+    assert_eq!(scenario.hurry(Ok(())).await, None);
+    assert_eq!(scenario.gauge.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hasty_probe_that_finds_nobody_opens_it_again() {
+    let scenario = Scenario::new();
+    scenario.open().await;
+    wait(10).await;
+    let gone = Err(FetchErrorKind::Unreachable);
+    assert_eq!(scenario.hurry(gone).await, gone.err());
+    assert_eq!(scenario.ask_kind().await, Some(FetchErrorKind::CircuitOpen));
+    assert_eq!(scenario.gauge.get(), 1);
 }

@@ -38,6 +38,7 @@ fn request(total: Duration) -> RangeRequest {
             step: Duration::from_mins(1),
         },
         timeout: Duration::from_secs(5),
+        hasty: false,
         deadline: Instant::now() + total,
     }
 }
