@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use forescale::execute::keda::proto::external_scaler_client::ExternalScalerClient;
 use forescale::execute::keda::{Config, Server, TlsConfig};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -39,8 +39,14 @@ impl Authority {
     }
 
     fn sign(&self, name: &str) -> Identity {
+        self.sign_until(name, 4096)
+    }
+
+    /// A certificate that expires as that year begins.
+    fn sign_until(&self, name: &str, year: i32) -> Identity {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = date_time_ymd(year, 1, 1);
         Identity {
             cert: params.signed_by(&key, &self.0).unwrap().pem(),
             key: key.serialize_pem(),
@@ -179,6 +185,7 @@ async fn replaced_certificates_are_taken_over_and_bad_ones_are_not() {
         "forescale_keda_tls_reloads_total{result=\"refused\"} 1",
     )
     .await;
+    wait_for(&server, "forescale_keda_tls_refused 1").await;
     assert!(
         call(&server, trusting(&papers.server_ca, Some(&client))).await,
         "the old certificate stays in force"
@@ -194,10 +201,27 @@ async fn replaced_certificates_are_taken_over_and_bad_ones_are_not() {
         "forescale_keda_tls_reloads_total{result=\"taken\"} 1",
     )
     .await;
+    wait_for(&server, "forescale_keda_tls_refused 0").await;
     let new_client = new_client_ca.sign("keda-operator");
     assert!(call(&server, trusting(&new_server_ca, Some(&new_client))).await);
     assert!(!call(&server, trusting(&papers.server_ca, Some(&new_client))).await);
     assert!(!call(&server, trusting(&new_server_ca, Some(&client))).await);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_certificate_is_shown_and_one_that_has_expired_is_served_all_the_same() {
+    let papers = Papers::new();
+    let ended = papers.server_ca.sign_until("localhost", 2001);
+    papers.write("server.crt", &ended.cert);
+    papers.write("server.key", &ended.key);
+    let server = start(papers.config());
+    let end = |seconds: &str| format!("forescale_keda_tls_expires_timestamp_seconds {seconds}");
+    wait_for(&server, &end("978307200.0")).await;
+    let renewed = papers.server_ca.sign_until("localhost", 2100);
+    papers.write("server.key", &renewed.key);
+    papers.write("server.crt", &renewed.cert);
+    wait_for(&server, &end("4102444800.0")).await;
     server.stop().await;
 }
 

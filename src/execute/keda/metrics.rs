@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -12,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use tonic::Code;
 
+use crate::domain::Timestamp;
 use crate::telemetry::Registry;
 
 /// Seconds; from memory an answer takes microseconds, a first answer up to the first wait.
@@ -84,16 +86,38 @@ struct Inner {
     open_streams: Family<RpcLabels, Gauge>,
     connections: Gauge,
     tls_reloads: Family<ResultLabels, Counter>,
+    /// Of a server that speaks TLS.
+    certificates: Option<Certificates>,
     // The same metrics by position, for the calls.
     requests_of: [[Counter; ENDINGS.len()]; RPCS.len()],
     durations_of: [Histogram; RPCS.len()],
     open_streams_of: [Gauge; RPCS.len()],
 }
 
+/// How the certificate files are.
+#[derive(Default)]
+struct Certificates {
+    refused: Gauge,
+    expires: Gauge<f64, AtomicU64>,
+}
+
 // === impl Metrics ===
 
 impl Default for Metrics {
     fn default() -> Self {
+        Self::new(false)
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Metrics {
+    /// Of a server that speaks TLS, or of one that does not.
+    pub(super) fn new(tls: bool) -> Self {
         let requests = Family::<CallLabels, Counter>::default();
         let durations = Family::<RpcLabels, Histogram, fn() -> Histogram>::new_with_constructor(
             (|| Histogram::new(BUCKETS)) as fn() -> Histogram,
@@ -109,20 +133,13 @@ impl Default for Metrics {
             open_streams,
             connections: Gauge::default(),
             tls_reloads: Family::default(),
+            certificates: tls.then(Certificates::default),
             requests_of,
             durations_of,
             open_streams_of,
         }))
     }
-}
 
-impl fmt::Debug for Metrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metrics").finish_non_exhaustive()
-    }
-}
-
-impl Metrics {
     /// Adds the metrics to `registry`.
     pub fn register(&self, registry: &mut Registry) {
         let inner = &self.0;
@@ -151,6 +168,19 @@ impl Metrics {
             "Changed certificate files that were taken over, or refused and the old ones kept",
             inner.tls_reloads.clone(),
         );
+        let Some(certificates) = &inner.certificates else {
+            return;
+        };
+        registry.register(
+            "forescale_keda_tls_refused",
+            "1 while the certificate files can't be used and the old ones are kept",
+            certificates.refused.clone(),
+        );
+        registry.register(
+            "forescale_keda_tls_expires_timestamp_seconds",
+            "When the certificate in force expires",
+            certificates.expires.clone(),
+        );
     }
 
     /// Starts to measure a call.
@@ -171,6 +201,15 @@ impl Metrics {
     /// Counts an open connection until the guard is dropped.
     pub(super) fn connection(&self) -> Open {
         Open::new(&self.0.connections)
+    }
+
+    /// Notes whether the certificate files are refused, and until when the certificate in force is good.
+    pub(super) fn tls_state(&self, refused: bool, expires: Option<Timestamp>) {
+        if let Some(certificates) = &self.0.certificates {
+            certificates.refused.set(i64::from(refused));
+            let expires = expires.map_or(f64::INFINITY, Timestamp::as_secs_f64);
+            certificates.expires.set(expires);
+        }
     }
 
     /// Counts a change of the certificate files.

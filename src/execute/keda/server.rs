@@ -53,8 +53,8 @@ impl Server {
         Ok(Bound {
             config,
             listener,
+            metrics: Metrics::new(certificates.is_some()),
             certificates: certificates.map(Arc::new),
-            metrics: Metrics::default(),
             readiness: Readiness::default(),
             patience: incoming::PATIENCE,
         })

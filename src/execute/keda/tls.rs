@@ -2,7 +2,10 @@
 //!
 //! The files are looked at every few seconds. When their contents have changed, a whole new TLS configuration is built
 //! from them, client authorities included, and the next handshake uses it; open connections stay. Files that can't be
-//! used (half-written, a key that does not match) are reported and the old configuration stays in force.
+//! used (half-written, a key that does not match) are reported and the old configuration stays in force. A certificate that has
+//! expired is reported too, and shown all the same: clients refuse it, and whoever does not look at dates can still call.
+
+mod validity;
 
 use std::io;
 use std::path::Path;
@@ -19,6 +22,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_util::sync::CancellationToken;
 
 use super::{Metrics, TlsConfig};
+use crate::domain::{Clock, SystemClock, Timestamp};
 
 /// A certificate file is at most this large.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -34,6 +38,8 @@ pub(super) struct Certificates {
 struct Loaded {
     files: Files,
     server: Arc<ServerConfig>,
+    /// When the certificate expires, as far as that can be read.
+    expires: Option<Timestamp>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -56,11 +62,10 @@ impl Certificates {
     /// # Errors
     /// When one can't be read or used; the message names the setting and the file.
     pub(super) fn load(config: &TlsConfig) -> io::Result<Self> {
-        let files = Files::read(config)?;
-        let server = files.server_config(config)?;
+        let loaded = Files::read(config)?.load(config)?;
         Ok(Self {
             config: config.clone(),
-            current: ArcSwap::from_pointee(Loaded { files, server }),
+            current: ArcSwap::from_pointee(loaded),
         })
     }
 
@@ -71,8 +76,10 @@ impl Certificates {
 
     /// Takes over changed files until `shutdown`.
     pub(super) async fn watch(self: Arc<Self>, metrics: Metrics, shutdown: CancellationToken) {
-        let mut refused = None;
+        let (mut refused, mut expired) = (None, false);
         loop {
+            metrics.tls_state(refused.is_some(), self.current.load().expires);
+            self.tell_of_expiry(&mut expired);
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(self.config.reload_interval.get()) => {}
@@ -100,13 +107,26 @@ impl Certificates {
         }
     }
 
+    /// Says once that the certificate in force has expired.
+    fn tell_of_expiry(&self, told: &mut bool) {
+        let ended = (self.current.load().expires).filter(|at| *at <= SystemClock.now());
+        if let Some(at) = ended
+            && !*told
+        {
+            tracing::error!(
+                cert_file = %self.config.cert_file.display(), expired_at = %at,
+                "the certificate has expired, clients refuse to connect"
+            );
+        }
+        *told = ended.is_some();
+    }
+
     fn reload(&self) -> io::Result<bool> {
         let files = Files::read(&self.config)?;
         if files == self.current.load().files {
             return Ok(false);
         }
-        let server = files.server_config(&self.config)?;
-        self.current.store(Arc::new(Loaded { files, server }));
+        self.current.store(Arc::new(files.load(&self.config)?));
         Ok(true)
     }
 }
@@ -123,8 +143,20 @@ impl Files {
         })
     }
 
-    fn server_config(&self, config: &TlsConfig) -> io::Result<Arc<ServerConfig>> {
+    fn load(self, config: &TlsConfig) -> io::Result<Loaded> {
         let chain = certificates("certFile", &config.cert_file, &self.cert)?;
+        Ok(Loaded {
+            expires: chain.first().and_then(|own| validity::not_after(own)),
+            server: self.server_config(config, chain)?,
+            files: self,
+        })
+    }
+
+    fn server_config(
+        &self,
+        config: &TlsConfig,
+        chain: Vec<CertificateDer<'static>>,
+    ) -> io::Result<Arc<ServerConfig>> {
         let key = PrivateKeyDer::from_pem_slice(&self.key)
             .map_err(|error| unusable("keyFile", &config.key_file, &error))?;
         let provider = Arc::new(aws_lc_rs::default_provider());
