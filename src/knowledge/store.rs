@@ -5,7 +5,8 @@
 //! when there is a new one, and a small head for each workload whose state has changed ([`records`]).
 //!
 //! What can go wrong and what happens then: a damaged or foreign file is moved aside and a fresh one is started; another
-//! process that holds the file is an error at start; a folder that can't be used fails each save until it can; a full disk
+//! process that holds the file is an error at start; a folder that can't be used fails each save until it can; a file that somebody
+//! removes while it is open fails one save, and the next one begins a file of its own; a full disk
 //! fails the save, keeps the previous snapshot whole and the next save opens the file anew; a record in an unknown format is left out and counted in the log.
 
 mod file;
@@ -50,6 +51,8 @@ pub struct Store {
 struct State {
     /// `None` before it was opened and after the disk said no: the next call opens the file anew.
     database: Option<Database>,
+    /// Which file that is, as long as it has not been opened anew.
+    identity: Option<file::Identity>,
     index: Index,
     /// What is in the file could not be read, and is not to be written over.
     unread: bool,
@@ -103,6 +106,15 @@ pub enum StoreError {
         /// The file.
         path: String,
     },
+    /// Somebody has removed or replaced the file while it was open.
+    #[error(
+        "`{path}` is not the file any more that was opened: it was removed or replaced, and what was saved since is lost; the \
+         next save begins anew with what is there"
+    )]
+    Gone {
+        /// The file.
+        path: String,
+    },
     /// A transaction failed; nothing of it is on disk.
     #[error(
         "failed to {action} `{path}`: {source}; the previous snapshot is whole, is there space left on the disk?"
@@ -150,6 +162,7 @@ impl Store {
             path: file::path_in(dir),
             state: Mutex::new(State {
                 database: None,
+                identity: None,
                 index: Index::default(),
                 unread: false,
             }),
@@ -292,6 +305,7 @@ impl Store {
         work: impl FnOnce(&Database, &mut Index) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
         let mut state = self.lock();
+        self.ensure_there(&mut state)?;
         self.ensure_open(&mut state)?;
         if state.unread {
             self.spare(&mut state)?;
@@ -314,6 +328,17 @@ impl Store {
         })
     }
 
+    /// Lets go of a file that its path no longer leads to: what is written to it nobody will ever read.
+    fn ensure_there(&self, state: &mut State) -> Result<(), StoreError> {
+        if state.database.is_none() || file::identity(&self.path) == state.identity {
+            return Ok(());
+        }
+        state.database = None;
+        Err(StoreError::Gone {
+            path: self.path.display().to_string(),
+        })
+    }
+
     fn ensure_open(&self, state: &mut State) -> Result<(), StoreError> {
         if state.database.is_some() {
             return Ok(());
@@ -321,6 +346,7 @@ impl Store {
         let database = file::open(&self.path)?;
         // The file may be another one than before, so what is known of it is read from it.
         state.index = self.read_index(&database)?;
+        state.identity = file::identity(&self.path);
         state.database = Some(database);
         Ok(())
     }

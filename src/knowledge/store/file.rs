@@ -22,6 +22,24 @@ const FORMAT: u64 = 1;
 /// redb's own default is a gibibyte; everything that matters is in memory already.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
+/// Device and inode: what tells one file from another under the same name.
+pub(super) type Identity = (u64, u64);
+
+/// Which file lies at `path`; `None` where there is none, or the system has no such numbers.
+pub(super) fn identity(path: &Path) -> Option<Identity> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = fs::metadata(path).ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
 /// Why a file could not be opened.
 enum Refusal {
     Io(io::Error),

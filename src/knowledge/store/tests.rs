@@ -1,4 +1,5 @@
 mod forgotten;
+mod gone;
 mod older;
 
 use std::fs;
