@@ -1,6 +1,8 @@
 //! The server's settings: each room's own `Config`, put together from defaults, a YAML file, and flags or environment
 //! variables, the later ones winning.
 
+mod limits;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -150,6 +152,9 @@ impl Settings {
         let monitor = self.monitor.validate();
         let mut mistakes: Vec<String> = monitor.iter().map(ToString::to_string).collect();
         mistakes.extend(self.plan.validate().err().map(|error| error.to_string()));
+        mistakes.extend(limits::mistakes(self));
+        let filter = telemetry::check_filter(&self.log.filter);
+        mistakes.extend(filter.err().map(|why| format!("`log.filter`: {why}")));
         let (standing, room) = (self.workloads.len(), self.knowledge.max_workloads);
         if standing > room {
             mistakes.push(format!(

@@ -4,7 +4,7 @@ mod log;
 mod metrics;
 mod process;
 
-pub use log::{Format, LogHandle, init};
+pub use log::{Format, LogHandle, check_filter, init};
 pub use metrics::{Registry, register_build_info, register_onnx_engine};
 pub use process::register_process_metrics;
 

@@ -69,6 +69,8 @@ async fn the_log_filter_is_read_and_changed_over_http() {
         "{body}"
     );
     assert_eq!(put("  ").await.0, StatusCode::BAD_REQUEST);
+    let (status, body) = put("inof").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
     assert_eq!(log.filter(), filter, "a refused filter changes nothing");
 
     shutdown.cancel();

@@ -28,9 +28,10 @@ pub(super) struct Args {
     /// Address of the HTTP server: metrics, health, API, page [default: 0.0.0.0:8080]
     #[arg(long, value_name = "ADDR", env = "FORESCALE_HTTP_ADDR")]
     http_addr: Option<SocketAddr>,
-    /// Look after PredictiveAutoscaler objects in the cluster (docs/operator.md)
-    #[arg(long, env = "FORESCALE_OPERATOR")]
-    operator: bool,
+    /// Look after PredictiveAutoscaler objects in the cluster (docs/operator.md) [default: false]
+    #[arg(long, value_name = "BOOL", env = "FORESCALE_OPERATOR", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", value_parser = clap::builder::BoolishValueParser::new())]
+    operator: Option<bool>,
     /// Certificate of the gRPC server (PEM), which turns TLS on; taken over while running when it is replaced
     #[arg(long, value_name = "FILE", env = "FORESCALE_TLS_CERT_FILE")]
     tls_cert_file: Option<PathBuf>,
@@ -87,7 +88,7 @@ fn overrides(args: Args) -> Overrides {
         prometheus: args.prometheus,
         grpc_addr: args.grpc_addr,
         http_addr: args.http_addr,
-        operator: args.operator.then_some(true),
+        operator: args.operator,
         tls_cert_file: args.tls_cert_file,
         tls_key_file: args.tls_key_file,
         tls_client_ca_file: args.tls_client_ca_file,
@@ -127,4 +128,33 @@ fn on_signal(shutdown: &CancellationToken) -> anyhow::Result<()> {
         std::process::exit(1);
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::{Cli, Command};
+    use super::*;
+
+    fn operator(flags: &[&str]) -> Option<bool> {
+        let words = ["forescale", "serve"].iter().chain(flags);
+        match Cli::try_parse_from(words).unwrap().command {
+            Command::Serve(args) => overrides(args).operator,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_operator_is_switched_by_a_flag_alone_and_by_any_word_for_yes_and_no() {
+        assert_eq!(operator(&[]), None);
+        assert_eq!(operator(&["--operator"]), Some(true));
+        for (word, on) in [("1", true), ("true", true), ("0", false), ("false", false)] {
+            assert_eq!(
+                operator(&[&format!("--operator={word}")]),
+                Some(on),
+                "{word}"
+            );
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt, reload};
@@ -83,11 +84,66 @@ pub fn init(filter: &str, format: Format) -> Result<LogHandle, String> {
     })
 }
 
+/// Whether `filter` can be read.
+///
+/// # Errors
+/// When it can't; says what is allowed.
+pub fn check_filter(filter: &str) -> Result<(), String> {
+    parse(filter).map(drop)
+}
+
 fn parse(filter: &str) -> Result<EnvFilter, String> {
-    EnvFilter::try_new(filter).map_err(|error| {
+    let refuse = |why: &str| {
         format!(
-            "`{filter}` is not a log filter ({error}): write a level (`error`, `warn`, `info`, `debug`, `trace`) or \
+            "`{filter}` is not a log filter ({why}): write a level (`error`, `warn`, `info`, `debug`, `trace`, `off`) or \
              levels by module, such as `info,forescale::monitor=debug`"
         )
-    })
+    };
+    // To tracing a word alone is a module that may say everything, and all others are silent: a mistyped level would end the log.
+    let mut alone = (filter.split(','))
+        .map(str::trim)
+        .filter(|part| !part.is_empty() && !part.contains(['=', '[']));
+    if let Some(word) = alone.find(|part| part.parse::<LevelFilter>().is_err()) {
+        return Err(refuse(&format!("`{word}` is no level")));
+    }
+    EnvFilter::try_new(filter).map_err(|error| refuse(&error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_and_levels_by_module_are_filters() {
+        for filter in [
+            "info",
+            "INFO",
+            "off",
+            "warn,forescale::monitor=debug",
+            "forescale=trace,hyper=off",
+            "info,[planning{workload=web}]=debug",
+            "",
+        ] {
+            assert_eq!(check_filter(filter), Ok(()), "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_level_is_no_module() {
+        for (filter, wrong) in [
+            ("inof", "`inof` is no level"),
+            ("info,debgu", "`debgu` is no level"),
+            ("forescale", "`forescale` is no level"),
+            ("forescale=loud", "invalid"),
+        ] {
+            let refused = check_filter(filter).unwrap_err();
+            let start = format!("`{filter}` is not a log filter (");
+            assert!(
+                refused.starts_with(&start)
+                    && refused.contains(wrong)
+                    && refused.contains("`warn`"),
+                "{refused}"
+            );
+        }
+    }
 }

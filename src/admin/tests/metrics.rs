@@ -29,7 +29,9 @@ async fn metrics_hold_a_set_of_series_for_each_workload() {
             reading.failures = failures;
         }
     }
-    running.add("young").note_first_fault(Fault {
+    let young = running.add("young");
+    young.enroll();
+    young.note_first_fault(Fault {
         at: NOW,
         kind: FaultKind::Config,
         text: "no such source".into(),
@@ -82,7 +84,9 @@ async fn metrics_hold_a_set_of_series_for_each_workload() {
         format!("forescale_workload_basis{{{labels},basis=\"forecast\"}} 1.0"),
         format!("forescale_workload_basis{{{labels},basis=\"held\"}} 0.0"),
         format!("forescale_workload_last_success_timestamp_seconds{{{labels}}} 1700000040.0"),
-        format!("forescale_workload_info{{{labels},mode=\"predictive\",model=\"auto\"}} 1"),
+        format!(
+            "forescale_workload_info{{{labels},mode=\"predictive\",model=\"auto\",registered_by=\"keda\"}} 1"
+        ),
         format!("forescale_workload_plan_limit{{{labels},limit=\"forecast\"}} 1.0"),
         format!("forescale_workload_reading{{{labels},query=\"replicas\"}} 7.0"),
     ] {
@@ -123,6 +127,8 @@ async fn metrics_hold_a_set_of_series_for_each_workload() {
         text.contains(&begins)
     };
     assert!(of_young("forescale_workload_info"));
+    // What the alert on workloads that nobody asks about leaves out.
+    assert_eq!(text.matches("registered_by=\"settings\"").count(), 1);
     assert!(!of_young("forescale_workload_plan_timestamp_seconds"));
     let off = Config {
         workload_metrics: false,
