@@ -291,6 +291,11 @@ impl Workload {
         self.enrolled.load(Ordering::Relaxed)
     }
 
+    /// Who has registered it, as metrics and the API say it: `settings`, which nobody need ask about, or `keda`.
+    pub fn registered_by(&self) -> &'static str {
+        if self.enrolled() { "settings" } else { "keda" }
+    }
+
     /// Whether a stream to KEDA is open.
     pub fn followed(&self) -> bool {
         self.signal.receiver_count() > 0

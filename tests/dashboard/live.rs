@@ -25,6 +25,8 @@ const ABSENT: [(&str, &str); 4] = [
         "needs a capacity that was known before",
     ),
     ("forescale_keda_tls_reloads_total", "needs TLS"),
+    ("forescale_keda_tls_refused", "needs TLS"),
+    ("forescale_keda_tls_expires_timestamp_seconds", "needs TLS"),
     (
         "forescale_loop_authority_changes_total",
         "needs a day of grades for the first stage",
@@ -237,6 +239,7 @@ async fn rules_are_healthy(world: &World) {
         "SourceFailing",
         "SnapshotsFailing",
         "CertificateRefused",
+        "CertificateExpires",
         "OperatorLeaderless",
         "OperatorFailing",
         "RightMissing",

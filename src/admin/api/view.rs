@@ -135,11 +135,7 @@ impl Summary {
             query: workload.spec.query.clone(),
             follows: workload.spec.follows.clone(),
             registered_at: workload.registered_at,
-            registered_by: if workload.enrolled() {
-                "settings"
-            } else {
-                "keda"
-            },
+            registered_by: workload.registered_by(),
             last_asked_at: workload.last_asked(),
             plan: published
                 .as_ref()

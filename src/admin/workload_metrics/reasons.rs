@@ -46,9 +46,9 @@ pub(super) const FAMILIES: [Family; 4] = [
     ),
 ];
 
-/// Mode and model that the trigger asks for.
+/// Mode and model that the trigger asks for, and who has registered it.
 pub(super) fn info(encoder: &mut DescriptorEncoder<'_>, rows: &[Row]) -> fmt::Result {
-    let help = "Mode and model that the trigger asks for";
+    let help = "Mode and model that the trigger asks for, and who has registered it";
     let mut metric =
         encoder.encode_descriptor("forescale_workload", help, None, MetricType::Info)?;
     for row in rows {
@@ -56,6 +56,7 @@ pub(super) fn info(encoder: &mut DescriptorEncoder<'_>, rows: &[Row]) -> fmt::Re
         let asked = [
             ("mode", spec.mode.to_string()),
             ("model", spec.model.to_string()),
+            ("registered_by", row.workload.registered_by().to_owned()),
         ];
         let labels: Vec<_> = row.labels().into_iter().chain(asked).collect();
         metric.encode_info(&labels)?;
