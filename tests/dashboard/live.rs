@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_mins(4);
 
 /// What has no series in this world, and why. Whatever reads nothing else may be empty; a line that is not needed any
 /// more fails the test.
-const ABSENT: [(&str, &str); 4] = [
+const ABSENT: [(&str, &str); 6] = [
     (
         "forescale_workload_capacity",
         "is learned from 24 readings that lie a minute apart",
