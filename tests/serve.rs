@@ -148,19 +148,6 @@ fn refused_as_a_whole(status: &tonic::Status) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_terminal_that_is_closed_ends_it_as_sigterm_does() {
-    if !tools_are_there(&TOOLS) {
-        return;
-    }
-    let prometheus = Prometheus::start(&[], &[]).await;
-    let mut forescale = started(&prometheus).await;
-    forescale.hang_up();
-    assert!(forescale.ended().await.success());
-    let log = forescale.log().join("\n");
-    assert!(log.contains("SIGHUP"), "{log}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn kill_9_at_any_moment_loses_at_most_the_last_interval_and_never_the_file() {
     if !tools_are_there(&TOOLS) {
         return;

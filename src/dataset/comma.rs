@@ -1,6 +1,6 @@
 //! The CSV side: lines to rows.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder, Trim};
@@ -8,6 +8,10 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::{DatasetError, MAX_ROWS, MAX_TEXT_BYTES, Row, Table, Unit, columns};
+
+/// Where a first line is looked for, and how much of the text is read for that at a time.
+const LONGEST_HEAD: usize = 64 * 1024;
+const READ_AT_ONCE: u64 = 4096;
 
 /// What an error shows of a field.
 const SHOWN: usize = 40;
@@ -24,23 +28,23 @@ enum Written {
 
 /// Reads `timestamp_unix,value` lines.
 pub(super) fn read(text: impl Read, path: &Path) -> Result<Table, DatasetError> {
-    let mut text = BufReader::new(Bounded {
+    let mut text = Bounded {
         inner: text,
         left: MAX_TEXT_BYTES,
-    });
-    let head = text.fill_buf();
+    };
+    let head = first_line(&mut text);
     let head = head.map_err(|error| DatasetError::io("read", path, error))?;
     if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
         let text = "is UTF-16 text: save it as UTF-8";
         return Err(DatasetError::file(path, text));
     }
-    let separator = separator(head);
+    let separator = separator(&head);
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .trim(Trim::All)
         .delimiter(separator)
-        .from_reader(text);
+        .from_reader(Cursor::new(head).chain(text));
     let mut as_written: Option<Written> = None;
     let mut has_comma = false;
     let mut record = ByteRecord::new();
@@ -101,6 +105,17 @@ pub(super) fn read(text: impl Read, path: &Path) -> Result<Table, DatasetError> 
             return Err(error(text));
         }
     }
+}
+
+/// The beginning of a text, at least up to the end of its first line that is not blank, as far as that is not very long.
+fn first_line(text: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let is_whole = |head: &[u8]| {
+        let line = head.trim_ascii_start();
+        line.contains(&b'\n') || head.len() >= LONGEST_HEAD
+    };
+    while !is_whole(&head) && text.by_ref().take(READ_AT_ONCE).read_to_end(&mut head)? > 0 {}
+    Ok(head)
 }
 
 /// What stands between two columns: a semicolon or a tab where the first line shows no comma before it.
@@ -204,10 +219,10 @@ struct Bounded<R> {
 }
 
 impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(into)?;
         self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
-            std::io::Error::other(format!(
+            io::Error::other(format!(
                 "it holds more than {} MiB of text",
                 MAX_TEXT_BYTES / (1024 * 1024)
             ))

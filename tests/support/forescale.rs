@@ -76,11 +76,6 @@ impl Forescale {
         signal(self.process.child.id(), "TERM");
     }
 
-    /// Closes its terminal (SIGHUP).
-    pub fn hang_up(&self) {
-        signal(self.process.child.id(), "HUP");
-    }
-
     /// Ends it at once (SIGKILL).
     pub fn kill(mut self) {
         self.process.child.kill().unwrap();
