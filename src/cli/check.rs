@@ -171,7 +171,7 @@ fn check_text(checker: &Checker, file: String, text: String) -> Checked {
         ));
         outcome = Outcome::Unreadable;
     }
-    let mut checked = Checked {
+    let mut found = Checked {
         file,
         text,
         settings,
@@ -179,8 +179,8 @@ fn check_text(checker: &Checker, file: String, text: String) -> Checked {
         findings,
         outcome,
     };
-    checked.sort();
-    checked
+    found.sort();
+    found
 }
 
 /// That a file was not what it was taken for, with what it has instead.

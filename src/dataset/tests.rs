@@ -198,6 +198,13 @@ fn semicolons_tabs_and_decimal_commas_are_understood() {
     assert!(error.contains("UTF-16"), "{error}");
 }
 
+fn lines(rows: impl Iterator<Item = (u64, u64)>) -> String {
+    let rows: Vec<String> = rows
+        .map(|(time, value)| format!("{time},{value}\n"))
+        .collect();
+    rows.concat()
+}
+
 #[test]
 fn several_series_in_one_file_are_refused_and_a_file_twice_is_not() {
     let long: String = (0..10)
@@ -210,9 +217,7 @@ fn several_series_in_one_file_are_refused_and_a_file_twice_is_not() {
         error.contains("30 rows for 10 times") && error.contains("several series"),
         "{error}"
     );
-    let once: String = (0..10)
-        .map(|index| format!("{},{index}\n", index * 60))
-        .collect();
+    let once = lines((0..10).map(|index| (index * 60, index)));
     let twice = read_text(&format!("{once}{once}")).unwrap();
     assert_eq!(values(&twice).len(), 10);
 }
@@ -220,9 +225,7 @@ fn several_series_in_one_file_are_refused_and_a_file_twice_is_not() {
 #[test]
 fn samples_that_come_late_by_chance_keep_their_step() {
     let late = |index: u64| (index.pow(3) * 7919 + index.pow(2) * 31 + index * 17) % 1009 % 21;
-    let text: String = (0..2000)
-        .map(|index| format!("{},1\n", 60 * index + late(index)))
-        .collect();
+    let text = lines((0..2000).map(|index| (60 * index + late(index), 1)));
     let read = read_text(&text).unwrap();
     assert_eq!(read.series.step(), Duration::from_mins(1));
     assert_eq!(
@@ -230,10 +233,8 @@ fn samples_that_come_late_by_chance_keep_their_step() {
         0
     );
     // On a grid of which most is missing no distance is that of the median.
-    let sparse: String = (0..3000_u64)
-        .filter(|index| (index * 7919) % 1009 < 300)
-        .map(|index| format!("{},1\n", 60 * index))
-        .collect();
+    let sparse = (0..3000_u64).filter(|index| (index * 7919) % 1009 < 300);
+    let sparse = lines(sparse.map(|index| (60 * index, 1)));
     assert_eq!(
         read_text(&sparse).unwrap().series.step(),
         Duration::from_mins(1)

@@ -84,7 +84,7 @@ fn a_young_workload_is_fitted_after_each_tenth_of_its_history() {
 
 #[test]
 fn a_short_history_that_is_full_is_not_young_for_ever() {
-    let full = fitted("web", "10h", Duration::from_hours(10) - MINUTE, MINUTE);
+    let full = fitted("web", "10h", Duration::from_mins(599), MINUTE);
     let mut learned = full.learned();
     for minute in 0..600 {
         learned
