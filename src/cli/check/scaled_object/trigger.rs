@@ -183,7 +183,7 @@ fn address(metadata: &Entry, findings: &mut Vec<Finding>) {
         let text =
             "`scalerAddress` has no port: KEDA would call 443, and Forescale listens on 6000";
         findings.push(Finding::warning(address.place, text));
-    } else if port.parse::<u16>().ok().filter(|port| *port > 0).is_none() {
+    } else if !port.parse::<u16>().is_ok_and(|port| port > 0) {
         let text = format!(
             "the port of `scalerAddress` is `{}`: allowed are 1 to 65535, and Forescale listens on 6000",
             excerpt(port)
