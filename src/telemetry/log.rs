@@ -134,7 +134,7 @@ mod tests {
             ("inof", "`inof` is no level"),
             ("info,debgu", "`debgu` is no level"),
             ("forescale", "`forescale` is no level"),
-            ("forescale=loud", "invalid"),
+            ("forescale=loud", "expected one of"),
         ] {
             let refused = check_filter(filter).unwrap_err();
             let start = format!("`{filter}` is not a log filter (");
