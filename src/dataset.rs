@@ -60,7 +60,7 @@ pub const MAX_STEPS: usize = 5_300_000;
 const MAX_TEXT_BYTES: u64 = 512 * 1024 * 1024;
 
 /// What names standard input in the place of a file.
-const STDIN: &str = "-";
+pub const STDIN: &str = "-";
 
 const NOT_FROM_A_PIPE: &str =
     "is Parquet, which is read from its end: write it to a file, it can't come from a pipe";
@@ -126,8 +126,7 @@ pub fn read(path: &Path) -> Result<Dataset, DatasetError> {
         return Err(DatasetError::file(path, text));
     }
     let mut file = File::open(path).map_err(io)?;
-    let mut magic = Vec::new();
-    (&mut file).take(4).read_to_end(&mut magic).map_err(io)?;
+    let magic = begun(&mut file).map_err(io)?;
     let table = if magic == b"PAR1" {
         file.seek(SeekFrom::Start(0))
             .map_err(|_| DatasetError::file(path, NOT_FROM_A_PIPE))?;
@@ -142,15 +141,18 @@ pub fn read(path: &Path) -> Result<Dataset, DatasetError> {
 fn standard_input() -> Result<Dataset, DatasetError> {
     let path = Path::new("<stdin>");
     let mut input = io::stdin().lock();
-    let mut magic = Vec::new();
-    (&mut input)
-        .take(4)
-        .read_to_end(&mut magic)
-        .map_err(|error| DatasetError::io("read", path, error))?;
+    let magic = begun(&mut input).map_err(|error| DatasetError::io("read", path, error))?;
     if magic == b"PAR1" {
         return Err(DatasetError::file(path, NOT_FROM_A_PIPE));
     }
     laid(&lines(magic, input, path)?, "stdin".to_owned(), path)
+}
+
+/// The first bytes, which say what kind it is.
+fn begun(input: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut magic = Vec::new();
+    input.take(4).read_to_end(&mut magic)?;
+    Ok(magic)
 }
 
 /// The rows of a text, plain or packed, whose first bytes were read already: put back rather than sought, for a pipe can't be.

@@ -8,10 +8,8 @@ use anyhow::anyhow;
 
 use super::Failure;
 use crate::analyze::models::Registry;
+use crate::dataset::STDIN;
 use crate::domain::ModelChoice;
-
-/// What names standard input in the place of a file.
-const STDIN: &str = "-";
 
 /// Files that a command reads, each with the flag that names it.
 #[derive(Debug, Default)]

@@ -91,6 +91,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         horizon: args.horizon as usize,
         stride: args.stride.unwrap_or(args.horizon) as usize,
     };
+    let read = Files::default().with("--input", &args.input);
+    read.stdin_once()?;
     let datasets = super::evaluate::read_all(&args.input)?;
     let each = datasets.iter().map(|dataset| {
         let step = dataset.series.step();
@@ -99,7 +101,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let decompositions: Vec<Option<Decomposition>> = each
         .collect::<Result<_, _>>()
         .map_err(|text| Failure::usage(anyhow!(text)))?;
-    spare_the_inputs(args, &datasets)?;
+    spare_what_is_read(&read, &args.output, &datasets)?;
     fs::create_dir_all(&args.output)
         .with_context(|| format!("failed to make the folder `{}`", args.output.display()))?;
     let progress = Progress::new(datasets.len() as u64, "inputs");
@@ -138,14 +140,16 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// That no file of the folder takes the place of an input.
-fn spare_the_inputs(args: &Args, datasets: &[Dataset]) -> Result<(), Failure> {
-    let read = Files::default().with("--input", &args.input);
-    read.stdin_once()?;
+fn spare_what_is_read(
+    read: &Files<'_>,
+    folder: &Path,
+    datasets: &[Dataset],
+) -> Result<(), Failure> {
     let windows = datasets
         .iter()
         .flat_map(|dataset| Part::ALL.map(|part| file_of(dataset, part)));
     for name in windows.chain(["report.json".to_owned(), "report.html".to_owned()]) {
-        read.spared_by("--output", Some(&args.output.join(name)))?;
+        read.spared_by("--output", Some(&folder.join(name)))?;
     }
     Ok(())
 }

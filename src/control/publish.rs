@@ -12,6 +12,7 @@ use super::fetch::Reading;
 use super::fits::Allowance;
 use super::metrics::{BasisLabel, Bit, Kind, Outcome, Rests, To};
 use super::recording::Event;
+use super::schedule::place;
 use crate::domain::{
     Anomaly, Basis, ClusterFacts, Forecast, HumanDuration, Limit, Plan, PlanInputs, PlanMemory,
     Reason, Sample, Standing, Timestamp, TriggerSpec, Trust,
@@ -411,10 +412,6 @@ impl Drop for Slot {
     fn drop(&mut self) {
         self.engine.done(&self.workload);
     }
-}
-
-fn place(workload: &Arc<Workload>) -> usize {
-    Arc::as_ptr(workload).addr()
 }
 
 fn health(

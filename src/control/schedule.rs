@@ -225,7 +225,8 @@ impl Schedule {
     }
 }
 
-fn place(workload: &Arc<Workload>) -> usize {
+/// What tells a workload that is being looked after from all others.
+pub(super) fn place(workload: &Arc<Workload>) -> usize {
     Arc::as_ptr(workload).addr()
 }
 

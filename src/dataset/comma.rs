@@ -81,13 +81,12 @@ pub(super) fn read(text: impl Read, path: &Path) -> Result<Table, DatasetError> 
             table.notes.extend(note);
             continue;
         }
-        let row = row(&fields, places, separator == b';').map_err(error)?;
         let Line {
             time,
             value,
             written,
             comma,
-        } = row;
+        } = row(&fields, places, separator == b';').map_err(error)?;
         if *as_written.get_or_insert(written) != written {
             let text = format!(
                 "`{}` is not written as the times before it: write all of them in one way",

@@ -174,7 +174,7 @@ proptest! {
             let said = foresee(look, &learned, origin);
             assert!(said[1..].iter().all(Option::is_none));
             for said in said.into_iter().flatten() {
-assert!(said.middle.is_finite() && said.band.is_finite());
+                assert!(said.middle.is_finite() && said.band.is_finite());
             }
         });
     }

@@ -2,73 +2,11 @@
 
 use crate::domain::Timestamp;
 
-const SEQUENCE: u8 = 0x30;
-const VERSION: u8 = 0xa0;
-const UTC_TIME: u8 = 0x17;
-const GENERALIZED_TIME: u8 = 0x18;
-
-/// One element of DER, and what stands behind it.
-struct Element<'a> {
-    tag: u8,
-    contents: &'a [u8],
-    rest: &'a [u8],
-}
-
 /// The `notAfter` of a certificate in DER; `None` where it can't be read.
 pub(super) fn not_after(certificate: &[u8]) -> Option<Timestamp> {
-    let signed = sequence(certificate)?;
-    let mut fields = sequence(signed.contents)?.contents;
-    if element(fields)?.tag == VERSION {
-        fields = element(fields)?.rest;
-    }
-    // Serial number, algorithm of the signature, issuer.
-    for _ in 0..3 {
-        fields = element(fields)?.rest;
-    }
-    let validity = sequence(fields)?;
-    let not_before = element(validity.contents)?;
-    time(&element(not_before.rest)?)
-}
-
-fn sequence(bytes: &[u8]) -> Option<Element<'_>> {
-    element(bytes).filter(|element| element.tag == SEQUENCE)
-}
-
-fn element(bytes: &[u8]) -> Option<Element<'_>> {
-    let (&tag, rest) = bytes.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = if first < 0x80 {
-        (usize::from(first), rest)
-    } else {
-        let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-        if length.len() > 4 {
-            return None;
-        }
-        let length = length
-            .iter()
-            .fold(0, |sum: u64, byte| (sum << 8) | u64::from(*byte));
-        (usize::try_from(length).ok()?, rest)
-    };
-    let (contents, rest) = rest.split_at_checked(length)?;
-    Some(Element {
-        tag,
-        contents,
-        rest,
-    })
-}
-
-fn time(element: &Element<'_>) -> Option<Timestamp> {
-    let text = std::str::from_utf8(element.contents).ok()?;
-    let text = match element.tag {
-        GENERALIZED_TIME => text.to_owned(),
-        // Two digits of the year: from 1950 to 2049.
-        UTC_TIME if text.get(..2)? >= "50" => format!("19{text}"),
-        UTC_TIME => format!("20{text}"),
-        _ => return None,
-    };
-    let time = jiff::civil::DateTime::strptime("%Y%m%d%H%M%SZ", text).ok()?;
-    let time = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(Timestamp::from_secs(time.timestamp().as_second()))
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let end = certificate.validity().not_after;
+    Some(Timestamp::from_secs(end.timestamp()))
 }
 
 #[cfg(test)]
@@ -102,6 +40,6 @@ mod tests {
         for length in 0..whole.len() {
             assert_eq!(not_after(&whole[..length]), None, "{length}");
         }
-        assert_eq!(not_after(&[SEQUENCE, 0xff, 1, 2]), None);
+        assert_eq!(not_after(&[0x30, 0xff, 1, 2]), None);
     }
 }
